@@ -1,0 +1,125 @@
+/**
+ * The errors of the domain. Each says what went wrong in fields and one sentence for people; `http/error-response.ts`
+ * alone knows which status each becomes. Messages reach clients, so they name no path, id or token: such detail
+ * goes into `cause`, which only the log shows.
+ */
+export abstract class ServiceError extends Error {
+  /** Stable name for programs, the last part of the problem type. */
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The request itself is malformed: repeating it unchanged cannot help. */
+export class InvalidRequestError extends ServiceError {
+  readonly code = 'invalid_request';
+}
+
+/** No credential, or none that holds, was shown. */
+export class UnauthenticatedError extends ServiceError {
+  readonly code = 'unauthenticated';
+}
+
+/** The ticket does not exist, has expired, was cancelled or forbids the operation; which one is told, but not which ids exist. */
+export class NotAllowedError extends ServiceError {
+  readonly code = 'not_allowed';
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`You are not allowed to access this resource: ${reason}`, options);
+  }
+}
+
+export class NotFoundError extends ServiceError {
+  readonly code = 'not_found';
+}
+
+export class MethodNotAllowedError extends ServiceError {
+  readonly code = 'method_not_allowed';
+
+  constructor(
+    method: string,
+    readonly allowedMethods: readonly string[],
+  ) {
+    super(`Method ${method} is not supported here, only ${allowedMethods.join(', ')}`);
+  }
+}
+
+/** The state of the thing forbids it now; the same request may succeed later. */
+export class ConflictError extends ServiceError {
+  readonly code = 'conflict';
+}
+
+export class PayloadTooLargeError extends ServiceError {
+  readonly code = 'payload_too_large';
+
+  constructor(limitBytes: number) {
+    super(`Request body is larger than the limit of ${limitBytes} bytes`);
+  }
+}
+
+/** A range that is malformed, multiple, or outside of what may be touched. */
+export class RangeNotSatisfiableError extends ServiceError {
+  readonly code = 'range_not_satisfiable';
+
+  /** @param availableBytes the size that was exceeded; absent when the range itself is invalid */
+  constructor(
+    message: string,
+    readonly availableBytes?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** The client stopped sending or reading: the answer, if there is one, is 408. */
+export class ClientTimeoutError extends ServiceError {
+  readonly code = 'client_timeout';
+}
+
+/** The client closed the connection. Nobody reads an answer to this. */
+export class ClientGoneError extends ServiceError {
+  readonly code = 'client_gone';
+
+  constructor() {
+    super('Client closed the connection');
+  }
+}
+
+/** Reading or writing the image failed. The cause says how; the client is told only that it did. */
+export class StorageError extends ServiceError {
+  readonly code: string = 'storage_error';
+}
+
+/** The storage has no room left; smaller writes or writing again after it was extended may succeed. */
+export class NoSpaceError extends StorageError {
+  override readonly code = 'no_space';
+
+  constructor(options?: ErrorOptions) {
+    super('No space left on the storage of this image', options);
+  }
+}
+
+/** Draining, at a limit, or something this service needs is away for now. */
+export class UnavailableError extends ServiceError {
+  readonly code = 'unavailable';
+
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The daemon behind the proxy refused the connection, its name or certificate is wrong, or it answered nonsense. */
+export class BadGatewayError extends ServiceError {
+  readonly code = 'bad_gateway';
+}
+
+/** The daemon behind the proxy did not accept or answer in time. */
+export class GatewayTimeoutError extends ServiceError {
+  readonly code = 'gateway_timeout';
+}

@@ -1,0 +1,95 @@
+import type { ByteRange } from '../../units.js';
+
+/**
+ * The most extra bytes around a read that a backend may need in the buffer it is given, on each side: the largest
+ * block size (512 or 4096 bytes for files, the minimum block size of an NBD export).
+ */
+export const blockSlackBytes = 4096;
+
+export type ExtentContext = 'zero' | 'dirty';
+
+/** An area of the image that reads alike. Wire form: spec section 2, extents. */
+export interface Extent {
+  readonly start: number;
+  readonly length: number;
+  /** Reads as zeroes. */
+  readonly zero: boolean;
+  /** Not allocated in this layer of a qcow2 image, so data of the backing chain shows through. Never for raw images. */
+  readonly hole: boolean;
+  /** Changed since the checkpoint; known only in the dirty context. */
+  readonly dirty?: boolean;
+}
+
+/**
+ * One opened image. Everything is positional and may be called concurrently: there is no cursor to share.
+ *
+ * A call that has been started is never abandoned: its promise settles only when the storage has answered, because
+ * "no byte is written after the ticket is gone" (spec section 3) is built on that. Failures are `StorageError`s
+ * (`NoSpaceError` when the storage is full); after one the backend stays usable or reconnects by itself.
+ */
+export interface Backend {
+  /** The name in logs and metrics, e.g. `file` or `nbd`. */
+  readonly kind: string;
+  /** How many connections can usefully read and write this image at once, before `daemon.max_connections` caps them. */
+  readonly readersMax: number;
+  readonly writersMax: number;
+  /** How many calls on this one backend may usefully be in flight (a read-ahead depth). */
+  readonly inFlightMax: number;
+  /** True when a write or zero past `sizeBytes()` makes the image larger (a regular file), up to the ticket's size. */
+  readonly growable: boolean;
+  readonly canDirtyExtents: boolean;
+
+  /** The image's size now, in bytes. */
+  sizeBytes(): Promise<number>;
+
+  /**
+   * Reads `range` into `buffer` and returns the view of `buffer` that holds its bytes, in order; shorter than asked only where the
+   * image ends. The view need not start at 0: a backend may read whole blocks around the range straight into the buffer.
+   * @param buffer at least `range.lengthBytes + 2 * blockSlackBytes` long, from the buffer pool, used by nobody else meanwhile
+   */
+  read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array>;
+
+  /**
+   * Writes all of `source` at `offsetBytes`; neighbouring bytes never change, whatever the alignment. Fastest when the
+   * memory address of `source` and `offsetBytes` agree modulo 4096 (see `aligned-memory.ts`); correct always.
+   */
+  write(source: Uint8Array, offsetBytes: number): Promise<void>;
+
+  /**
+   * Makes `range` read as zeroes: deallocates when `sparse`, else keeps or makes it allocated. Callers pass steps of at
+   * most 128 MiB so that a cancel can come between two of them.
+   */
+  zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void>;
+
+  /** Resolves when everything written before is on stable storage. */
+  flush(): Promise<void>;
+
+  /**
+   * The extents of the whole image, in order, without gaps, neighbours that are alike merged, their lengths summing to its size. Never
+   * more than a bounded piece of the list is in memory. `dirty` is asked only when `canDirtyExtents`.
+   */
+  extents(context: ExtentContext): AsyncIterable<Extent>;
+
+  /** Closes it after the calls in flight have ended. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a backend needs to know of a ticket to open its image. */
+export interface ImageRequest {
+  /** The ticket's url as it was given: a parsed `URL` would already have resolved `..` and hidden what was asked for. */
+  readonly url: string;
+  readonly writable: boolean;
+  readonly sparse: boolean;
+  /** Dirty extents may be asked for. */
+  readonly dirty: boolean;
+}
+
+/** Opens the images of one or more url schemes. A new scheme is a new folder with one of these, and no `switch` grows. */
+export interface ImageSource {
+  /** What the ticket's url begins with, before the first colon: `['file']`, `['nbd', 'nbd+unix']`. */
+  readonly schemes: readonly string[];
+  /** @throws StorageError when the image cannot be opened; ticket and request are fine, the storage is not */
+  open(request: ImageRequest): Promise<Backend>;
+}
+
+export const IMAGE_SOURCES = Symbol('IMAGE_SOURCES');
