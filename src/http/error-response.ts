@@ -1,0 +1,83 @@
+import {
+  BadGatewayError,
+  ClientTimeoutError,
+  ConflictError,
+  GatewayTimeoutError,
+  InvalidRequestError,
+  MethodNotAllowedError,
+  NoSpaceError,
+  NotAllowedError,
+  NotFoundError,
+  PayloadTooLargeError,
+  RangeNotSatisfiableError,
+  ServiceError,
+  StorageError,
+  UnauthenticatedError,
+  UnavailableError,
+} from '../errors.js';
+import { prefersJson } from './accept.js';
+
+export interface ErrorResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The connection ends after this answer. */
+  readonly closes: boolean;
+}
+
+type ErrorClass = abstract new (...args: never[]) => ServiceError;
+
+/** The only place that knows which status an error of the domain is. Subclasses stand before their parents. */
+export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
+  [InvalidRequestError, 400],
+  [UnauthenticatedError, 401],
+  [NotAllowedError, 403],
+  [NotFoundError, 404],
+  [MethodNotAllowedError, 405],
+  [ClientTimeoutError, 408],
+  [ConflictError, 409],
+  [PayloadTooLargeError, 413],
+  [RangeNotSatisfiableError, 416],
+  [NoSpaceError, 507],
+  [StorageError, 500],
+  [BadGatewayError, 502],
+  [UnavailableError, 503],
+  [GatewayTimeoutError, 504],
+];
+
+/** The status that `error` is answered with; 500 for everything that is not of the domain. */
+export function errorStatus(error: unknown): number {
+  return statusOfError.find(([type]) => error instanceof type)?.[1] ?? 500;
+}
+
+/**
+ * What a client gets for `error`: a short text for people, or RFC 9457 problem details when `accept` prefers JSON. Errors that are not
+ * of the domain are ours: their text goes to the log only.
+ */
+export function errorResponse(error: unknown, accept: string | undefined): ErrorResponse {
+  const status = errorStatus(error);
+  const known = error instanceof ServiceError;
+  const title = known ? error.message : 'Internal server error, see the log of the service';
+  return {
+    status,
+    headers: { ...detailHeaders(error), ...contentType(accept) },
+    body: prefersJson(accept)
+      ? `${JSON.stringify({ type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`, title, status })}\n`
+      : `${title}\n`,
+    // A client that was refused access gets no further tries on the same connection (spec section 2); one that was too slow neither.
+    closes: status === 403 || status === 408,
+  };
+}
+
+function contentType(accept: string | undefined): Record<string, string> {
+  return { 'Content-Type': prefersJson(accept) ? 'application/problem+json' : 'text/plain; charset=UTF-8' };
+}
+
+function detailHeaders(error: unknown): Record<string, string> {
+  if (error instanceof MethodNotAllowedError) return { Allow: error.allowedMethods.join(',') };
+  if (error instanceof UnavailableError) return { 'Retry-After': String(error.retryAfterSeconds) };
+  if (error instanceof RangeNotSatisfiableError && error.availableBytes !== undefined) {
+    return { 'Content-Range': `bytes */${error.availableBytes}` };
+  }
+  return {};
+}

@@ -1,0 +1,134 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ClientGoneError, InvalidRequestError } from '../errors.js';
+import type { ClientConnection, RunningExchange } from './client-connection.js';
+import { errorResponse } from './error-response.js';
+
+const exchanges = new WeakMap<IncomingMessage, Exchange>();
+
+/**
+ * One request and its response on a client connection. It is made before any routing, so that every path that answers (Nest,
+ * a hijacked transfer, the parser's errors) shares one idea of who waits for whom and how the connection ends.
+ */
+export class Exchange implements RunningExchange {
+  readonly #controller = new AbortController();
+  #waits = 0;
+  #expectsContinue: boolean;
+  #bodyBroken: Error | undefined;
+  /** What the log line of this request should say besides method and status: transfer, range, bytes. */
+  readonly logFields: Record<string, string | number | boolean> = {};
+  readonly startedAt = performance.now();
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    readonly connection: ClientConnection,
+    options: { readonly expectsContinue: boolean },
+  ) {
+    this.#expectsContinue = options.expectsContinue;
+    exchanges.set(request, this);
+    connection.begin(this);
+    response.once('close', () => {
+      connection.end(this);
+      if (!response.writableFinished) this.abort(new ClientGoneError());
+    });
+  }
+
+  static of(request: IncomingMessage): Exchange {
+    const exchange = exchanges.get(request);
+    if (exchange === undefined) throw new Error('The request did not come through one of our listeners');
+    return exchange;
+  }
+
+  /** Aborted when the client is gone, silent for too long, or the service stops: the reason is what to answer. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  /** The request announces a body that is not wholly received. */
+  get bodyPending(): boolean {
+    const { headers, complete } = this.request;
+    if (complete) return false;
+    if (headers['transfer-encoding'] !== undefined) return true;
+    return headers['content-length'] !== undefined && headers['content-length'] !== '0';
+  }
+
+  /** True while progress depends on the client sending or reading; otherwise silence on the socket is our own. */
+  get waitsForClient(): boolean {
+    return this.#waits > 0 || this.response.writableEnded;
+  }
+
+  /** Waits for something that only the client can make happen. */
+  async waitForClient<T>(promise: Promise<T>): Promise<T> {
+    this.#waits++;
+    try {
+      return await promise;
+    } finally {
+      this.#waits--;
+    }
+  }
+
+  /** Tells a client that asked `Expect: 100-continue` to send its body. Called once everything that can be refused was checked. */
+  readyForBody(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    this.response.writeContinue();
+  }
+
+  /** The body can never be completed as promised: the parser met garbage, or the client half-closed. */
+  get bodyBroken(): Error | undefined {
+    return this.#bodyBroken;
+  }
+
+  breakBody(reason: Error): void {
+    this.#bodyBroken ??= reason;
+    this.request.emit('body-broken');
+  }
+
+  clientEnded(): void {
+    if (this.bodyPending) this.breakBody(new InvalidRequestError('Request body is shorter than promised'));
+  }
+
+  /**
+   * To be called before the head of any response is written: makes sure that a request whose body was not read to its end is
+   * the last one of its connection, so that unread bytes are never taken for the next request.
+   */
+  settleFraming(): void {
+    if (!this.bodyPending && this.#bodyBroken === undefined) return;
+    this.closeAfterResponse();
+  }
+
+  /** This response is the connection's last. */
+  closeAfterResponse(): void {
+    if (this.response.headersSent) return;
+    this.response.setHeader('Connection', 'close');
+    if (this.bodyPending || this.#bodyBroken !== undefined) this.connection.lingerAfterResponse(this.request);
+  }
+
+  /** Sends a whole response. `Content-Length` is always said, 0 without a body. */
+  send(status: number, headers: Readonly<Record<string, string>> = {}, body: string | Uint8Array = ''): void {
+    this.settleFraming();
+    this.response.writeHead(status, {
+      ...headers,
+      'Content-Length': String(typeof body === 'string' ? Buffer.byteLength(body) : body.length),
+    });
+    this.response.end(this.request.method === 'HEAD' ? undefined : body);
+  }
+
+  /**
+   * Answers with what `error` means; once the response has begun the only honest answer is to cut it.
+   */
+  fail(error: unknown): void {
+    if (this.connection.closed) return;
+    if (this.response.headersSent) {
+      this.connection.destroy();
+      return;
+    }
+    const { status, headers, body, closes } = errorResponse(error, this.request.headers.accept);
+    if (closes) this.closeAfterResponse();
+    this.send(status, headers, body);
+  }
+}

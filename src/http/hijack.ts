@@ -1,0 +1,24 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from '../logger.js';
+import { logFailure } from './error.filter.js';
+import { Exchange } from './exchange.js';
+
+/**
+ * Takes the response out of the framework's hands for `work`, which answers by itself. Once a reply is hijacked, nothing the framework
+ * does can answer any more and an error would leave the client waiting, so errors end here.
+ */
+export async function hijack(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+  work: (exchange: Exchange) => Promise<void>,
+): Promise<void> {
+  reply.hijack();
+  const exchange = Exchange.of(request.raw);
+  try {
+    await work(exchange);
+  } catch (error: unknown) {
+    logFailure(logger, exchange, error);
+    exchange.fail(error);
+  }
+}

@@ -1,0 +1,27 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Logger } from '../logger.js';
+
+/** Nest's own messages: its start-up chatter is for debugging, its warnings and errors are for operators. */
+export class NestLogger implements LoggerService {
+  constructor(private readonly logger: Logger) {}
+
+  log(message: unknown): void {
+    this.logger.trace(String(message));
+  }
+
+  debug(message: unknown): void {
+    this.logger.trace(String(message));
+  }
+
+  verbose(message: unknown): void {
+    this.logger.trace(String(message));
+  }
+
+  warn(message: unknown): void {
+    this.logger.warn(String(message));
+  }
+
+  error(message: unknown): void {
+    this.logger.error(String(message));
+  }
+}

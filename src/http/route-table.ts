@@ -1,0 +1,30 @@
+interface Route {
+  readonly method: string;
+  readonly url: string;
+  readonly pattern: RegExp;
+}
+
+/** The routes of an application, for what a router does not tell: which methods a path would have, and what all of them are. */
+export class RouteTable {
+  readonly #routes: Route[] = [];
+
+  /** @param url in the router's notation, e.g. `/images/:id/extents` */
+  add(methods: string | readonly string[], url: string): void {
+    const pattern = new RegExp(`^${url.replace(/:[a-z_]+/gi, '[^/]+').replace('*', '.*')}$`);
+    for (const method of [methods].flat()) this.#routes.push({ method, url, pattern });
+  }
+
+  /** Every method that some route has, sorted. */
+  get methods(): readonly string[] {
+    return [...new Set(this.#routes.map(({ method }) => method))].sort();
+  }
+
+  get all(): readonly { readonly method: string; readonly url: string }[] {
+    return this.#routes;
+  }
+
+  /** The methods that `path` (without query, as routed) can be asked with; none when there is no such route. */
+  methodsOf(path: string): readonly string[] {
+    return this.#routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+  }
+}

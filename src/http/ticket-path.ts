@@ -1,0 +1,23 @@
+/**
+ * Rewrites the path of a request so that routes can be written plainly. The id of a ticket is everything between the collection and the
+ * end, or a known sub-resource, and may have slashes in it; a router's `:id` stops at the first one. So the id becomes one
+ * percent-encoded segment: `/images/a/b/extents` is routed as `/images/a%2Fb/extents`. Nothing is decoded or normalised here, a `..`
+ * stays what the client sent.
+ *
+ * @param url path and query as they were sent
+ * @param subResources by collection, e.g. `{ images: ['/extents'] }`, longest first
+ */
+export function routableUrl(url: string, subResources: Readonly<Record<string, readonly string[]>>): string {
+  const queryStart = url.indexOf('?');
+  const path = queryStart < 0 ? url : url.slice(0, queryStart);
+  const query = queryStart < 0 ? '' : url.slice(queryStart);
+  const match = /^\/([a-z]+)\/(.*)$/s.exec(path);
+  const [, collection = '', rest = ''] = match ?? [];
+  const known = Object.hasOwn(subResources, collection) ? subResources[collection] : undefined;
+  if (known === undefined) return url;
+  const subResource = known.find((suffix) => rest.endsWith(suffix)) ?? '';
+  const id = rest.slice(0, rest.length - subResource.length);
+  // An empty id is the collection itself, whatever was asked of it: `/images//extents` misses its id like `/images/`.
+  if (id === '' || id === '/') return `/${collection}/${query}`;
+  return `/${collection}/${id.replaceAll('/', '%2F')}${subResource}${query}`;
+}

@@ -1,0 +1,78 @@
+import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { InvalidRequestError } from '../errors.js';
+import { ClientConnection } from './client-connection.js';
+
+interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly text: string;
+  readonly allow?: string;
+}
+
+const badRequest: Refusal = { status: 400, reason: 'Bad Request', text: 'Request cannot be parsed' };
+
+const refusals: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    reason: 'Request Header Fields Too Large',
+    text: 'Request line and headers are too large',
+  },
+  HPE_INVALID_METHOD: { status: 405, reason: 'Method Not Allowed', text: 'Method is not supported' },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    reason: 'Request Timeout',
+    text: 'Request headers came too slowly',
+  },
+};
+
+/**
+ * Answers what Node's parser could not make a request of (the server's `clientError` event), after the answers to the requests before it
+ * (RFC 9112 section 9.3.2), and ends the connection: where the next request would begin cannot be known.
+ * @param allowedMethods what the `Allow` header of a 405 says
+ */
+export async function answerUnparsable(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  allowedMethods: readonly string[],
+): Promise<void> {
+  const connection = ClientConnection.find(socket);
+  if (connection === undefined || !socket.writable || connection.lingering) {
+    socket.destroy();
+    return;
+  }
+  if (error.code === 'HPE_INVALID_EOF_STATE') {
+    connection.clientEnded();
+    if (connection.exchanges.length === 0) socket.destroy();
+    return;
+  }
+  const last = connection.exchanges.at(-1);
+  if (last?.bodyPending) {
+    // The garbage is inside this request's body: whoever reads the body answers.
+    last.breakBody(new InvalidRequestError('Request body is malformed', { cause: error }));
+    return;
+  }
+  // From here on the bytes mean nothing; reading on would only report the same error again.
+  socket.removeAllListeners('data');
+  socket.pause();
+  while (connection.exchanges.length > 0 && !socket.destroyed) {
+    await once(connection.exchanges[0]!.response, 'close');
+  }
+  if (!socket.writable) return;
+  socket.write(refusalBytes(refusals[error.code ?? ''] ?? badRequest, allowedMethods));
+  connection.linger();
+  socket.resume();
+}
+
+function refusalBytes({ status, reason, text }: Refusal, allowedMethods: readonly string[]): string {
+  const body = `${text}\n`;
+  return [
+    `HTTP/1.1 ${status} ${reason}`,
+    'Content-Type: text/plain; charset=UTF-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(status === 405 ? [`Allow: ${allowedMethods.join(',')}`] : []),
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

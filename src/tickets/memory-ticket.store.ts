@@ -1,0 +1,109 @@
+import type { Clock } from '../clock.js';
+import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../errors.js';
+import { Ticket, type TicketAccess, type TicketDefinition, type TicketInfo } from './ticket.js';
+import type { TicketStore } from './ticket.store.js';
+
+export interface MemoryTicketStoreOptions {
+  /** How long removing waits for running operations; 0 does not wait. */
+  readonly removeTimeoutSeconds: number;
+  /** How many tickets may exist: bounds memory against a caller that never removes them. */
+  readonly ticketsMax: number;
+}
+
+// With remove_timeout 0 an idle ticket must still be removable: closing its idle images takes a moment.
+const closeTimeoutSecondsMin = 1;
+const retryAfterSeconds = 60;
+
+/** The tickets of one process. They are not persisted: after a restart the engine installs new ones. */
+export class MemoryTicketStore implements TicketStore {
+  readonly #tickets = new Map<string, Ticket>();
+
+  constructor(
+    private readonly options: MemoryTicketStoreOptions,
+    private readonly clock: Clock,
+  ) {}
+
+  async add(definition: TicketDefinition): Promise<void> {
+    const old = this.#tickets.get(definition.id);
+    if (old?.active) {
+      throw new ConflictError(
+        `Ticket of transfer ${old.transferId} is in use, its operations are still running`,
+      );
+    }
+    if (old === undefined && this.#tickets.size >= this.options.ticketsMax) {
+      throw new UnavailableError(
+        `Too many tickets, the limit is ${this.options.ticketsMax}`,
+        retryAfterSeconds,
+      );
+    }
+    this.#tickets.set(definition.id, new Ticket(definition, this.clock));
+    if (old !== undefined) {
+      old.cancel();
+      await old.closed();
+    }
+  }
+
+  async info(id: string): Promise<TicketInfo> {
+    return this.#find(id).info();
+  }
+
+  async list(): Promise<TicketInfo[]> {
+    return [...this.#tickets.values()].map((ticket) => ticket.info());
+  }
+
+  async extend(id: string, timeoutSeconds: number): Promise<void> {
+    this.#find(id).extend(timeoutSeconds);
+  }
+
+  async remove(id: string): Promise<void> {
+    const ticket = this.#tickets.get(id);
+    if (ticket !== undefined) await this.#remove(id, ticket);
+  }
+
+  async removeAll(): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      [...this.#tickets].map(([id, ticket]) => this.#remove(id, ticket)),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async authorize(id: string, access: TicketAccess): Promise<Ticket> {
+    const ticket = this.#tickets.get(id);
+    if (ticket === undefined) throw new NotAllowedError('No such ticket');
+    ticket.authorize(access);
+    return ticket;
+  }
+
+  async #remove(id: string, ticket: Ticket): Promise<void> {
+    ticket.cancel();
+    const timeoutSeconds = ticket.active
+      ? this.options.removeTimeoutSeconds
+      : Math.max(this.options.removeTimeoutSeconds, closeTimeoutSecondsMin);
+    if (!(await settlesWithin(ticket.closed(), timeoutSeconds))) {
+      throw new ConflictError(`Timeout cancelling transfer ${ticket.transferId}`);
+    }
+    // Another caller may have removed it and added a new one of the same id while this one waited.
+    if (this.#tickets.get(id) === ticket) this.#tickets.delete(id);
+  }
+
+  #find(id: string): Ticket {
+    const ticket = this.#tickets.get(id);
+    if (ticket === undefined) throw new NotFoundError(`No such ticket ${JSON.stringify(id)}`);
+    return ticket;
+  }
+}
+
+async function settlesWithin(promise: Promise<void>, timeoutSeconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(false);
+    }, timeoutSeconds * 1000);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,56 @@
+import type { ByteRange } from '../units.js';
+
+/** What an operation does to the image. A flush and a checksum move no image bytes to or from the client. */
+export type OperationKind = 'read' | 'write' | 'zero' | 'flush' | 'extents' | 'checksum' | 'options';
+
+/** What the ticket that an operation belongs to wants to hear from it. */
+export interface OperationOwner {
+  progressed(operation: Operation, range: ByteRange): void;
+  ended(operation: Operation): void;
+}
+
+/**
+ * One running operation of a ticket. Whoever runs it checks `signal` between two I/Os and calls `end()` only when no I/O of it is
+ * under way any more: removing a ticket waits for exactly that.
+ */
+export class Operation {
+  readonly #controller = new AbortController();
+  readonly #owner: OperationOwner;
+  #doneBytes = 0;
+  #ended = false;
+
+  constructor(
+    owner: OperationOwner,
+    readonly kind: OperationKind,
+  ) {
+    this.#owner = owner;
+  }
+
+  /** Aborted with the error that the client should get. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Bytes that are finished. */
+  get doneBytes(): number {
+    return this.#doneBytes;
+  }
+
+  /** One I/O finished and `range` is transferred. */
+  progress(range: ByteRange): void {
+    this.#doneBytes += range.lengthBytes;
+    this.#owner.progressed(this, range);
+  }
+
+  /** Asks the operation to stop after the I/O in flight. The first reason counts. */
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  /** No I/O of it is running any more. Idempotent. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#owner.ended(this);
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A set of byte ranges, kept merged, that knows how many distinct bytes it covers. Sorted arrays with binary search: a transfer
+ * in one piece keeps one range for ever, and random access costs O(log n) to find and a memmove to insert, not a walk over all.
+ */
+export class RangeSet {
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  #coveredBytes = 0;
+
+  /** Distinct bytes covered. */
+  get coveredBytes(): number {
+    return this.#coveredBytes;
+  }
+
+  /** How many separate ranges it takes to describe them. */
+  get count(): number {
+    return this.#starts.length;
+  }
+
+  /** Adds [start, end); what was covered already is not counted again. */
+  add(start: number, end: number): void {
+    if (end <= start) return;
+    // All ranges that touch [start, end] are at [first, next): those that end at or after its start and begin at or before its end.
+    const first = lowerBound(this.#ends, start);
+    let next = first;
+    let mergedStart = start;
+    let mergedEnd = end;
+    let replacedBytes = 0;
+    for (; next < this.#starts.length; next++) {
+      const rangeStart = this.#starts[next] as number;
+      if (rangeStart > end) break;
+      const rangeEnd = this.#ends[next] as number;
+      mergedStart = Math.min(mergedStart, rangeStart);
+      mergedEnd = Math.max(mergedEnd, rangeEnd);
+      replacedBytes += rangeEnd - rangeStart;
+    }
+    this.#coveredBytes += mergedEnd - mergedStart - replacedBytes;
+    if (next === first + 1) {
+      this.#starts[first] = mergedStart;
+      this.#ends[first] = mergedEnd;
+      return;
+    }
+    this.#starts.splice(first, next - first, mergedStart);
+    this.#ends.splice(first, next - first, mergedEnd);
+  }
+}
+
+/** The first index whose value is not below `value`. */
+function lowerBound(sorted: readonly number[], value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

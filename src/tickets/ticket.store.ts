@@ -1,0 +1,36 @@
+import type { Ticket, TicketAccess, TicketDefinition, TicketInfo } from './ticket.js';
+
+/**
+ * The tickets of this service. Asynchronous, because the store may live in another process than the one that serves the request;
+ * nothing outside this folder may assume that it is local.
+ */
+export interface TicketStore {
+  /**
+   * Adds a ticket, or replaces an idle one of the same id.
+   * @throws ConflictError while operations of the old one run, UnavailableError when there are too many tickets
+   */
+  add(definition: TicketDefinition): Promise<void>;
+
+  /** @throws NotFoundError */
+  info(id: string): Promise<TicketInfo>;
+
+  list(): Promise<TicketInfo[]>;
+
+  /** Sets the expiry to `timeoutSeconds` from now. @throws NotFoundError */
+  extend(id: string, timeoutSeconds: number): Promise<void>;
+
+  /**
+   * Cancels the ticket, waits until nothing of it runs and forgets it; an unknown id is fine. After it resolves no byte of the
+   * ticket is ever written again.
+   * @throws ConflictError when operations still run after `control.remove_timeout`: the ticket stays, cancelled
+   */
+  remove(id: string): Promise<void>;
+
+  /** `remove` for all of them, at once. @throws ConflictError when one of them still runs */
+  removeAll(): Promise<void>;
+
+  /** The ticket to work with. @throws NotAllowedError when there is none or it forbids `access` */
+  authorize(id: string, access: TicketAccess): Promise<Ticket>;
+}
+
+export const TICKET_STORE = Symbol('TICKET_STORE');
