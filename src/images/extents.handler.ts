@@ -1,0 +1,49 @@
+import { NotFoundError } from '../errors.js';
+import type { Exchange } from '../http/exchange.js';
+import { KiB } from '../units.js';
+import type { Extent, ExtentContext } from './backends/backend.js';
+import { DataSender } from './data-sender.js';
+import type { OperationRunner } from './operation-runner.js';
+
+// A list of this length is answered whole, with its length; longer ones are streamed in such pieces.
+const pieceCharacters = 64 * KiB;
+
+/** GET /images/{id}/extents: a JSON list, made while it is sent, because it may have 10^5 entries. */
+export class ExtentsHandler {
+  constructor(private readonly runner: OperationRunner) {}
+
+  async handle(exchange: Exchange, ticketId: string, context: ExtentContext): Promise<void> {
+    await this.runner.run(
+      exchange,
+      { ticketId, access: 'read', kind: 'extents' },
+      async ({ ticket, operation, backend }) => {
+        if (context === 'dirty' && !(ticket.definition.dirty && backend.canDirtyExtents)) {
+          throw new NotFoundError('Ticket has no dirty extents');
+        }
+        exchange.settleFraming();
+        const { response } = exchange;
+        const sender = new DataSender(exchange, operation.signal);
+        let piece = '[';
+        let separator = '';
+        for await (const extent of backend.extents(context)) {
+          operation.signal.throwIfAborted();
+          piece += separator + JSON.stringify(wireExtent(extent, context));
+          separator = ', ';
+          if (piece.length < pieceCharacters) continue;
+          if (!response.headersSent) response.writeHead(200, jsonType);
+          await sender.send(Buffer.from(piece), false);
+          piece = '';
+        }
+        piece += ']';
+        if (response.headersSent) await sender.send(Buffer.from(piece), true);
+        else exchange.send(200, jsonType, piece);
+      },
+    );
+  }
+}
+
+const jsonType = { 'Content-Type': 'application/json' };
+
+function wireExtent({ start, length, zero, hole, dirty }: Extent, context: ExtentContext): object {
+  return context === 'dirty' ? { start, length, dirty: dirty ?? false, zero } : { start, length, zero, hole };
+}

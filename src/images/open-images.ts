@@ -1,0 +1,79 @@
+import { ClientGoneError, StorageError } from '../errors.js';
+import type { ClientConnection, ConnectionResource } from '../http/client-connection.js';
+import type { Ticket, TicketConnection } from '../tickets/ticket.js';
+import type { Backend, ImageSource } from './backends/backend.js';
+
+/**
+ * Opens the image of a ticket once per connection, and keeps it until the connection closes or the ticket is cancelled (spec
+ * section 2, connections). Opening costs a round trip to storage; a connection usually asks for the same image again and again.
+ */
+export class OpenImages {
+  readonly #sources = new Map<string, ImageSource>();
+
+  constructor(sources: readonly ImageSource[]) {
+    for (const source of sources) {
+      for (const scheme of source.schemes) this.#sources.set(scheme, source);
+    }
+  }
+
+  /**
+   * To be called while an operation of the ticket runs, so that removing the ticket waits for it.
+   * @throws StorageError when the image cannot be opened
+   */
+  open(connection: ClientConnection, ticket: Ticket): Promise<Backend> {
+    const kept = connection.resource(ticket);
+    if (kept instanceof OpenImage) return kept.backend;
+    const image = new OpenImage(connection, ticket, this.#open(ticket));
+    connection.keep(ticket, image);
+    ticket.attach(image);
+    return image.backend;
+  }
+
+  async #open({ definition, writable }: Ticket): Promise<Backend> {
+    const scheme = definition.url.slice(0, definition.url.indexOf(':'));
+    const source = this.#sources.get(scheme);
+    if (source === undefined) throw new StorageError('The image is of a kind that this service cannot open');
+    return source.open({ url: definition.url, writable, sparse: definition.sparse, dirty: definition.dirty });
+  }
+}
+
+class OpenImage implements ConnectionResource, TicketConnection {
+  readonly backend: Promise<Backend>;
+
+  constructor(
+    private readonly connection: ClientConnection,
+    private readonly ticket: Ticket,
+    opening: Promise<Backend>,
+  ) {
+    this.backend = opening.then(
+      async (backend) => {
+        if (!connection.closed) return backend;
+        // The client left while storage was still opening, so nobody will ever close it but us.
+        await backend.close();
+        throw new ClientGoneError();
+      },
+      (error: unknown) => {
+        // The next request tries again.
+        this.#forget();
+        throw error;
+      },
+    );
+  }
+
+  /** Idempotent, as both the ticket and the connection may ask for it. */
+  async close(): Promise<void> {
+    try {
+      const backend = await this.backend;
+      await backend.close();
+    } catch {
+      // It was never opened, or is gone already: nothing of it is left to close.
+    } finally {
+      this.#forget();
+    }
+  }
+
+  #forget(): void {
+    this.connection.forget(this.ticket);
+    this.ticket.detach(this);
+  }
+}

@@ -1,0 +1,41 @@
+import { RangeNotSatisfiableError } from '../errors.js';
+import type { RequestedRange } from '../http/content-range.js';
+import type { Ticket } from '../tickets/ticket.js';
+import type { ByteRange } from '../units.js';
+
+/** @throws RangeNotSatisfiableError when `range` ends past what the ticket covers (R1) */
+export function checkWithinTicket({ offsetBytes, lengthBytes }: ByteRange, ticket: Ticket): void {
+  checkEnd(offsetBytes + lengthBytes, ticket.sizeBytes, 'ticket');
+}
+
+/** @throws RangeNotSatisfiableError when `range` ends past the image */
+export function checkWithinImage({ offsetBytes, lengthBytes }: ByteRange, sizeBytes: number): void {
+  checkEnd(offsetBytes + lengthBytes, sizeBytes, 'image');
+}
+
+function checkEnd(endBytes: number, sizeBytes: number, what: string): void {
+  if (endBytes > sizeBytes) {
+    throw new RangeNotSatisfiableError(`range end ${endBytes} > ${what} size ${sizeBytes}`, sizeBytes);
+  }
+}
+
+/**
+ * The bytes that a `Range` header means in something of `sizeBytes`. Unlike RFC 9110 a last byte past the end is refused instead of
+ * clipped: an image client counts on exactly what it asked for.
+ * @throws RangeNotSatisfiableError
+ */
+export function resolveRange(requested: RequestedRange, sizeBytes: number, what: string): ByteRange {
+  if ('suffixLength' in requested) {
+    const lengthBytes = Math.min(requested.suffixLength, sizeBytes);
+    if (lengthBytes === 0)
+      throw new RangeNotSatisfiableError(`range is empty, ${what} size ${sizeBytes}`, sizeBytes);
+    return { offsetBytes: sizeBytes - lengthBytes, lengthBytes };
+  }
+  const { first, last } = requested;
+  if (first >= sizeBytes) {
+    throw new RangeNotSatisfiableError(`range start ${first} >= ${what} size ${sizeBytes}`, sizeBytes);
+  }
+  const endBytes = last === undefined ? sizeBytes : last + 1;
+  checkEnd(endBytes, sizeBytes, what);
+  return { offsetBytes: first, lengthBytes: endBytes - first };
+}

@@ -1,0 +1,138 @@
+import { InvalidRequestError, RangeNotSatisfiableError } from '../errors.js';
+import type { Exchange } from '../http/exchange.js';
+import type { Operation } from '../tickets/operation.js';
+import type { Backend } from './backends/backend.js';
+import type { BufferPool } from './backends/buffer-pool.js';
+import { checkWithinTicket } from './range-check.js';
+import { BodyReader } from './body-reader.js';
+import { BufferSet } from './buffer-set.js';
+import type { OperationRunner } from './operation-runner.js';
+
+export interface WriteRequest {
+  readonly ticketId: string;
+  readonly offsetBytes: number;
+  /** `Content-Length`; undefined for a chunked body, which ends where it ends. */
+  readonly lengthBytes: number | undefined;
+  readonly flush: boolean;
+  readonly close: boolean;
+}
+
+/** PUT /images/{id}: the body goes to storage while it arrives, one buffer filling from the socket while others are being written. */
+export class WriteHandler {
+  constructor(
+    private readonly runner: OperationRunner,
+    private readonly pool: BufferPool,
+    private readonly buffersMax: number,
+  ) {}
+
+  async handle(exchange: Exchange, request: WriteRequest): Promise<void> {
+    const { ticketId, offsetBytes, lengthBytes } = request;
+    await this.runner.run(
+      exchange,
+      {
+        ticketId,
+        access: 'write',
+        kind: 'write',
+        check: (ticket) => {
+          checkWithinTicket({ offsetBytes, lengthBytes: lengthBytes ?? 0 }, ticket);
+        },
+      },
+      async ({ ticket, operation, backend }) => {
+        const endBytes = await this.#endOfBody(request, ticket.sizeBytes, backend);
+        const buffers = await BufferSet.acquire(this.pool, {
+          lengthBytes: endBytes - offsetBytes,
+          countMax: Math.min(this.buffersMax, backend.inFlightMax + 1),
+          signal: operation.signal,
+        });
+        try {
+          exchange.readyForBody();
+          await writeBody(exchange, { backend, operation, buffers, offsetBytes, endBytes });
+        } finally {
+          buffers.release();
+          exchange.logFields['offset'] = offsetBytes;
+          exchange.logFields['bytes'] = operation.doneBytes;
+        }
+        if (request.flush) await backend.flush();
+        operation.signal.throwIfAborted();
+      },
+    );
+    if (request.close) exchange.closeAfterResponse();
+    exchange.send(200);
+  }
+
+  /** Where the body must end, at the latest for a chunked one: bytes past it are refused, not written. */
+  async #endOfBody(
+    { offsetBytes, lengthBytes }: WriteRequest,
+    ticketSizeBytes: number,
+    backend: Backend,
+  ): Promise<number> {
+    const imageSizeBytes = backend.growable ? Infinity : await backend.sizeBytes();
+    const limitBytes = Math.min(ticketSizeBytes, imageSizeBytes);
+    const endBytes = lengthBytes === undefined ? limitBytes : offsetBytes + lengthBytes;
+    if (endBytes > limitBytes || offsetBytes > limitBytes) {
+      throw new RangeNotSatisfiableError(
+        `range end ${Math.max(endBytes, offsetBytes)} > image size ${limitBytes}`,
+        limitBytes,
+      );
+    }
+    return endBytes;
+  }
+}
+
+interface BodyTransfer {
+  readonly backend: Backend;
+  readonly operation: Operation;
+  readonly buffers: BufferSet;
+  readonly offsetBytes: number;
+  readonly endBytes: number;
+}
+
+// Data sits in its buffer at the same distance from a page boundary as in the image, so that direct I/O needs no copy.
+const pageBytes = 4096;
+
+/**
+ * Returns when everything that arrived is in the backend. When it throws, no write is running any more: what was handed to
+ * storage is counted and the rest of the body dropped, so a broken upload can never overwrite what a later one wrote.
+ */
+async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<void> {
+  const { backend, operation, buffers, endBytes } = transfer;
+  const body = new BodyReader(exchange, operation.signal);
+  let offset = transfer.offsetBytes;
+  try {
+    while (offset < endBytes) {
+      const buffer = await buffers.next();
+      operation.signal.throwIfAborted();
+      const skew = offset % pageBytes;
+      const stepBytes = buffers.stepAt(offset, endBytes);
+      const target = buffer.subarray(skew, skew + stepBytes);
+      const filledBytes = await body.fill(target);
+      if (filledBytes > 0) {
+        const range = { offsetBytes: offset, lengthBytes: filledBytes };
+        const written = backend.write(target.subarray(0, filledBytes), offset);
+        buffers.use(
+          buffer,
+          written.then(() => {
+            operation.progress(range);
+          }),
+        );
+        offset += filledBytes;
+      }
+      if (filledBytes < stepBytes) break;
+    }
+    await buffers.settled();
+    await finishBody(exchange, body, offset === endBytes);
+  } finally {
+    body.stop();
+    await buffers.idle();
+  }
+}
+
+/** After the last byte that may be written: the body must end here too. */
+async function finishBody(exchange: Exchange, body: BodyReader, full: boolean): Promise<void> {
+  const isChunked = exchange.request.headers['content-length'] === undefined;
+  if (full && isChunked && (await body.fill(new Uint8Array(1))) > 0) {
+    throw new RangeNotSatisfiableError('Request body is longer than the ticket allows');
+  }
+  if (body.broken !== undefined) throw body.broken;
+  if (!full && !isChunked) throw new InvalidRequestError('Request body is shorter than promised');
+}

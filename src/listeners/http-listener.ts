@@ -1,0 +1,217 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
+import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import { UnavailableError } from '../errors.js';
+import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
+import { Exchange } from '../http/exchange.js';
+import { answerUnparsable } from '../http/unparsable.js';
+import type { Logger } from '../logger.js';
+
+/** What answers requests: the router of a Nest application. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface HttpListenerOptions {
+  readonly name: string;
+  readonly handler: RequestHandler;
+  readonly allowedMethods: readonly string[];
+  readonly listen: ListenOptions;
+  /** Absent: plain HTTP. */
+  readonly tls?: SecureContextOptions & { readonly minVersion: SecureVersion };
+  /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
+  readonly requireHostHeader: boolean;
+  readonly limits: ConnectionLimits & {
+    readonly requestHeadBytes: number;
+    readonly headersTimeoutSeconds: number;
+  };
+}
+
+const drainingRetryAfterSeconds = 5;
+
+/**
+ * One listening socket and its connections. It makes an `Exchange` of every request before the application sees it, and knows how to stop:
+ * first no new connections and 503 for new requests, then, at the deadline, everything that still runs is cut.
+ */
+export class HttpListener {
+  readonly name: string;
+  readonly #options: HttpListenerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #accepted = new Set<ClientConnection>();
+  #draining = false;
+
+  constructor(
+    options: HttpListenerOptions,
+    private readonly logger: Logger,
+  ) {
+    this.name = options.name;
+    this.#options = options;
+    const serverOptions = {
+      maxHeaderSize: options.limits.requestHeadBytes,
+      headersTimeout: options.limits.headersTimeoutSeconds * 1000,
+      // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead, by ClientConnection.
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
+      connectionsCheckingInterval: 1000,
+      requireHostHeader: options.requireHostHeader,
+      insecureHTTPParser: false,
+      noDelay: true,
+    };
+    this.#server =
+      options.tls === undefined
+        ? createHttpServer(serverOptions)
+        : createHttpsServer({ ...serverOptions, ...options.tls, ALPNProtocols: ['http/1.1'] });
+    // A client may send its request, close its side and still wants the whole answer.
+    (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+    this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      this.#accept(socket);
+    });
+    // Counts the raw sockets of TLS handshakes as well, so that stopping does not leave them behind.
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    this.#server.on('request', (request, response) => {
+      this.#handle(request, response, false);
+    });
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      this.#handle(request, response, true);
+    });
+    // RFC 9110 section 10.1.1 allows to ignore an expectation that is not understood; clients of ours send no other.
+    this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      this.#handle(request, response, false);
+    });
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      void answerUnparsable(error, socket, options.allowedMethods);
+    });
+    this.#server.on('tlsClientError', (error, socket) => {
+      logger.debug({ listener: this.name, err: error.message }, 'TLS handshake failed');
+      socket.destroy();
+    });
+  }
+
+  /** Binds the socket. @throws Error naming the listener when the address cannot be bound */
+  async open(): Promise<void> {
+    const server: NetServer = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: Error): void => {
+        reject(new Error(`Cannot bind the ${this.name} listener: ${error.message}`, { cause: error }));
+      };
+      server.once('error', failed);
+      server.listen(this.#options.listen, () => {
+        server.off('error', failed);
+        resolve();
+      });
+    });
+    server.on('error', (error) => {
+      this.logger.error({ listener: this.name, err: error.message }, 'Listener failed');
+    });
+  }
+
+  /** Where it listens, as a person would write it. */
+  get address(): string {
+    const address = this.#server.address();
+    if (address === null) throw new Error(`The ${this.name} listener is not open`);
+    if (typeof address === 'string') return `unix:${this.#options.listen.path ?? address}`;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://${hostAndPort(address)}`;
+  }
+
+  /** Stops accepting, answers 503 to new requests on open connections and closes idle ones. */
+  drain(): void {
+    this.#draining = true;
+    this.#server.close();
+    for (const socket of this.#sockets) {
+      const connection = ClientConnection.find(socket);
+      if (connection !== undefined && connection.exchanges.length === 0) socket.destroy();
+    }
+    this.#server.closeIdleConnections();
+  }
+
+  /** How many requests are being answered. */
+  get running(): number {
+    return this.#exchanges().length;
+  }
+
+  /** Cancels every running request. */
+  abort(reason: Error): void {
+    for (const exchange of this.#exchanges()) exchange.abort(reason);
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #exchanges(): RunningExchange[] {
+    return [...this.#accepted].flatMap((connection) => connection.exchanges);
+  }
+
+  #accept(socket: Socket): void {
+    const connection = ClientConnection.accept(socket, this.#options.limits);
+    this.#accepted.add(connection);
+    socket.once('close', () => this.#accepted.delete(connection));
+    // Failed writes and resets end the connection; its exchanges hear of that by `close`.
+    socket.on('error', (error) => {
+      this.logger.debug({ listener: this.name, err: error.message }, 'Connection failed');
+    });
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const connection = ClientConnection.of(request.socket);
+    // Bytes after the last request that was answered: dropped, never executed.
+    if (connection.lingering) return;
+    const before = connection.exchanges.at(-1);
+    const exchange = new Exchange(request, response, connection, { expectsContinue });
+    this.#logWhenDone(exchange);
+    if (before === undefined) {
+      this.#dispatch(exchange);
+      return;
+    }
+    // Pipelined requests run one after the other, so that a GET sees what the PUT before it wrote. Reading on meanwhile would only
+    // collect more of them in memory.
+    request.socket.pause();
+    before.response.once('close', () => {
+      if (connection.lingering || connection.closed) return;
+      request.socket.resume();
+      this.#dispatch(exchange);
+    });
+  }
+
+  #dispatch(exchange: Exchange): void {
+    if (this.#draining) {
+      exchange.closeAfterResponse();
+      exchange.fail(new UnavailableError('The service is stopping', drainingRetryAfterSeconds));
+      return;
+    }
+    this.#options.handler(exchange.request, exchange.response);
+  }
+
+  #logWhenDone(exchange: Exchange): void {
+    exchange.response.once('close', () => {
+      const { request, response } = exchange;
+      this.logger.info(
+        {
+          listener: this.name,
+          client: request.socket.remoteAddress,
+          method: request.method,
+          ...exchange.logFields,
+          status: response.headersSent ? response.statusCode : 0,
+          complete: response.writableFinished,
+          milliseconds: Math.round(performance.now() - exchange.startedAt),
+        },
+        'Request ended',
+      );
+    });
+  }
+}
+
+function hostAndPort({ address, family, port }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}
