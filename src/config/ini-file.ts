@@ -42,14 +42,15 @@ export function parseIni(text: string, file: string): IniContent {
         sections.push({ name: section, origin });
         return;
       }
-      const [, option, value] = /^([^=:]*?)\s*[=:]\s*(.*)$/.exec(content) ?? [];
-      if (option === undefined || option === '' || value === undefined) {
+      const delimiter = content.search(/[=:]/);
+      const option = content.slice(0, Math.max(delimiter, 0)).trim().toLowerCase();
+      if (option === '') {
         throw new ConfigError([{ origin, reason: 'expected [section], option = value, or a comment' }]);
       }
       if (section === undefined) {
         throw new ConfigError([{ origin, reason: 'expected a [section] before the first option' }]);
       }
-      const setting = { section, option: option.toLowerCase(), value, origin };
+      const setting = { section, option, value: content.slice(delimiter + 1).trim(), origin };
       settings.push(setting);
       last = { setting, indent };
     });
