@@ -1,0 +1,47 @@
+import type { Section } from './section.js';
+import { backendFileSection, type BackendFileConfig } from './sections/backend-file.js';
+import { backendHttpSection, type BackendHttpConfig } from './sections/backend-http.js';
+import { backendNbdSection, type BackendNbdConfig } from './sections/backend-nbd.js';
+import { controlSection, type ControlConfig } from './sections/control.js';
+import { daemonSection, type DaemonConfig } from './sections/daemon.js';
+import { docsSection, type DocsConfig } from './sections/docs.js';
+import { limitsSection, type LimitsConfig } from './sections/limits.js';
+import { localSection, type LocalConfig } from './sections/local.js';
+import { loggingSection, type LoggingConfig } from './sections/logging.js';
+import { metricsSection, type MetricsConfig } from './sections/metrics.js';
+import { proxySection, type ProxyConfig } from './sections/proxy.js';
+import { remoteSection, type RemoteConfig } from './sections/remote.js';
+import { tlsSection, type TlsConfig } from './sections/tls.js';
+
+/** The whole configuration, validated and frozen. What each option means is written in its section's file. */
+export interface Config {
+  readonly daemon: DaemonConfig;
+  readonly tls: TlsConfig;
+  readonly backendFile: BackendFileConfig;
+  readonly backendHttp: BackendHttpConfig;
+  readonly backendNbd: BackendNbdConfig;
+  readonly remote: RemoteConfig;
+  readonly local: LocalConfig;
+  readonly control: ControlConfig;
+  readonly proxy: ProxyConfig;
+  readonly docs: DocsConfig;
+  readonly metrics: MetricsConfig;
+  readonly logging: LoggingConfig;
+  readonly limits: LimitsConfig;
+}
+
+export const configSections = {
+  daemon: daemonSection,
+  tls: tlsSection,
+  backendFile: backendFileSection,
+  backendHttp: backendHttpSection,
+  backendNbd: backendNbdSection,
+  remote: remoteSection,
+  local: localSection,
+  control: controlSection,
+  proxy: proxySection,
+  docs: docsSection,
+  metrics: metricsSection,
+  logging: loggingSection,
+  limits: limitsSection,
+} satisfies Readonly<Record<keyof Config, Section>>;

@@ -1,0 +1,18 @@
+import { bufferSize } from '../buffer-size.js';
+import { string } from '../option.js';
+import { defineSection, type SectionValues } from '../section.js';
+
+export const backendHttpSection = defineSection({
+  name: 'backend_http',
+  description: 'Images relayed from another daemon.',
+  options: {
+    bufferBytes: bufferSize('a relayed image'),
+    caFile: string('ca_file', {
+      default: '',
+      description:
+        'Authorities in PEM format that verify the other daemon. Empty: the value of [tls] ca_file.',
+    }),
+  },
+});
+
+export type BackendHttpConfig = SectionValues<typeof backendHttpSection>;

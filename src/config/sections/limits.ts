@@ -1,0 +1,141 @@
+import { float, integer, timeoutSecondsMax } from '../option.js';
+import { defineSection, type SectionValues } from '../section.js';
+import { GiB, KiB, MiB } from '../../units.js';
+
+export const limitsSection = defineSection({
+  name: 'limits',
+  description: 'What one client, one transfer and the whole process may use. The defaults suit common hosts.',
+  options: {
+    requestHeadBytesMax: bytes('request_head_bytes', 16 * KiB, {
+      minimum: 4 * KiB,
+      maximum: MiB,
+      description:
+        'Request line and headers; beyond it 431. Signed tickets travel in a header and need several KiB.',
+    }),
+    headersTimeoutSeconds: seconds('headers_timeout_sec', 10, {
+      minimum: 0.1,
+      description:
+        'How long a client may take to send the head of a request; then 408. Ends slow-header attacks.',
+    }),
+    jsonBodyBytesMax: bytes('json_body_bytes', 64 * KiB, {
+      minimum: KiB,
+      maximum: MiB,
+      description:
+        'A JSON body; beyond it 413. Parsing blocks every transfer: 1 MiB of nested JSON takes 0.3 s.',
+    }),
+    signedTicketBytesMax: bytes('signed_ticket_bytes', 16 * KiB, {
+      minimum: KiB,
+      maximum: MiB,
+      description:
+        'A signed ticket before it is decoded; real ones, certificate included, have less than 8 KiB.',
+    }),
+    unauthorisedSilenceSeconds: seconds('unauthorised_silence_sec', 60, {
+      minimum: 0.1,
+      description:
+        'How long a connection without an authorised request may be silent. Clients keep idle ones alive every 30 s.',
+    }),
+    connectionsMax: count('connections', 10_000, {
+      minimum: 16,
+      maximum: 1_000_000,
+      unit: 'connections',
+      description: 'Open connections of one listener; each takes a file descriptor and some KiB of memory.',
+    }),
+    retryAfterSeconds: count('retry_after_sec', 5, {
+      minimum: 0,
+      maximum: 3600,
+      unit: 'seconds',
+      description:
+        'What a 503 tells clients to wait in Retry-After: about the time in which a transfer makes room.',
+    }),
+    drainBytesMax: bytes('drain_bytes', MiB, {
+      minimum: 0,
+      maximum: GiB,
+      description:
+        'How much of a refused body is read and dropped, so that the client gets to read the refusal.',
+    }),
+    lingerSeconds: seconds('linger_sec', 2, {
+      minimum: 0,
+      description:
+        'How long a refused connection stays open after drain_bytes: closing at once loses the answer at loopback speed.',
+    }),
+    graceSeconds: seconds('grace_sec', 10, {
+      minimum: 0,
+      description:
+        'How long running operations may go on after SIGTERM; less than the stop timeout of systemd or a pod.',
+    }),
+    bufferBytes: bytes('buffer_bytes', MiB, {
+      minimum: 64 * KiB,
+      maximum: 16 * MiB,
+      multipleOf: 4 * KiB,
+      description: 'One buffer between network and storage: large enough that each I/O is efficient.',
+    }),
+    buffersPerTransfer: count('buffers_per_transfer', 3, {
+      minimum: 2,
+      maximum: 4,
+      unit: 'buffers',
+      description:
+        'Buffers of one transfer: one fills while another drains, and one more evens out their speeds.',
+    }),
+    bufferPoolBytes: bytes('buffer_pool_bytes', 256 * MiB, {
+      minimum: MiB,
+      maximum: 64 * GiB,
+      description: 'All buffers together; transfers beyond it wait or get 503.',
+    }),
+    fileThreads: count('file_threads', 32, {
+      minimum: 4,
+      maximum: 1024,
+      unit: 'threads',
+      description: 'Threads for file I/O. With the usual four, four hung files stop every other one.',
+    }),
+    zeroStepBytes: bytes('zero_step_bytes', 128 * MiB, {
+      minimum: MiB,
+      maximum: GiB,
+      multipleOf: 4 * KiB,
+      description: 'The most zeroed in one step; a cancel takes effect between two steps.',
+    }),
+    ticketsMax: count('tickets', 200_000, {
+      minimum: 1,
+      maximum: 10_000_000,
+      unit: 'tickets',
+      description: 'Tickets in the store, each about 1 KiB of memory; beyond it adding one gets 503.',
+    }),
+    sessionsMax: count('sessions', 100_000, {
+      minimum: 1,
+      maximum: 10_000_000,
+      unit: 'sessions',
+      description: 'Sessions of the proxy in memory; beyond it opening one gets 503.',
+    }),
+    corsMaxAgeSeconds: count('cors_max_age_sec', 86_400, {
+      minimum: 0,
+      maximum: 86_400,
+      unit: 'seconds',
+      description:
+        'How long browsers may remember a preflight answer; a day is the most that any of them grants.',
+    }),
+    logRecordBytesMax: bytes('log_record_bytes', 2 * KiB, {
+      minimum: 512,
+      maximum: 64 * KiB,
+      description: 'One record of the log; longer values are cut, so that no request can flood it.',
+    }),
+  },
+});
+
+export type LimitsConfig = SectionValues<typeof limitsSection>;
+
+interface Bounds {
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly description: string;
+}
+
+function bytes(name: string, value: number, rules: Bounds & { readonly multipleOf?: number }) {
+  return integer(name, { ...rules, default: value, unit: 'bytes' });
+}
+
+function count(name: string, value: number, rules: Bounds & { readonly unit: string }) {
+  return integer(name, { ...rules, default: value });
+}
+
+function seconds(name: string, value: number, rules: Omit<Bounds, 'maximum'>) {
+  return float(name, { ...rules, default: value, maximum: timeoutSecondsMax, unit: 'seconds' });
+}

@@ -1,0 +1,9 @@
+import { defineSection } from '../section.js';
+
+/** Known only so that files which have it cause no warning: there is no profiler to configure. */
+export const profileSection = defineSection({
+  name: 'profile',
+  description: 'Has no effect.',
+  options: {},
+  ignored: { filename: 'There is no built-in profiler; use those of Node.js.' },
+});

@@ -1,0 +1,43 @@
+import { configSections } from './config.js';
+import type { Section } from './section.js';
+import { profileSection } from './sections/profile.js';
+import type { Setting } from './setting.js';
+
+const knownSections: ReadonlyMap<string, Section> = new Map(
+  [...Object.values(configSections), profileSection].map((section: Section) => [section.name, section]),
+);
+
+/** Sections of Python's logging configuration, which existing files have beside ours. */
+const pythonLogging = /^(loggers|handlers|formatters|(logger|handler|formatter)_.*)$/;
+
+/** One warning for each section and each option that means nothing here: a typing error should not go unnoticed. */
+export function unknownSettings(
+  sections: readonly { readonly name: string; readonly origin: string }[],
+  settings: readonly Setting[],
+): string[] {
+  const warnings = new Map<string, string>();
+  const warnOnce = (subject: string, origin: string) => {
+    if (!warnings.has(subject)) warnings.set(subject, `${origin}: ${subject} is ignored`);
+  };
+  for (const { name, origin } of sections) {
+    if (!isKnownSection(name)) warnOnce(`unknown section [${name}]`, origin);
+  }
+  for (const { section, option, origin } of settings) {
+    if (!isKnownSection(section)) warnOnce(`unknown section [${section}]`, origin);
+    else if (!isKnownOption(section, option)) warnOnce(`unknown option [${section}] ${option}`, origin);
+  }
+  return [...warnings.values()];
+}
+
+function isKnownSection(name: string): boolean {
+  return knownSections.has(name) || pythonLogging.test(name);
+}
+
+function isKnownOption(sectionName: string, optionName: string): boolean {
+  const section = knownSections.get(sectionName);
+  if (section === undefined) return true;
+  return (
+    Object.hasOwn(section.ignored ?? {}, optionName) ||
+    Object.values(section.options).some((option) => option.name === optionName)
+  );
+}
