@@ -1,0 +1,112 @@
+import koffi from 'koffi';
+import { lchownSync } from 'node:fs';
+
+export interface PrivilegeOptions {
+  /** `[daemon] drop_privileges` */
+  readonly enable: boolean;
+  readonly userName: string;
+  readonly groupName: string;
+  /** Given to the user, so that the control socket can be removed at stop. */
+  readonly runDir: string;
+  /** The file of the control socket, if it has one; given to the user. */
+  readonly controlSocketPath?: string | undefined;
+}
+
+/** What was done, for the log. */
+export type PrivilegeResult =
+  | { readonly dropped: false; readonly reason: 'disabled' | 'not root' }
+  | {
+      readonly dropped: true;
+      readonly userId: number;
+      readonly groupId: number;
+      /** Supplementary groups: images often belong to one of them. */
+      readonly groupIds: readonly number[];
+      /** The paths that now belong to the user. */
+      readonly ownedPaths: readonly string[];
+    };
+
+/** The process cannot become the configured user; the start must stop rather than go on as root. */
+export class PrivilegeError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PrivilegeError';
+  }
+}
+
+/**
+ * Becomes an ordinary user, for good. Call it after every listener is bound and every file that only root can read (TLS
+ * keys) has been read. Does nothing unless the process is root.
+ * @throws PrivilegeError when user or group do not exist, a path cannot be given away, or the system refuses
+ */
+export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
+  const { enable, userName, groupName, runDir, controlSocketPath } = options;
+  if (!enable) return { dropped: false, reason: 'disabled' };
+  if (process.geteuid?.() !== 0) return { dropped: false, reason: 'not root' };
+
+  const { userId, groupId } = lookUp(userName, groupName);
+  const ownedPaths = [runDir];
+  if (controlSocketPath !== undefined) ownedPaths.push(controlSocketPath);
+  for (const path of ownedPaths) giveTo(path, userId, groupId);
+
+  // The types leave these open for systems without them and lack initgroups; geteuid has just shown that this is none.
+  const { initgroups, setgid, setuid } = process as unknown as PosixProcess;
+  try {
+    // This order: after setuid the process may no longer change its groups. As root, each call sets the real, effective
+    // and saved id at once, so there is no way back.
+    initgroups(userName, groupId);
+    setgid(groupId);
+    setuid(userId);
+  } catch (error: unknown) {
+    throw new PrivilegeError(`Cannot continue as user ${userName}: ${messageOf(error)}`, { cause: error });
+  }
+  return { dropped: true, userId, groupId, groupIds: process.getgroups?.() ?? [], ownedPaths };
+}
+
+interface PosixProcess {
+  readonly initgroups: (user: string, extraGroup: number) => void;
+  readonly setgid: (id: number) => void;
+  readonly setuid: (id: number) => void;
+}
+
+function giveTo(path: string, userId: number, groupId: number): void {
+  try {
+    // Not chown, which would follow a symbolic link that somebody else put there.
+    lchownSync(path, userId, groupId);
+  } catch (error: unknown) {
+    throw new PrivilegeError(`Cannot change the owner of ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+const passwdType = koffi.struct({
+  pw_name: 'char *',
+  pw_passwd: 'char *',
+  pw_uid: 'uint32_t',
+  pw_gid: 'uint32_t',
+});
+const groupType = koffi.struct({
+  gr_name: 'char *',
+  gr_passwd: 'char *',
+  gr_gid: 'uint32_t',
+});
+
+/**
+ * The ids of user and group by libc, since Node has no look-up of its own and /etc/passwd does not list users of directory
+ * services. The structs name only the fields before the last one that is read: the rest differs between systems.
+ */
+function lookUp(userName: string, groupName: string): { userId: number; groupId: number } {
+  const libc = koffi.load(null);
+  const getpwnam = libc.func('getpwnam', koffi.pointer(passwdType), ['str']) as (name: string) => unknown;
+  const getgrnam = libc.func('getgrnam', koffi.pointer(groupType), ['str']) as (name: string) => unknown;
+
+  const user = getpwnam(userName);
+  if (user === null) throw new PrivilegeError(`User ${userName} of [daemon] user_name does not exist`);
+  const { pw_uid: userId } = koffi.decode(user, passwdType) as { pw_uid: number };
+  const group = getgrnam(groupName);
+  if (group === null) throw new PrivilegeError(`Group ${groupName} of [daemon] group_name does not exist`);
+  const { gr_gid: groupId } = koffi.decode(group, groupType) as { gr_gid: number };
+  return { userId, groupId };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
