@@ -3,6 +3,8 @@ import pino from 'pino';
 /** The service's log: pino, one JSON line a record on stderr. */
 export type Logger = pino.Logger;
 
+export const LOGGER = Symbol('LOGGER');
+
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';

@@ -3,25 +3,47 @@ import { IsBoolean, IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
 
 /** PATCH /images/{id} */
 export class ImagePatchDto {
-  @ApiProperty({ description: 'What to do: zero a range, or flush all that was written.', enum: ['zero', 'flush'], example: 'zero' })
+  @ApiProperty({
+    description: 'What to do: zero a range, or flush all that was written.',
+    enum: ['zero', 'flush'],
+    example: 'zero',
+  })
   @IsIn(['zero', 'flush'], { message: '$property must be "zero" or "flush"' })
   op!: 'zero' | 'flush';
 
-  @ApiPropertyOptional({ description: 'zero: first byte of the range.', type: 'integer', format: 'int64', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0, example: 4096 })
+  @ApiPropertyOptional({
+    description: 'zero: first byte of the range.',
+    type: 'integer',
+    format: 'int64',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: 0,
+    example: 4096,
+  })
   @IsOptional()
   @IsInt()
   @Min(0)
   @Max(Number.MAX_SAFE_INTEGER)
   offset?: number;
 
-  @ApiPropertyOptional({ description: 'zero: length of the range in bytes. Required for zero.', type: 'integer', format: 'int64', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, example: 1048576 })
+  @ApiPropertyOptional({
+    description: 'zero: length of the range in bytes. Required for zero.',
+    type: 'integer',
+    format: 'int64',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    example: 1048576,
+  })
   @IsOptional()
   @IsInt()
   @Min(0)
   @Max(Number.MAX_SAFE_INTEGER)
   size?: number;
 
-  @ApiPropertyOptional({ description: 'zero: answer only when the zeroes are on stable storage.', default: false })
+  @ApiPropertyOptional({
+    description: 'zero: answer only when the zeroes are on stable storage.',
+    default: false,
+  })
   @IsOptional()
   @IsBoolean()
   flush?: boolean;
@@ -29,16 +51,35 @@ export class ImagePatchDto {
 
 /** OPTIONS /images/{id} */
 export class ImageOptionsDto {
-  @ApiPropertyOptional({ description: 'Unix socket that clients on the same host may use instead; abstract when it begins with NUL.', example: '\u0000/org/ovirt/imageio' })
+  @ApiPropertyOptional({
+    description:
+      'Unix socket that clients on the same host may use instead; abstract when it begins with NUL.',
+    example: '\u0000/org/ovirt/imageio',
+  })
   unix_socket?: string;
 
-  @ApiProperty({ description: 'What this service can do with the image.', enum: ['checksum', 'extents', 'flush', 'zero'], isArray: true, example: ['checksum', 'extents', 'flush', 'zero'] })
+  @ApiProperty({
+    description: 'What this service can do with the image.',
+    enum: ['checksum', 'extents', 'flush', 'zero'],
+    isArray: true,
+    example: ['checksum', 'extents', 'flush', 'zero'],
+  })
   features!: string[];
 
-  @ApiPropertyOptional({ description: 'Connections that can usefully read at once.', type: 'integer', minimum: 1, example: 8 })
+  @ApiPropertyOptional({
+    description: 'Connections that can usefully read at once.',
+    type: 'integer',
+    minimum: 1,
+    example: 8,
+  })
   max_readers?: number;
 
-  @ApiPropertyOptional({ description: 'Connections that can usefully write at once.', type: 'integer', minimum: 1, example: 1 })
+  @ApiPropertyOptional({
+    description: 'Connections that can usefully write at once.',
+    type: 'integer',
+    minimum: 1,
+    example: 1,
+  })
   max_writers?: number;
 }
 
@@ -47,13 +88,22 @@ export class ExtentDto {
   @ApiProperty({ description: 'First byte.', type: 'integer', format: 'int64', minimum: 0, example: 0 })
   start!: number;
 
-  @ApiProperty({ description: 'Length in bytes.', type: 'integer', format: 'int64', minimum: 1, example: 65536 })
+  @ApiProperty({
+    description: 'Length in bytes.',
+    type: 'integer',
+    format: 'int64',
+    minimum: 1,
+    example: 65536,
+  })
   length!: number;
 
   @ApiProperty({ description: 'Reads as zeroes.', example: false })
   zero!: boolean;
 
-  @ApiPropertyOptional({ description: 'Zero context: not allocated in this layer of a qcow2 image.', example: false })
+  @ApiPropertyOptional({
+    description: 'Zero context: not allocated in this layer of a qcow2 image.',
+    example: false,
+  })
   hole?: boolean;
 
   @ApiPropertyOptional({ description: 'Dirty context: changed since the checkpoint.', example: true })
@@ -65,10 +115,21 @@ export class ChecksumDto {
   @ApiProperty({ description: 'Hash algorithm.', example: 'blake2b' })
   algorithm!: string;
 
-  @ApiProperty({ description: 'Block size in bytes.', type: 'integer', minimum: 1048576, maximum: 16777216, multipleOf: 4096, example: 4194304 })
+  @ApiProperty({
+    description: 'Block size in bytes.',
+    type: 'integer',
+    minimum: 1048576,
+    maximum: 16777216,
+    multipleOf: 4096,
+    example: 4194304,
+  })
   block_size!: number;
 
-  @ApiProperty({ description: 'Hash of the concatenated block hashes, hexadecimal.', pattern: '^[0-9a-f]+$', example: '0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8' })
+  @ApiProperty({
+    description: 'Hash of the concatenated block hashes, hexadecimal.',
+    pattern: '^[0-9a-f]+$',
+    example: '0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8',
+  })
   checksum!: string;
 }
 
@@ -76,10 +137,4 @@ export class ChecksumDto {
 export class ChecksumAlgorithmsDto {
   @ApiProperty({ description: 'Names, sorted.', type: [String], example: ['blake2b', 'blake2s', 'sha256'] })
   algorithms!: readonly string[];
-}
-
-/** GET /info/ */
-export class InfoDto {
-  @ApiProperty({ description: 'Version of the service.', example: '0.1.0' })
-  version!: string;
 }

@@ -5,22 +5,31 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { SecureContextOptions, SecureVersion } from 'node:tls';
 import { UnavailableError } from '../errors.js';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
 import { answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
+import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
 
 /** What answers requests: the router of a Nest application. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface TcpAddress {
+  readonly kind: 'tcp';
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
 
 export interface HttpListenerOptions {
   readonly name: string;
   readonly handler: RequestHandler;
   readonly allowedMethods: readonly string[];
-  readonly listen: ListenOptions;
+  readonly listen: TcpAddress | UnixAddress;
   /** Absent: plain HTTP. */
   readonly tls?: SecureContextOptions & { readonly minVersion: SecureVersion };
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
@@ -28,6 +37,8 @@ export interface HttpListenerOptions {
   readonly limits: ConnectionLimits & {
     readonly requestHeadBytes: number;
     readonly headersTimeoutSeconds: number;
+    /** Open connections: each takes a file descriptor. More are closed at once. */
+    readonly connectionsMax: number;
   };
 }
 
@@ -43,6 +54,7 @@ export class HttpListener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #accepted = new Set<ClientConnection>();
+  #unixSocket: BoundUnixSocket | undefined;
   #draining = false;
 
   constructor(
@@ -66,6 +78,7 @@ export class HttpListener {
       options.tls === undefined
         ? createHttpServer(serverOptions)
         : createHttpsServer({ ...serverOptions, ...options.tls, ALPNProtocols: ['http/1.1'] });
+    this.#server.maxConnections = options.limits.connectionsMax;
     // A client may send its request, close its side and still wants the whole answer.
     (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
@@ -98,33 +111,37 @@ export class HttpListener {
   /** Binds the socket. @throws Error naming the listener when the address cannot be bound */
   async open(): Promise<void> {
     const server: NetServer = this.#server;
-    await new Promise<void>((resolve, reject) => {
-      const failed = (error: Error): void => {
-        reject(new Error(`Cannot bind the ${this.name} listener: ${error.message}`, { cause: error }));
-      };
-      server.once('error', failed);
-      server.listen(this.#options.listen, () => {
-        server.off('error', failed);
-        resolve();
-      });
-    });
+    const { listen } = this.#options;
+    try {
+      if (listen.kind === 'tcp') {
+        server.listen({ host: listen.host, port: listen.port });
+        await once(server, 'listening');
+      } else this.#unixSocket = await listenOnUnixSocket(server, listen);
+    } catch (error: unknown) {
+      throw new Error(`Cannot open the ${this.name} listener`, { cause: error });
+    }
     server.on('error', (error) => {
       this.logger.error({ listener: this.name, err: error.message }, 'Listener failed');
     });
+  }
+
+  /** The file or abstract name it listens on; undefined for TCP. */
+  get unixAddress(): UnixAddress | undefined {
+    return this.#unixSocket?.address;
   }
 
   /** Where it listens, as a person would write it. */
   get address(): string {
     const address = this.#server.address();
     if (address === null) throw new Error(`The ${this.name} listener is not open`);
-    if (typeof address === 'string') return `unix:${this.#options.listen.path ?? address}`;
+    if (typeof address === 'string') return `unix:${this.#unixSocket?.address.address ?? address}`;
     return `${this.#options.tls === undefined ? 'http' : 'https'}://${hostAndPort(address)}`;
   }
 
   /** Stops accepting, answers 503 to new requests on open connections and closes idle ones. */
   drain(): void {
     this.#draining = true;
-    this.#server.close();
+    this.#stopListening();
     for (const socket of this.#sockets) {
       const connection = ClientConnection.find(socket);
       if (connection !== undefined && connection.exchanges.length === 0) socket.destroy();
@@ -144,9 +161,16 @@ export class HttpListener {
 
   /** Cuts what is left. */
   close(): void {
-    this.#server.close();
+    this.#stopListening();
     this.#server.closeAllConnections();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #stopListening(): void {
+    // First the file: a server that is closing answers nobody, so a successor may take the name at any moment.
+    this.#unixSocket?.removeFile();
+    this.#unixSocket = undefined;
+    this.#server.close();
   }
 
   #exchanges(): RunningExchange[] {

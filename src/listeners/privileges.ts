@@ -48,16 +48,24 @@ export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
   if (controlSocketPath !== undefined) ownedPaths.push(controlSocketPath);
   for (const path of ownedPaths) giveTo(path, userId, groupId);
 
+  // The types leave these open for systems without them and lack initgroups; geteuid has just shown that this is none.
+  const { initgroups, setgid, setuid } = process as unknown as PosixProcess;
   try {
     // This order: after setuid the process may no longer change its groups. As root, each call sets the real, effective
     // and saved id at once, so there is no way back.
-    process.initgroups?.(userName, groupId);
-    process.setgid?.(groupId);
-    process.setuid?.(userId);
+    initgroups(userName, groupId);
+    setgid(groupId);
+    setuid(userId);
   } catch (error: unknown) {
     throw new PrivilegeError(`Cannot continue as user ${userName}: ${messageOf(error)}`, { cause: error });
   }
   return { dropped: true, userId, groupId, groupIds: process.getgroups?.() ?? [], ownedPaths };
+}
+
+interface PosixProcess {
+  readonly initgroups: (user: string, extraGroup: number) => void;
+  readonly setgid: (id: number) => void;
+  readonly setuid: (id: number) => void;
 }
 
 function giveTo(path: string, userId: number, groupId: number): void {

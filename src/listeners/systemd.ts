@@ -84,12 +84,12 @@ interface Libc {
 
 /** The libc that the process already has, whatever its name on this system. */
 function loadLibc(): Libc {
-  const process = koffi.load(null);
+  const symbols = koffi.load(null);
   return {
-    socket: process.func('int socket(int domain, int type, int protocol)'),
-    sendto: process.func(
-      'ssize_t sendto(int fd, const void *message, size_t length, int flags, const void *address, uint32_t address_length)',
+    socket: symbols.func('int socket(int domain, int type, int protocol)'),
+    sendto: symbols.func(
+      'intptr_t sendto(int fd, const void *message, size_t length, int flags, const void *address, uint32_t address_length)',
     ),
-    close: process.func('int close(int fd)'),
-  } as Libc;
+    close: symbols.func('int close(int fd)'),
+  };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { linkSync, lstatSync, unlinkSync, type Stats } from 'node:fs';
+import { existsSync, linkSync, lstatSync, unlinkSync, type BigIntStats } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 
@@ -63,20 +63,30 @@ export async function listenOnUnixSocket(
     return { address, removeFile: () => false };
   }
   const path = address.address;
+  // libuv reports a missing folder as EACCES, which would send people looking at permissions.
+  if (!existsSync(dirname(path))) throw new UnixSocketError(path, 'its folder does not exist');
   await removeStale(path);
 
   const temporary = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
   await listen(server, temporary, path, mode);
-  let made: Stats;
+  let made: BigIntStats;
   try {
     linkSync(temporary, path);
-    made = lstatSync(path);
+    made = lstatSync(temporary, { bigint: true });
     unlinkSync(temporary);
   } catch (error: unknown) {
     server.close();
     throw new UnixSocketError(path, reasonOf(error), { cause: error });
   }
-  return { address, removeFile: () => removeIfSame(path, made) };
+  return {
+    address,
+    removeFile: () => {
+      const found = fileAt(path);
+      if (found === undefined || !isSameInode(found, made)) return false;
+      unlinkSync(path);
+      return true;
+    },
+  };
 }
 
 async function listen(server: Server, boundPath: string, shownPath: string, mode: number): Promise<void> {
@@ -96,18 +106,20 @@ async function listen(server: Server, boundPath: string, shownPath: string, mode
 
 /** Removes the socket file at `path` if nobody answers there. */
 async function removeStale(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = fileAt(path);
   if (found === undefined) return;
   if (!found.isSocket()) throw new UnixSocketError(path, 'the file there is not a socket');
 
   const failure = await connectFailure(path);
   if (failure === undefined) throw new UnixSocketError(path, 'another process is listening there');
-  if (failure === 'ENOENT') return;
   // Any other failure, such as EACCES or a full backlog, does not prove that nobody listens.
-  if (failure !== 'ECONNREFUSED') {
+  if (failure !== 'ECONNREFUSED' && failure !== 'ENOENT') {
     throw new UnixSocketError(path, `the socket there may be in use: connecting to it fails with ${failure}`);
   }
-  removeIfSame(path, found);
+  // Another process that starts now may have replaced it meanwhile. Its socket can have the inode number that the stale
+  // one had (measured), but not its time of change.
+  const now = fileAt(path);
+  if (now !== undefined && isSameInode(now, found) && now.ctimeNs === found.ctimeNs) unlinkSync(path);
 }
 
 /** The error code of connecting to `path`, or undefined when somebody accepts. */
@@ -123,11 +135,12 @@ async function connectFailure(path: string): Promise<string | undefined> {
   }
 }
 
-function removeIfSame(path: string, expected: Stats): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found?.ino !== expected.ino || found.dev !== expected.dev) return false;
-  unlinkSync(path);
-  return true;
+function fileAt(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+function isSameInode(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 function reasonOf(error: unknown): string {
@@ -135,8 +148,6 @@ function reasonOf(error: unknown): string {
     case 'EADDRINUSE':
     case 'EEXIST':
       return 'another process is listening there';
-    case 'ENOENT':
-      return 'its folder does not exist';
     case 'EACCES':
     case 'EPERM':
       return 'permission denied';

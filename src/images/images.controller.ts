@@ -1,0 +1,208 @@
+import {
+  Body,
+  Controller,
+  Get,
+  Head,
+  Inject,
+  Options,
+  Param,
+  Patch,
+  Put,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { InvalidRequestError } from '../errors.js';
+import { parseContentRangeStart, parseRange } from '../http/content-range.js';
+import { hijack } from '../http/hijack.js';
+import { yesOrNo } from '../http/query-flag.js';
+import { JsonRequestBody } from '../http/request-body.decorator.js';
+import { validationPipe } from '../http/validation.js';
+import { LOGGER, type Logger } from '../logger.js';
+import { ChecksumHandler, checksumAlgorithms, parseChecksumQuery } from './checksum.handler.js';
+import { ExtentsHandler } from './extents.handler.js';
+import { FlushHandler } from './flush.handler.js';
+import { ChecksumAlgorithmsDto, ImagePatchDto } from './image.dto.js';
+import * as contract from './images.contract.js';
+import { OptionsHandler } from './options.handler.js';
+import { ReadHandler } from './read.handler.js';
+import { WriteHandler } from './write.handler.js';
+import { ZeroHandler } from './zero.handler.js';
+
+/** What the framework has parsed of a query string: a repeated name becomes a list. */
+type QueryValues = Readonly<Record<string, string | string[]>>;
+
+/**
+ * The images API (spec section 2). Each route turns headers, query and JSON into a request for one handler; what is wrong with
+ * those is refused here, before the ticket is looked at. The handlers answer for themselves: no image byte passes the framework.
+ */
+@contract.ImagesApi()
+@Controller('images')
+export class ImagesController {
+  constructor(
+    private readonly readHandler: ReadHandler,
+    private readonly writeHandler: WriteHandler,
+    private readonly zeroHandler: ZeroHandler,
+    private readonly flushHandler: FlushHandler,
+    private readonly extentsHandler: ExtentsHandler,
+    private readonly checksumHandler: ChecksumHandler,
+    private readonly optionsHandler: OptionsHandler,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  @Options(':id')
+  @contract.ImageOptions()
+  async options(
+    @Param('id') ticketId: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await hijack(request, reply, this.logger, (exchange) => this.optionsHandler.handle(exchange, ticketId));
+  }
+
+  @Get(':id')
+  @contract.ReadImage()
+  async read(
+    @Param('id') ticketId: string,
+    @Query() query: QueryValues,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { range, 'if-range': condition } = request.headers;
+    const read = {
+      ticketId,
+      // Responses carry no validator, so a condition on one is never met and the range is to be ignored (RFC 9110 section 13.1.5).
+      range: range === undefined || condition !== undefined ? undefined : parseRange(range),
+      close: yesOrNo(query, 'close', false),
+    };
+    await hijack(request, reply, this.logger, (exchange) => this.readHandler.handle(exchange, read));
+  }
+
+  @Head(':id')
+  @contract.HeadImage()
+  async head(
+    @Param('id') ticketId: string,
+    @Query() query: QueryValues,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.read(ticketId, query, request, reply);
+  }
+
+  @Put(':id')
+  @contract.WriteImage()
+  async write(
+    @Param('id') ticketId: string,
+    @Query() query: QueryValues,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const write = {
+      ticketId,
+      offsetBytes: parseContentRangeStart(request.headers['content-range']),
+      lengthBytes: bodyLength(request),
+      flush: yesOrNo(query, 'flush', true),
+      close: yesOrNo(query, 'close', false),
+    };
+    await hijack(request, reply, this.logger, (exchange) => this.writeHandler.handle(exchange, write));
+  }
+
+  @Patch(':id')
+  @JsonRequestBody('image operation')
+  @contract.PatchImage()
+  async patch(
+    @Param('id') ticketId: string,
+    @Body(validationPipe('image operation')) patch: ImagePatchDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    if (patch.op === 'flush') {
+      await hijack(request, reply, this.logger, (exchange) => this.flushHandler.handle(exchange, ticketId));
+      return;
+    }
+    const { size, offset = 0, flush = false } = patch;
+    if (size === undefined)
+      throw new InvalidRequestError('Invalid image operation: size is required for zero');
+    const zero = { ticketId, range: { offsetBytes: offset, lengthBytes: size }, flush };
+    await hijack(request, reply, this.logger, (exchange) => this.zeroHandler.handle(exchange, zero));
+  }
+
+  @Get(':id/extents')
+  @contract.ImageExtents()
+  async extents(
+    @Param('id') ticketId: string,
+    @Query('context') context: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    if (context !== undefined && context !== 'zero' && context !== 'dirty') {
+      throw new InvalidRequestError('Invalid context, expected zero or dirty');
+    }
+    await hijack(request, reply, this.logger, (exchange) =>
+      this.extentsHandler.handle(exchange, ticketId, context ?? 'zero'),
+    );
+  }
+
+  @Get(':id/checksum')
+  @contract.ImageChecksum()
+  async checksum(
+    @Param('id') ticketId: string,
+    @Query() query: QueryValues,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const checksum = parseChecksumQuery(query);
+    await hijack(request, reply, this.logger, (exchange) =>
+      this.checksumHandler.handle(exchange, { ticketId, ...checksum }),
+    );
+  }
+
+  @Get(':id/checksum/algorithms')
+  @contract.ImageChecksumAlgorithms()
+  algorithms(): ChecksumAlgorithmsDto {
+    return { algorithms: checksumAlgorithms };
+  }
+
+  @Get()
+  @contract.Hidden()
+  readWithoutId(): never {
+    throw missingId();
+  }
+
+  @Head()
+  @contract.Hidden()
+  headWithoutId(): never {
+    throw missingId();
+  }
+
+  @Put()
+  @contract.Hidden()
+  writeWithoutId(): never {
+    throw missingId();
+  }
+
+  @Patch()
+  @contract.Hidden()
+  patchWithoutId(): never {
+    throw missingId();
+  }
+
+  @Options()
+  @contract.Hidden()
+  optionsWithoutId(): never {
+    throw missingId();
+  }
+}
+
+function missingId(): InvalidRequestError {
+  return new InvalidRequestError('Ticket id is required');
+}
+
+/** @returns undefined for a chunked body, whose length nobody knows. @throws InvalidRequestError when the body has no end at all */
+function bodyLength({ headers }: FastifyRequest): number | undefined {
+  const length = headers['content-length'];
+  if (length !== undefined) return Number(length);
+  if (headers['transfer-encoding'] === undefined) throw new InvalidRequestError('Content-Length is required');
+  return undefined;
+}

@@ -1,0 +1,49 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { InfoController } from '../http/info.controller.js';
+import { LOGGER, type Logger } from '../logger.js';
+import type { TicketStore } from '../tickets/ticket.store.js';
+import type { ImageSource } from './backends/backend.js';
+import type { BufferPool } from './backends/buffer-pool.js';
+import { ChecksumHandler } from './checksum.handler.js';
+import { ExtentsHandler } from './extents.handler.js';
+import { FlushHandler } from './flush.handler.js';
+import { ImagesController } from './images.controller.js';
+import { OpenImages } from './open-images.js';
+import { OperationRunner } from './operation-runner.js';
+import { OptionsHandler, type ServiceCapabilities } from './options.handler.js';
+import { ReadHandler } from './read.handler.js';
+import { WriteHandler } from './write.handler.js';
+import { ZeroHandler } from './zero.handler.js';
+
+export interface ImagesOptions {
+  readonly tickets: TicketStore;
+  readonly sources: readonly ImageSource[];
+  readonly pool: BufferPool;
+  readonly buffersPerTransfer: number;
+  readonly zeroStepBytes: number;
+  readonly capabilities: ServiceCapabilities;
+  readonly logger: Logger;
+}
+
+/** The images API over the store and the sources that the composition root made. */
+@Module({})
+export class ImagesModule {
+  static register(options: ImagesOptions): DynamicModule {
+    const { pool, buffersPerTransfer } = options;
+    const runner = new OperationRunner(options.tickets, new OpenImages(options.sources));
+    return {
+      module: ImagesModule,
+      controllers: [ImagesController, InfoController],
+      providers: [
+        { provide: LOGGER, useValue: options.logger },
+        { provide: ReadHandler, useValue: new ReadHandler(runner, pool, buffersPerTransfer) },
+        { provide: WriteHandler, useValue: new WriteHandler(runner, pool, buffersPerTransfer) },
+        { provide: ZeroHandler, useValue: new ZeroHandler(runner, options.zeroStepBytes) },
+        { provide: FlushHandler, useValue: new FlushHandler(runner) },
+        { provide: ExtentsHandler, useValue: new ExtentsHandler(runner) },
+        { provide: ChecksumHandler, useValue: new ChecksumHandler(runner) },
+        { provide: OptionsHandler, useValue: new OptionsHandler(runner, options.capabilities) },
+      ],
+    };
+  }
+}

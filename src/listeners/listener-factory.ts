@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import type { Config } from '../config/config.js';
+import type { HttpApplication } from '../http/http-application.js';
+import type { Logger } from '../logger.js';
+import { HttpListener, type HttpListenerOptions } from './http-listener.js';
+import { unixAddress } from './unix-socket.js';
+
+/** Makes the listeners that the configuration asks for. Keys are read here, while the process may still be root. */
+export class ListenerFactory {
+  constructor(
+    private readonly config: Config,
+    private readonly logger: Logger,
+  ) {}
+
+  /** The service for the network: HTTPS, unless TLS is off. */
+  remote(application: HttpApplication): HttpListener {
+    const { remote, tls } = this.config;
+    return this.#listener(application, {
+      name: 'remote',
+      listen: { kind: 'tcp', host: remote.host, port: remote.port },
+      requireHostHeader: true,
+      ...(tls.enable
+        ? {
+            tls: {
+              key: readKey('key_file', tls.keyFile),
+              cert: readKey('cert_file', tls.certFile),
+              minVersion: tls.enableTls11 ? ('TLSv1.1' as const) : ('TLSv1.2' as const),
+            },
+          }
+        : {}),
+    });
+  }
+
+  /** The service for clients on this host: plain HTTP on a unix socket. */
+  local(application: HttpApplication): HttpListener {
+    return this.#listener(application, {
+      name: 'local',
+      listen: unixAddress(this.config.local.socket),
+      requireHostHeader: false,
+    });
+  }
+
+  /** The service for vdsm and engine. Engine sends requests without `Host`. */
+  control(application: HttpApplication): HttpListener {
+    const { transport, socket, port, preferIpv4 } = this.config.control;
+    return this.#listener(application, {
+      name: 'control',
+      listen:
+        transport === 'unix'
+          ? unixAddress(socket)
+          : { kind: 'tcp', host: preferIpv4 ? '127.0.0.1' : '::1', port: Math.max(0, port) },
+      requireHostHeader: false,
+    });
+  }
+
+  #listener(
+    application: HttpApplication,
+    options: Pick<HttpListenerOptions, 'name' | 'listen' | 'requireHostHeader' | 'tls'>,
+  ): HttpListener {
+    const { limits } = this.config;
+    return new HttpListener(
+      {
+        ...options,
+        handler: application.handle,
+        allowedMethods: application.routes.methods,
+        limits: {
+          unauthorisedSilenceSeconds: limits.unauthorisedSilenceSeconds,
+          drainBytes: limits.drainBytesMax,
+          lingerSeconds: limits.lingerSeconds,
+          requestHeadBytes: limits.requestHeadBytesMax,
+          headersTimeoutSeconds: limits.headersTimeoutSeconds,
+          connectionsMax: limits.connectionsMax,
+        },
+      },
+      this.logger,
+    );
+  }
+}
+
+function readKey(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error: unknown) {
+    throw new Error(`Cannot read [tls] ${option}`, { cause: error });
+  }
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { helpText, parseCommandLine } from './command-line.js';
+import { ConfigError } from './config/config-error.js';
+import { loadConfig } from './config/load-config.js';
+import { showConfig } from './config/show-config.js';
+import { run } from './run.js';
+import { version } from './version.js';
+
+const usageExitCode = 2;
+
+const commandLine = parseCommandLine(process.argv.slice(2));
+try {
+  switch (commandLine.action) {
+    case 'help':
+      process.stdout.write(helpText);
+      break;
+    case 'version':
+      process.stdout.write(`${version}\n`);
+      break;
+    case 'refuse':
+      process.stderr.write(`ovirt-imageio: ${commandLine.message}\nTry --help.\n`);
+      process.exitCode = usageExitCode;
+      break;
+    case 'show-config': {
+      const { role, confDir } = commandLine;
+      const { config } = loadConfig({ role, confDir, environment: process.env, incompleteAllowed: true });
+      process.stdout.write(`${showConfig(config)}\n`);
+      break;
+    }
+    case 'start': {
+      const { role, confDir, ticketFiles } = commandLine;
+      const loaded = loadConfig({ role, confDir, environment: process.env });
+      // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
+      process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
+      await run(role, loaded, ticketFiles, process.env['NOTIFY_SOCKET']);
+      break;
+    }
+  }
+} catch (error: unknown) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,61 @@
+import type { LoadedConfig } from './config/load-config.js';
+import type { Role } from './config/role.js';
+import { createDaemon } from './daemon/daemon.js';
+import { dropPrivileges } from './listeners/privileges.js';
+import type { Service } from './listeners/service.js';
+import { notifyReady, notifyStopping } from './listeners/systemd.js';
+import { createLogger, describeError, type Logger } from './logger.js';
+import { createProxy } from './proxy/proxy.js';
+import { version } from './version.js';
+
+const roleFactories = { daemon: createDaemon, proxy: createProxy } satisfies Record<Role, unknown>;
+
+/**
+ * Starts a role and runs it until a signal stops it. The start is complete when every listener is bound: only then it becomes
+ * unprivileged, tells systemd, and logs `Ready for requests`.
+ * @param notifySocket NOTIFY_SOCKET of systemd
+ */
+export async function run(
+  role: Role,
+  { config, warnings }: LoadedConfig,
+  ticketFiles: readonly string[],
+  notifySocket: string | undefined,
+): Promise<void> {
+  const logger = createLogger(config.logging);
+  for (const warning of warnings) logger.warn(warning);
+  try {
+    const service = await roleFactories[role](config, ticketFiles, logger);
+    await service.open();
+    const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
+    dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
+    stopOnSignals(service, systemdEnable ? notifySocket : undefined, logger);
+    if (systemdEnable) notifyReady(notifySocket);
+    logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
+  } catch (error: unknown) {
+    logger.fatal(`Cannot start: ${describeError(error)}`);
+    process.exit(1);
+  }
+}
+
+/** The first SIGTERM or SIGINT stops in order, a second one at once. */
+function stopOnSignals(service: Service, notifySocket: string | undefined, logger: Logger): void {
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ signal }, 'Stopping');
+    notifyStopping(notifySocket);
+    service.stop().then(
+      () => {
+        logger.info('Stopped');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        logger.error(`Stopping failed: ${describeError(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}

@@ -1,0 +1,18 @@
+import { readFile } from 'node:fs/promises';
+import { parseJsonObject } from '../http/json-body.js';
+import { validationPipe } from '../http/validation.js';
+import { TicketDto, ticketDefinition, type TicketDefaults } from './ticket.dto.js';
+import type { TicketDefinition } from './ticket.js';
+
+/**
+ * Reads a ticket for `--ticket`: the same JSON as `PUT /tickets/{id}` takes, with the same checks.
+ * @throws Error naming the file when it cannot be read, InvalidRequestError naming the key
+ */
+export async function readTicketFile(path: string, defaults: TicketDefaults): Promise<TicketDefinition> {
+  const object = parseJsonObject(await readFile(path), 'ticket');
+  const dto = (await validationPipe('ticket').transform(object, {
+    type: 'body',
+    metatype: TicketDto,
+  })) as TicketDto;
+  return ticketDefinition(dto, defaults);
+}
