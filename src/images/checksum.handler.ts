@@ -1,0 +1,69 @@
+import { InvalidRequestError } from '../errors.js';
+import type { Exchange } from '../http/exchange.js';
+import { MiB } from '../units.js';
+import { checksumAlgorithms } from './checksum/block-hash.js';
+import { computeChecksum } from './checksum/checksum.js';
+import type { OperationRunner } from './operation-runner.js';
+
+export interface ChecksumParameters {
+  readonly algorithm: string;
+  readonly blockSizeBytes: number;
+}
+
+export interface ChecksumRequest extends ChecksumParameters {
+  readonly ticketId: string;
+}
+
+const defaultAlgorithm = 'blake2b';
+const defaultBlockSizeBytes = 4 * MiB;
+// Smaller blocks make more digests than they are worth, larger ones make buffers that a host full of VMs does not want to give.
+const blockSizeBytesMin = MiB;
+const blockSizeBytesMax = 16 * MiB;
+const blockSizeMultipleBytes = 4096;
+
+/** GET /images/{id}/checksum: the hash of the hashes of the image's blocks (spec section 2). */
+export class ChecksumHandler {
+  constructor(private readonly runner: OperationRunner) {}
+
+  async handle(exchange: Exchange, { ticketId, algorithm, blockSizeBytes }: ChecksumRequest): Promise<void> {
+    const checksum = await this.runner.run(
+      exchange,
+      { ticketId, access: 'read', kind: 'checksum' },
+      ({ operation, backend }) =>
+        computeChecksum({
+          backend,
+          extents: backend.extents('zero'),
+          algorithm,
+          blockSizeBytes,
+          signal: operation.signal,
+          onProgress: (range) => {
+            operation.progress(range);
+          },
+        }),
+    );
+    const body = JSON.stringify({ algorithm, block_size: blockSizeBytes, checksum });
+    exchange.send(200, { 'Content-Type': 'application/json' }, body);
+  }
+}
+
+/** @throws InvalidRequestError naming what is allowed */
+export function parseChecksumQuery(query: Readonly<Record<string, unknown>>): ChecksumParameters {
+  const { algorithm = defaultAlgorithm, block_size: blockSize = String(defaultBlockSizeBytes) } = query;
+  if (typeof algorithm !== 'string' || !checksumAlgorithms.includes(algorithm)) {
+    const available = checksumAlgorithms.map((name) => `'${name}'`).join(', ');
+    throw new InvalidRequestError(`Unknown algorithm '${String(algorithm)}', available: ${available}`);
+  }
+  const blockSizeBytes = typeof blockSize === 'string' && /^\d{1,9}$/.test(blockSize) ? Number(blockSize) : 0;
+  if (
+    blockSizeBytes < blockSizeBytesMin ||
+    blockSizeBytes > blockSizeBytesMax ||
+    blockSizeBytes % blockSizeMultipleBytes !== 0
+  ) {
+    throw new InvalidRequestError(
+      `Invalid block_size, expected a multiple of ${blockSizeMultipleBytes} from ${blockSizeBytesMin} to ${blockSizeBytesMax}`,
+    );
+  }
+  return { algorithm, blockSizeBytes };
+}
+
+export { checksumAlgorithms };
