@@ -54,10 +54,8 @@ export async function openExchange(request: Exchange): Promise<IncomingMessage> 
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
   });
-  let continued = false;
   if (request.expectContinue === true) {
     outgoing.once('continue', () => {
-      continued = true;
       sendBody(outgoing, request.body, answered);
     });
     outgoing.flushHeaders();
@@ -65,8 +63,9 @@ export async function openExchange(request: Exchange): Promise<IncomingMessage> 
     sendBody(outgoing, request.body, answered);
   }
   const response = await deadlined(answered, request, outgoing);
-  // Refused before the body: the connection has a request on it that will never be complete, so it is not used again.
-  if (request.expectContinue === true && !continued) response.once('end', () => outgoing.destroy());
+  // Answered before the body was sent: its request will never be complete, so the connection is not used again.
+  if (request.expectContinue === true && !outgoing.writableEnded)
+    response.once('end', () => outgoing.destroy());
   return response;
 }
 
