@@ -13,12 +13,6 @@ import type { Logger } from '../logger.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
 
-/** What a role is made of before any socket is bound: the contract is generated from the applications alone. */
-export interface DaemonApplications {
-  readonly data: HttpApplication;
-  readonly control: HttpApplication;
-}
-
 /**
  * The daemon: exposes the images of this host. The data application (images) and the control application (tickets) share one
  * ticket store and nothing else; the local service is a second listener in front of the data application.

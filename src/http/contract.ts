@@ -1,4 +1,4 @@
-import type { ApiResponseNoStatusOptions } from '@nestjs/swagger';
+import type { ApiResponseNoStatusOptions, ApiResponseOptions } from '@nestjs/swagger';
 
 type Content = NonNullable<Extract<ApiResponseNoStatusOptions, { content?: unknown }>['content']>;
 
@@ -22,5 +22,22 @@ export function errorContent(text: string): Content {
         },
       },
     },
+  };
+}
+
+const retryAfter = {
+  'Retry-After': {
+    description: 'Seconds to wait before the next attempt',
+    schema: { type: 'integer', minimum: 0, example: 5 },
+  },
+} as const;
+
+/** How the contract describes a refusal. @param text an example of what the client gets */
+export function errorResponse(status: number, description: string, text: string): ApiResponseOptions {
+  return {
+    status,
+    description,
+    ...(status === 503 ? { headers: retryAfter } : {}),
+    content: errorContent(text),
   };
 }

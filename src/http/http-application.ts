@@ -52,6 +52,8 @@ export class HttpApplication {
     });
     fastify.addHook('onRequest', (request, reply, done) => {
       const exchange = Exchange.of(request.raw);
+      // Fastify refuses an empty type with 415; no body of ours is read by its type.
+      if (request.raw.headers['content-type'] === '') delete request.raw.headers['content-type'];
       exchange.logFields['route'] = request.routeOptions.url ?? 'unknown';
       if (options.cors !== undefined) {
         const { maxAgeSeconds } = options.cors;

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, HttpCode, Inject, Param, Put } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { errorResponse } from './error-responses.js';
+import { errorResponse } from '../http/contract.js';
+import { BytesRequestBody } from '../http/request-body.decorator.js';
 import { GRANT_STORE, type GrantStore } from './session.store.js';
 import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
 import type { TransferGrant } from './transfer-grant.js';
@@ -37,6 +38,7 @@ export class GrantsController {
   ) {}
 
   @Put()
+  @BytesRequestBody()
   @HttpCode(200)
   @ApiOperation({
     operationId: 'putSignedTicket',
@@ -55,6 +57,7 @@ export class GrantsController {
   }
 
   @Put(':id')
+  @BytesRequestBody()
   @HttpCode(200)
   @ApiOperation({
     operationId: 'putSignedTicketById',

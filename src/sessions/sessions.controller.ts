@@ -2,7 +2,7 @@ import { Controller, Delete, Headers, HttpCode, Inject, Options, Param, Post, Re
 import { ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Credentials } from './credentials.js';
-import { errorResponse } from './error-responses.js';
+import { errorResponse } from '../http/contract.js';
 import { SessionDto } from './session.dto.js';
 import { SESSION_STORE, type SessionStore } from './session.store.js';
 import { signedTicketSecurityName } from './signed-ticket.security.js';
