@@ -55,6 +55,8 @@ export class Program {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own: Ctrl-C in the terminal goes to whoever started it, who then stops it in an orderly way.
+      detached: true,
     });
     running.add(child);
     const program = new Program(command.split('/').at(-1) ?? command, child);
@@ -105,6 +107,12 @@ export class Program {
       }
     };
     return within(search(), what, { deadlineMs, detail: () => this.lastLines() });
+  }
+
+  /** Waits until it ends by itself. */
+  async waitForExit(deadlineMs = patienceMs): Promise<Exit> {
+    const detail = () => this.lastLines();
+    return within(this.exited, `${this.name} to end`, { deadlineMs, detail });
   }
 
   /** Sends SIGTERM, or another signal, and waits for the end. */
