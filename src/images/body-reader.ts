@@ -1,4 +1,5 @@
 import type { Exchange } from '../http/exchange.js';
+import { releaseMemory } from '../http/release-memory.js';
 
 /**
  * Moves a request body into buffers of the caller's, and stops reading from the socket while there is none: at most one chunk of the
@@ -7,7 +8,7 @@ import type { Exchange } from '../http/exchange.js';
 export class BodyReader {
   readonly #exchange: Exchange;
   readonly #signal: AbortSignal;
-  readonly #kept: Buffer[] = [];
+  readonly #kept: Buffer<ArrayBuffer>[] = [];
   #target: Uint8Array | undefined;
   #filledBytes = 0;
   #ended = false;
@@ -66,7 +67,7 @@ export class BodyReader {
   }
 
   /** Copies what fits and keeps the rest. @returns whether the target takes more */
-  #take(chunk: Buffer): boolean {
+  #take(chunk: Buffer<ArrayBuffer>): boolean {
     const target = this.#target;
     if (target === undefined) {
       this.#kept.push(chunk);
@@ -76,6 +77,7 @@ export class BodyReader {
     if (chunk.length <= space) {
       target.set(chunk, this.#filledBytes);
       this.#filledBytes += chunk.length;
+      releaseMemory(chunk);
     } else {
       target.set(chunk.subarray(0, space), this.#filledBytes);
       this.#filledBytes = target.length;
@@ -92,7 +94,7 @@ export class BodyReader {
     while (target !== undefined && this.#filledBytes < target.length && request.read() !== null);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
     if (this.#take(chunk)) return;
     this.#exchange.request.pause();
     this.#finish();

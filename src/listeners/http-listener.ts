@@ -11,6 +11,7 @@ import type { SecureContextOptions, SecureVersion } from 'node:tls';
 import { UnavailableError } from '../errors.js';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
+import { releaseMemory } from '../http/release-memory.js';
 import { answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
@@ -181,6 +182,10 @@ export class HttpListener {
     const connection = ClientConnection.accept(socket, this.#options.limits);
     this.#accepted.add(connection);
     socket.once('close', () => this.#accepted.delete(connection));
+    if (this.#options.tls !== undefined) {
+      // Runs after the HTTP parser, which has copied what it wanted. On plain sockets the parser reads by itself.
+      socket.on('data', releaseMemory);
+    }
     // Failed writes and resets end the connection; its exchanges hear of that by `close`.
     socket.on('error', (error) => {
       this.logger.debug({ listener: this.name, err: error.message }, 'Connection failed');
