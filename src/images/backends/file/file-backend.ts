@@ -105,6 +105,9 @@ export class FileBackend implements Backend {
     const endBytes = startBytes + range.lengthBytes;
     const { sparse } = options;
     return this.#run('Zeroing the image failed', async () => {
+      if (startBytes === endBytes) {
+        return;
+      }
       const pageStartBytes = startBytes - (startBytes % pageBytes);
       const pageEndBytes = Math.ceil(endBytes / pageBytes) * pageBytes;
       await this.#holding(pageStartBytes, endBytes, pageEndBytes, async (sizeBytes) => {
