@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { StorageError } from '../../../errors.js';
 import type { Extent } from '../backend.js';
 import { fileExtents, type Seek } from './extents.js';
 import { SEEK_DATA } from './libc.js';
@@ -73,8 +74,24 @@ describe('fileExtents', () => {
     });
   }
 
-  it('fails when looking fails', async () => {
-    await assert.rejects(list(fileExtents(() => Promise.reject(failure('EIO')), 500)), { code: 'EIO' });
+  it('takes the rest for data when looking fails half-way', async () => {
+    const seek = seekIn([[100, 200]], 500);
+    const failing: Seek = (offsetBytes, whence) =>
+      offsetBytes < 200 ? seek(offsetBytes, whence) : Promise.reject(failure('EIO'));
+    assert.deepEqual(await list(fileExtents(failing, 500)), [
+      [0, 100, true],
+      [100, 400, false],
+    ]);
+  });
+
+  it('ends though data is deallocated just after it was found', async () => {
+    const seek: Seek = async (offsetBytes) => offsetBytes;
+    assert.deepEqual(await list(fileExtents(seek, 500)), [[0, 500, false]]);
+  });
+
+  it('fails when the image is closed half-way', async () => {
+    const closed = () => Promise.reject(new StorageError('The image was closed'));
+    await assert.rejects(list(fileExtents(closed, 500)), StorageError);
   });
 
   it('stays within the size it was given when the file grows, and covers it when the file shrinks', async () => {
