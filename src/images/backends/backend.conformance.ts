@@ -221,6 +221,51 @@ export function describeBackend(
       }
     });
 
+    it('loses nothing when connections extend the image in blocks that are apart, and never shows a size past what was written', async (t) => {
+      if (!backend.growable) {
+        t.skip('this image has a fixed size');
+        return;
+      }
+      const connections = [backend, await fixture.reopen()];
+      let expected = content;
+      for (let round = 0; round < 10; round += 1) {
+        const parts = Array.from({ length: 6 }, (_, index) => ({
+          offsetBytes: roundUp(expected.length, 4096) + index * 12_288 + (index % 2) * 3,
+          // Every second part ends with a whole block.
+          source: pattern(`part ${round} ${index}`, index % 2 === 0 ? 4096 : 5000 + index),
+        }));
+        let writing = parts.length;
+        const writes = parts.map(async ({ offsetBytes, source }, index) => {
+          try {
+            await connections[index % 2]!.write(source, offsetBytes);
+          } finally {
+            writing -= 1;
+          }
+        });
+        const sizes: number[] = [];
+        while (writing > 0) {
+          sizes.push(await backend.sizeBytes());
+        }
+        await Promise.all(writes);
+        for (const size of sizes) {
+          // In the middle of a part is right too: a write may be done piece by piece.
+          const written = parts.some(
+            ({ offsetBytes, source }) => size >= offsetBytes && size <= offsetBytes + source.length,
+          );
+          assert.ok(written || size === expected.length, `${size} is past what was written`);
+        }
+        const grown = Buffer.alloc(
+          Math.max(...parts.map(({ offsetBytes, source }) => offsetBytes + source.length)),
+        );
+        expected.copy(grown);
+        for (const { offsetBytes, source } of parts) {
+          source.copy(grown, offsetBytes);
+        }
+        expected = grown;
+        assertEqualBytes(await fixture.readRaw(), expected);
+      }
+    });
+
     it('extends the image by zeroing past its end, if it can grow', async (t) => {
       if (!backend.growable) {
         t.skip('this image has a fixed size');
@@ -233,6 +278,14 @@ export function describeBackend(
         expected = Buffer.concat([expected.subarray(0, -500), Buffer.alloc(6001)]);
         assertEqualBytes(await fixture.readRaw(), expected);
       }
+    });
+
+    it('makes nothing larger by writing or zeroing nothing past the end', async () => {
+      const offsetBytes = content.length + 5000;
+      await backend.write(Buffer.alloc(0), offsetBytes);
+      await backend.zero({ offsetBytes, lengthBytes: 0 }, { sparse: true });
+      await backend.zero({ offsetBytes, lengthBytes: 0 }, { sparse: false });
+      assertEqualBytes(await fixture.readRaw(), content);
     });
 
     it('ends what is in flight before it closes, closes once, and refuses more', async () => {

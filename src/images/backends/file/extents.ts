@@ -1,3 +1,4 @@
+import { StorageError } from '../../../errors.js';
 import type { Extent } from '../backend.js';
 import { SEEK_DATA, SEEK_HOLE } from './libc.js';
 import { errorCode } from './storage-failure.js';
@@ -5,13 +6,10 @@ import { errorCode } from './storage-failure.js';
 /** `lseek(2)` on the image. */
 export type Seek = (offsetBytes: number, whence: number) => Promise<number>;
 
-/** What file systems and block devices without support say. ENXIO is none of them: it means that no data follows. */
-const unsupportedCodes = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'ENOTTY', 'ESPIPE']);
-
 /**
  * The data and holes of a sparse file, one at a time, each as long as possible. The file may change meanwhile; the list
- * is then a mix of before and after, but always without gaps and `sizeBytes` long. Where the file system cannot tell,
- * all of the rest is data.
+ * is then a mix of before and after, but always without gaps and `sizeBytes` long. Where the file system cannot tell, or
+ * fails to, all of the rest is data: that is never wrong, and if the storage is broken, reading will say so.
  */
 export async function* fileExtents(seek: Seek, sizeBytes: number): AsyncGenerator<Extent> {
   let pending: Extent | undefined;
@@ -45,11 +43,10 @@ async function* alternating(seek: Seek, sizeBytes: number): AsyncGenerator<Exten
       continue;
     }
     const dataEnd = (await find(seek, start, SEEK_HOLE, sizeBytes)) ?? sizeBytes;
-    if (dataEnd > start) {
-      yield { start, length: dataEnd - start, zero: false, hole: false };
-      start = dataEnd;
-    }
-    // Else the data was deallocated between the two calls: look again.
+    // No way forward means that the data was deallocated between the two calls. Looking again might never end.
+    const end = dataEnd > start ? dataEnd : sizeBytes;
+    yield { start, length: end - start, zero: false, hole: false };
+    start = end;
   }
 }
 
@@ -63,13 +60,11 @@ async function find(
   try {
     return Math.min(await seek(offsetBytes, whence), sizeBytes);
   } catch (error: unknown) {
-    const code = errorCode(error) ?? '';
-    if (code === 'ENXIO') {
-      return sizeBytes;
+    if (error instanceof StorageError) {
+      // Not the answer of the file system: the image was closed.
+      throw error;
     }
-    if (unsupportedCodes.has(code)) {
-      return undefined;
-    }
-    throw error;
+    // ENXIO means that nothing of what was looked for follows, or that the file became shorter.
+    return errorCode(error) === 'ENXIO' ? sizeBytes : undefined;
   }
 }

@@ -102,7 +102,7 @@ describe('FileBackend', () => {
   });
 
   it('says that the storage failed, with the cause apart, and goes on', async () => {
-    // Nothing is mapped at address 0, so reading there fails with EIO.
+    // Nothing is mapped at address 0, so reading and writing there fail with EIO.
     const backend = openBackend('/proc/self/mem', { isDirect: false, blockSizeBytes: 1 });
     const buffer = await pool.acquire('small');
     for (let repetition = 0; repetition < 2; repetition += 1) {
@@ -113,6 +113,7 @@ describe('FileBackend', () => {
         return true;
       });
     }
+    await assert.rejects(backend.write(buffer.subarray(0, 10), 0), /Writing the image failed/);
     pool.release(buffer);
     await backend.close();
   });

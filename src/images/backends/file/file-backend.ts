@@ -4,7 +4,7 @@ import { pageBytes } from '../aligned-memory.js';
 import type { Backend, Extent } from '../backend.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
-import { fileExtents, type Seek } from './extents.js';
+import { fileExtents } from './extents.js';
 import { closeFile, fileSizeBytes, setFileSize, syncData, syncFile } from './file-calls.js';
 import { lseek, SEEK_END } from './libc.js';
 import type { RangeLock, Release } from './range-lock.js';
@@ -105,6 +105,9 @@ export class FileBackend implements Backend {
     const endBytes = startBytes + range.lengthBytes;
     const { sparse } = options;
     return this.#run('Zeroing the image failed', async () => {
+      if (startBytes === endBytes) {
+        return;
+      }
       const pageStartBytes = startBytes - (startBytes % pageBytes);
       const pageEndBytes = Math.ceil(endBytes / pageBytes) * pageBytes;
       await this.#holding(pageStartBytes, endBytes, pageEndBytes, async (sizeBytes) => {
@@ -137,12 +140,7 @@ export class FileBackend implements Backend {
       yield { start: 0, length: sizeBytes, zero: false, hole: false };
       return;
     }
-    const seek: Seek = (...position) => this.#track(() => lseek(this.#file.fd, ...position));
-    try {
-      yield* fileExtents(seek, sizeBytes);
-    } catch (error: unknown) {
-      throw storageFailure('Reading the extents of the image failed', error);
-    }
+    yield* fileExtents((...position) => this.#track(() => lseek(this.#file.fd, ...position)), sizeBytes);
   }
 
   close(): Promise<void> {

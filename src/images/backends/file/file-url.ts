@@ -6,7 +6,7 @@ import { StorageError } from '../../../errors.js';
  * @throws StorageError; its message does not repeat the url
  */
 export function filePath(url: string): string {
-  const match = /^file:(?:\/\/(?<host>[^/]*))?(?<path>\/.*)$/is.exec(url);
+  const match = /^file:(?:\/\/(?<host>[^/]*)|(?!\/\/))(?<path>\/.*)$/is.exec(url);
   if (match?.groups === undefined) {
     throw refused('is not an absolute file url');
   }

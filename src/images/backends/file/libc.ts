@@ -22,7 +22,7 @@ export async function lseek(fd: number, offsetBytes: number, whence: number): Pr
 
 /** `ioctl(BLKZEROOUT)`: makes a part of a block device read as zeroes, on the device if it can. */
 export async function blkZeroOut(fd: number, offsetBytes: number, lengthBytes: number): Promise<void> {
-  await call('ioctl', libc.ioctl, [fd, blkZeroOutRequest, 'uint64_t *', [offsetBytes, lengthBytes]]);
+  await call('ioctl', libc.ioctl, [fd, blkZeroOutRequest, [offsetBytes, lengthBytes]]);
 }
 
 export const FALLOC_FL_KEEP_SIZE = 0x01;
@@ -46,7 +46,8 @@ const library = koffi.load(null);
 const libc = {
   fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
   lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
-  ioctl: library.func('int ioctl(int fd, unsigned long request, ...)'),
+  // Variadic in C, which koffi can't call asynchronously; on Linux these three are passed alike either way.
+  ioctl: library.func('int ioctl(int fd, unsigned long request, uint64_t *range)'),
 };
 
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
