@@ -59,7 +59,8 @@ interface LogRecord {
 function prettyStream(destination: { write(text: string): unknown }): { write(line: string): void } {
   return {
     write(line) {
-      const { time, level, msg, pid: _pid, ...fields } = JSON.parse(line) as LogRecord;
+      const { time, level, msg, ...fields } = JSON.parse(line) as LogRecord;
+      delete fields['pid'];
       const detail = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
       destination.write(`${time} ${level.toUpperCase()} ${msg}${detail}\n`);
     },

@@ -3,6 +3,7 @@ import { systemClock } from '../clock.js';
 import { buildConfig } from '../config/build-config.js';
 import { createControlApplication } from '../control/control-application.js';
 import { openApiDocument } from '../http/openapi-document.js';
+import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { createLogger } from '../logger.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { createDataApplication, imageSources } from './daemon.js';
@@ -14,7 +15,14 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
   const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 0, ticketsMax: 1 }, systemClock);
   const sources = imageSources(logger);
   const schemes = sources.flatMap((source) => source.schemes);
-  const data = await createDataApplication(config, { tickets, sources, unixSocket: () => undefined, logger });
+  const hashWorkers = new HashWorkers();
+  const data = await createDataApplication(config, {
+    hashWorkers,
+    tickets,
+    sources,
+    unixSocket: () => undefined,
+    logger,
+  });
   const control = await createControlApplication(config, tickets, schemes, logger);
   await Promise.all([data.init(), control.init()]);
   try {
@@ -37,6 +45,6 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
       }),
     };
   } finally {
-    await Promise.all([data.close(), control.close()]);
+    await Promise.all([data.close(), control.close(), hashWorkers.close()]);
   }
 }

@@ -5,6 +5,7 @@ import { HttpApplication } from '../http/http-application.js';
 import { BufferPool } from '../images/backends/buffer-pool.js';
 import type { ImageSource } from '../images/backends/backend.js';
 import { FileSource } from '../images/backends/file/file-source.js';
+import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { ImagesModule } from '../images/images.module.js';
 import type { HttpListener } from '../listeners/http-listener.js';
 import { ListenerFactory } from '../listeners/listener-factory.js';
@@ -35,7 +36,9 @@ export async function createDaemon(
     await tickets.add(await readTicketFile(file, { inactivityTimeoutSeconds, schemes }));
   }
   let local: HttpListener | undefined;
+  const hashWorkers = new HashWorkers();
   const data = await createDataApplication(config, {
+    hashWorkers,
     tickets,
     sources,
     unixSocket: () => local?.unixAddress?.address,
@@ -52,7 +55,12 @@ export async function createDaemon(
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
   return new Service(
-    { applications: [data, controlApplication], listeners, graceSeconds: limits.graceSeconds },
+    {
+      applications: [data, controlApplication],
+      listeners,
+      resources: [hashWorkers],
+      graceSeconds: limits.graceSeconds,
+    },
     logger,
   );
 }
@@ -68,6 +76,7 @@ export function imageSources(logger: Logger): readonly ImageSource[] {
 interface DataApplicationParts {
   readonly tickets: MemoryTicketStore;
   readonly sources: readonly ImageSource[];
+  readonly hashWorkers: HashWorkers;
   readonly unixSocket: () => string | undefined;
   readonly logger: Logger;
 }
@@ -75,7 +84,7 @@ interface DataApplicationParts {
 /** The images API of the remote and the local listener. */
 export async function createDataApplication(
   { limits, daemon }: Config,
-  { tickets, sources, unixSocket, logger }: DataApplicationParts,
+  { tickets, sources, hashWorkers, unixSocket, logger }: DataApplicationParts,
 ): Promise<HttpApplication> {
   const pool = new BufferPool({ poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes });
   return HttpApplication.create(
@@ -84,6 +93,7 @@ export async function createDataApplication(
         tickets,
         sources,
         pool,
+        hashWorkers,
         buffersPerTransfer: limits.buffersPerTransfer,
         zeroStepBytes: limits.zeroStepBytes,
         capabilities: { unixSocket, connectionsMax: daemon.connectionsMax },

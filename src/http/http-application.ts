@@ -46,7 +46,7 @@ export class HttpApplication {
         Exchange.of(request.raw).fail(new InvalidRequestError('Invalid path', { cause: error }));
       },
     });
-    const fastify = adapter.getInstance() as unknown as FastifyInstance;
+    const fastify = adapter.getInstance<FastifyInstance>();
     fastify.addHook('onRoute', ({ method, url }) => {
       routes.add(method, url);
     });
@@ -96,7 +96,7 @@ export class HttpApplication {
   }
 
   get #fastify(): FastifyInstance {
-    return this.nest.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+    return this.nest.getHttpAdapter().getInstance();
   }
 }
 

@@ -8,8 +8,8 @@ export interface RequestBodyKind {
 
 /** The body is JSON, whatever `Content-Type` says. @param name what error texts call it: `Invalid ticket: …` */
 export const JsonRequestBody = (name: string): MethodDecorator =>
-  RouteConfig({ body: 'json', bodyName: name } satisfies RequestBodyKind) as MethodDecorator;
+  RouteConfig({ body: 'json', bodyName: name } satisfies RequestBodyKind);
 
 /** The body is handed to the handler as a `Buffer`. */
 export const BytesRequestBody = (): MethodDecorator =>
-  RouteConfig({ body: 'bytes' } satisfies RequestBodyKind) as MethodDecorator;
+  RouteConfig({ body: 'bytes' } satisfies RequestBodyKind);

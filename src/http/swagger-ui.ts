@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
 import type { HttpApplication } from './http-application.js';
 
 const require = createRequire(import.meta.url);
@@ -13,7 +12,7 @@ export const contractNames = ['proxy', 'daemon', 'control'] as const;
  * package: it works on hosts without internet.
  */
 export function mountSwaggerUi({ nest }: HttpApplication, path: string): void {
-  const fastify = nest.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const fastify = nest.getHttpAdapter().getInstance();
   for (const name of contractNames) {
     const contract = require(`ovirt-imageio/openapi/${name}.json`) as OpenAPIObject;
     fastify.get(`${path}/${name}.json`, async () => contract);

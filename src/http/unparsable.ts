@@ -55,10 +55,10 @@ export async function answerUnparsable(
   // From here on the bytes mean nothing; reading on would only report the same error again.
   socket.removeAllListeners('data');
   socket.pause();
-  while (connection.exchanges.length > 0 && !socket.destroyed) {
-    await once(connection.exchanges[0]!.response, 'close');
+  for (let before = connection.exchanges[0]; before !== undefined; before = connection.exchanges[0]) {
+    await once(before.response, 'close');
   }
-  if (!socket.writable) return;
+  if (connection.closed) return;
   socket.write(refusalBytes(refusals[error.code ?? ''] ?? badRequest, allowedMethods));
   connection.linger();
   socket.resume();

@@ -1,8 +1,11 @@
 import { InvalidRequestError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { MiB } from '../units.js';
+import type { Extent } from './backends/backend.js';
+import type { BufferPool } from './backends/buffer-pool.js';
 import { checksumAlgorithms } from './checksum/block-hash.js';
 import { computeChecksum } from './checksum/checksum.js';
+import type { HashWorkers } from './checksum/hash-workers.js';
 import type { OperationRunner } from './operation-runner.js';
 
 export interface ChecksumParameters {
@@ -23,26 +26,43 @@ const blockSizeMultipleBytes = 4096;
 
 /** GET /images/{id}/checksum: the hash of the hashes of the image's blocks (spec section 2). */
 export class ChecksumHandler {
-  constructor(private readonly runner: OperationRunner) {}
+  constructor(
+    private readonly runner: OperationRunner,
+    private readonly pool: BufferPool,
+    private readonly workers: HashWorkers,
+  ) {}
 
   async handle(exchange: Exchange, { ticketId, algorithm, blockSizeBytes }: ChecksumRequest): Promise<void> {
     const checksum = await this.runner.run(
       exchange,
       { ticketId, access: 'read', kind: 'checksum' },
-      ({ operation, backend }) =>
-        computeChecksum({
+      ({ ticket, operation, backend }) => {
+        let doneBytes = 0;
+        return computeChecksum({
           backend,
-          extents: backend.extents('zero'),
+          extents: clipExtents(backend.extents('zero'), ticket.sizeBytes),
           algorithm,
           blockSizeBytes,
+          pool: this.pool,
+          workers: this.workers,
           signal: operation.signal,
-          onProgress: (range) => {
-            operation.progress(range);
+          onProgress: (lengthBytes) => {
+            operation.progress({ offsetBytes: doneBytes, lengthBytes });
+            doneBytes += lengthBytes;
           },
-        }),
+        });
+      },
     );
     const body = JSON.stringify({ algorithm, block_size: blockSizeBytes, checksum });
     exchange.send(200, { 'Content-Type': 'application/json' }, body);
+  }
+}
+
+/** R1: nothing past the ticket is read, however large the image is. */
+async function* clipExtents(extents: AsyncIterable<Extent>, endBytes: number): AsyncGenerator<Extent> {
+  for await (const extent of extents) {
+    if (extent.start >= endBytes) return;
+    yield { ...extent, length: Math.min(extent.length, endBytes - extent.start) };
   }
 }
 
@@ -65,5 +85,3 @@ export function parseChecksumQuery(query: Readonly<Record<string, unknown>>): Ch
   }
   return { algorithm, blockSizeBytes };
 }
-
-export { checksumAlgorithms };

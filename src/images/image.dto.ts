@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
+import { OptionalKey } from '../http/optional-key.decorator.js';
 
 /** PATCH /images/{id} */
 export class ImagePatchDto {
@@ -20,7 +21,7 @@ export class ImagePatchDto {
     default: 0,
     example: 4096,
   })
-  @IsOptional()
+  @OptionalKey()
   @IsInt()
   @Min(0)
   @Max(Number.MAX_SAFE_INTEGER)
@@ -34,7 +35,7 @@ export class ImagePatchDto {
     maximum: Number.MAX_SAFE_INTEGER,
     example: 1048576,
   })
-  @IsOptional()
+  @OptionalKey()
   @IsInt()
   @Min(0)
   @Max(Number.MAX_SAFE_INTEGER)
@@ -44,7 +45,7 @@ export class ImagePatchDto {
     description: 'zero: answer only when the zeroes are on stable storage.',
     default: false,
   })
-  @IsOptional()
+  @OptionalKey()
   @IsBoolean()
   flush?: boolean;
 }

@@ -5,6 +5,7 @@ import type { TicketStore } from '../tickets/ticket.store.js';
 import type { ImageSource } from './backends/backend.js';
 import type { BufferPool } from './backends/buffer-pool.js';
 import { ChecksumHandler } from './checksum.handler.js';
+import type { HashWorkers } from './checksum/hash-workers.js';
 import { ExtentsHandler } from './extents.handler.js';
 import { FlushHandler } from './flush.handler.js';
 import { ImagesController } from './images.controller.js';
@@ -19,6 +20,7 @@ export interface ImagesOptions {
   readonly tickets: TicketStore;
   readonly sources: readonly ImageSource[];
   readonly pool: BufferPool;
+  readonly hashWorkers: HashWorkers;
   readonly buffersPerTransfer: number;
   readonly zeroStepBytes: number;
   readonly capabilities: ServiceCapabilities;
@@ -41,7 +43,7 @@ export class ImagesModule {
         { provide: ZeroHandler, useValue: new ZeroHandler(runner, options.zeroStepBytes) },
         { provide: FlushHandler, useValue: new FlushHandler(runner) },
         { provide: ExtentsHandler, useValue: new ExtentsHandler(runner) },
-        { provide: ChecksumHandler, useValue: new ChecksumHandler(runner) },
+        { provide: ChecksumHandler, useValue: new ChecksumHandler(runner, pool, options.hashWorkers) },
         { provide: OptionsHandler, useValue: new OptionsHandler(runner, options.capabilities) },
       ],
     };

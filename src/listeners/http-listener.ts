@@ -11,7 +11,6 @@ import type { SecureContextOptions, SecureVersion } from 'node:tls';
 import { UnavailableError } from '../errors.js';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
-import { releaseMemory } from '../http/release-memory.js';
 import { answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
@@ -103,7 +102,7 @@ export class HttpListener {
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       void answerUnparsable(error, socket, options.allowedMethods);
     });
-    this.#server.on('tlsClientError', (error, socket) => {
+    this.#server.on('tlsClientError', (error: Error, socket: Socket) => {
       logger.debug({ listener: this.name, err: error.message }, 'TLS handshake failed');
       socket.destroy();
     });
@@ -182,10 +181,7 @@ export class HttpListener {
     const connection = ClientConnection.accept(socket, this.#options.limits);
     this.#accepted.add(connection);
     socket.once('close', () => this.#accepted.delete(connection));
-    if (this.#options.tls !== undefined) {
-      // Runs after the HTTP parser, which has copied what it wanted. On plain sockets the parser reads by itself.
-      socket.on('data', releaseMemory);
-    }
+    // No `data` listener here, ever: it would make the HTTP parser read through JavaScript instead of straight from the socket.
     // Failed writes and resets end the connection; its exchanges hear of that by `close`.
     socket.on('error', (error) => {
       this.logger.debug({ listener: this.name, err: error.message }, 'Connection failed');

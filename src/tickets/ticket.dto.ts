@@ -6,13 +6,13 @@ import {
   IsIn,
   IsInt,
   IsNotEmpty,
-  IsOptional,
   IsString,
   Max,
   Min,
   ValidateBy,
   type ValidationOptions,
 } from 'class-validator';
+import { OptionalKey } from '../http/optional-key.decorator.js';
 import { InvalidRequestError } from '../errors.js';
 import type { TicketAccess, TicketDefinition, TicketInfo } from './ticket.js';
 
@@ -100,7 +100,7 @@ export class TicketDto {
     description: 'What logs call the transfer.',
     example: '8fbd3bbe-9df6-4b6a-ae75-4dd1a8bd24ce',
   })
-  @IsOptional()
+  @OptionalKey()
   @IsString()
   @IsNotEmpty()
   transfer_id?: string;
@@ -112,7 +112,7 @@ export class TicketDto {
     maximum: secondsMax,
     example: 60,
   })
-  @IsOptional()
+  @OptionalKey()
   @IsInt()
   @Min(0)
   @Max(secondsMax)
@@ -122,17 +122,17 @@ export class TicketDto {
     description: 'File name that browsers store a download under.',
     example: 'disk.raw',
   })
-  @IsOptional()
+  @OptionalKey()
   @IsString()
   filename?: string;
 
   @ApiPropertyOptional({ description: 'Zeroing deallocates.', default: false })
-  @IsOptional()
+  @OptionalKey()
   @IsBoolean()
   sparse?: boolean;
 
   @ApiPropertyOptional({ description: 'Dirty extents may be asked for.', default: false })
-  @IsOptional()
+  @OptionalKey()
   @IsBoolean()
   dirty?: boolean;
 }
@@ -278,7 +278,7 @@ export function ticketDefinition(dto: TicketDto, defaults: TicketDefaults): Tick
         : dto.inactivity_timeout,
     url: dto.url,
     transferId: dto.transfer_id ?? defaultTransferId(dto.uuid),
-    ...(dto.filename == null ? {} : { filename: dto.filename }),
+    ...(dto.filename === undefined ? {} : { filename: dto.filename }),
     sparse: dto.sparse ?? false,
     dirty: dto.dirty ?? false,
   };
