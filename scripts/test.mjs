@@ -1,0 +1,109 @@
+// npm test: installs what is missing, checks, builds, then runs the unit and the end-to-end tests.
+// npm test -- PATTERN: only the tests whose path has PATTERN in it, and none of the checks.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { pinnedNode, projectRoot, runQuietly } from './console.mjs';
+import { installPackages, installSystemPackages } from './install.mjs';
+import { countsLine, parseCountsLine } from './reporter.mjs';
+
+/** End-to-end tests start several processes each, so fewer of them run side by side. */
+const e2eConcurrency = 2;
+const npmScripts = {
+  lint: 'check:lint',
+  format: 'check:format',
+  imports: 'check:imports',
+  'build and API contract': 'check:openapi',
+  build: 'build',
+  // Compiles the sources together with all tests, so it is the type check as well.
+  types: 'build:test',
+};
+
+const [pattern] = process.argv.slice(2);
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+if (installPackages()) {
+  installSystemPackages();
+  await (pattern === undefined ? testEverything() : testMatching(pattern));
+} else {
+  total.failed += 1;
+}
+console.log(countsLine(total));
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+async function testEverything() {
+  for (const name of ['lint', 'format', 'imports', 'build and API contract']) await check(name);
+  if (!(await check('types'))) return;
+  await runTests('unit tests', specs('src', '.spec.ts'));
+  await runTests('end-to-end tests', specs('test', '.e2e-spec.ts'), [`--test-concurrency=${e2eConcurrency}`]);
+}
+
+async function testMatching(text) {
+  const unit = specs('src', '.spec.ts').filter((file) => file.includes(text));
+  const e2e = specs('test', '.e2e-spec.ts').filter((file) => file.includes(text));
+  if (unit.length + e2e.length === 0) {
+    console.error(`No test file has "${text}" in its path`);
+    total.failed += 1;
+    return;
+  }
+  if (e2e.length > 0 && !(await check('build'))) return;
+  if (!(await check('types'))) return;
+  await runTests('unit tests', unit);
+  await runTests('end-to-end tests', e2e, [`--test-concurrency=${e2eConcurrency}`]);
+}
+
+/** Runs one npm script, whose output is of interest only when it fails; that counts as a failed test. */
+async function check(name) {
+  const begun = Date.now();
+  const { ok, output } = await runQuietly('npm', ['run', '--silent', npmScripts[name]]);
+  if (!ok) {
+    total.failed += 1;
+    console.log(output.trimEnd());
+  }
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  return ok;
+}
+
+/** Sources, not what lies in .build: there, tests that were deleted since would go on. */
+function specs(folder, suffix) {
+  if (!existsSync(join(projectRoot, folder))) return [];
+  return readdirSync(join(projectRoot, folder), { recursive: true })
+    .filter((file) => file.endsWith(suffix))
+    .map((file) => join(folder, file))
+    .sort();
+}
+
+async function runTests(title, files, options = []) {
+  if (files.length === 0) return;
+  console.log(`\n${title}: ${files.length} files`);
+  const compiled = files.map((file) => join('.build', file.replace(/\.ts$/, '.js')));
+  const child = spawn(
+    pinnedNode,
+    [
+      '--enable-source-maps',
+      '--test',
+      `--import=${pathToFileURL(join(projectRoot, 'scripts', 'file-deadline.mjs')).href}`,
+      `--test-reporter=${join(projectRoot, 'scripts', 'reporter.mjs')}`,
+      '--test-reporter-destination=stdout',
+      ...options,
+      ...compiled,
+    ],
+    { cwd: projectRoot, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let counts;
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const found = parseCountsLine(line);
+    if (found === undefined) console.log(line);
+    else counts = found;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  // Without counts, or with a bad end that they don't explain, the run itself is what failed.
+  counts ??= { passed: 0, failed: 0, skipped: 0 };
+  if (code !== 0 && counts.failed === 0) {
+    console.log(`FAIL ${title}: the test runner ended with ${code}`);
+    counts.failed = 1;
+  }
+  for (const kind of Object.keys(total)) total[kind] += counts[kind];
+}
