@@ -1,0 +1,115 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Session } from './session.js';
+import { GRANT_STORE, type GrantStore, SESSION_STORE, type SessionStore } from './session.store.js';
+import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
+import type { TransferGrant } from './transfer-grant.js';
+import { InvalidRequestError, NotAllowedError, type ServiceError, UnauthenticatedError } from '../errors.js';
+
+/** What a request for `/images/{ticket-id}` shows. An empty text is as good as nothing. */
+export interface ShownCredentials {
+  /** The `Authorization` header: a signed ticket, without a scheme before it. */
+  readonly authorization?: string | undefined;
+  /** The `Session-Id` header. */
+  readonly sessionIdHeader?: string | undefined;
+  /** The `session_id` query parameter. */
+  readonly sessionIdQuery?: string | undefined;
+  /** The id in the path, decoded. */
+  readonly ticketId: string;
+}
+
+/** What a request was authorised by. */
+export interface Authorization {
+  /** Holds the grant; register the running request with `session.run`. */
+  readonly session: Session;
+  /** To be sent as the response's `Session-Id`; absent for a stored grant, which has no session that a client could use. */
+  readonly sessionId?: string;
+}
+
+/** Decides what a 1.x client may do, in the order of spec section 4, "/images/{ticket-id}". */
+@Injectable()
+export class Credentials {
+  constructor(
+    @Inject(TICKET_VERIFIER) private readonly verifier: TicketVerifier,
+    @Inject(SESSION_STORE) private readonly sessions: SessionStore,
+    @Inject(GRANT_STORE) private readonly grants: GrantStore,
+  ) {}
+
+  /**
+   * `POST /sessions/`: opens a session for a signed ticket, or renews the live one that is shown with it, under the same
+   * id. A live session alone is answered as it is.
+   * @throws UnauthenticatedError when the ticket does not verify, or there is none and no live session either
+   * @throws UnavailableError when there are too many sessions
+   */
+  async openSession(shown: Omit<ShownCredentials, 'ticketId'>): Promise<Session> {
+    const session = await this.#findSession(shown);
+    if (shown.authorization) {
+      const grant = this.verifier.verify(shown.authorization);
+      const renewed = session && (await this.sessions.renew(session.id, grant));
+      return renewed ?? this.sessions.create(grant);
+    }
+    if (!session) throw new UnauthenticatedError('Neither a signed ticket nor a live session was shown');
+    return session;
+  }
+
+  /**
+   * What authorises the request, or `refusal` thrown.
+   * @throws UnauthenticatedError when nothing was shown, or a signed ticket that does not verify
+   * @throws InvalidRequestError when what was shown is for another transfer ticket than the path's
+   * @throws NotAllowedError when a session was shown that is unknown or over
+   * @throws UnavailableError when a session would have to be opened and there are too many
+   */
+  async authorize(shown: ShownCredentials): Promise<Authorization> {
+    const authorization = await this.find(shown);
+    if (!authorization) throw this.refusal(shown);
+    return authorization;
+  }
+
+  /**
+   * Like `authorize`, but undefined where nothing of what this module knows authorises the request: the caller may know
+   * the id as a control ticket, and else throws `refusal`.
+   */
+  async find(shown: ShownCredentials): Promise<Authorization | undefined> {
+    if (shown.authorization) return this.#findBySignedTicket(shown.authorization, shown);
+    const session = await this.#findSession(shown);
+    if (session) {
+      requireMatch(session.grant, shown.ticketId);
+      return { session, sessionId: session.id };
+    }
+    const stored = await this.grants.find(shown.ticketId);
+    return stored && { session: stored };
+  }
+
+  /** The error for a request that nothing authorises. */
+  refusal(shown: ShownCredentials): ServiceError {
+    return shown.sessionIdHeader || shown.sessionIdQuery
+      ? new NotAllowedError('the session is unknown or has expired')
+      : new UnauthenticatedError('No signed ticket and no session was shown');
+  }
+
+  /**
+   * A signed ticket that is shown is judged, even if the request would be allowed without it: a client that sends one
+   * relies on it. The session shown with it is renewed (1.x clients do that with any request).
+   */
+  async #findBySignedTicket(ticket: string, shown: ShownCredentials): Promise<Authorization> {
+    const grant = this.verifier.verify(ticket);
+    requireMatch(grant, shown.ticketId);
+    const session = (await this.#renewSession(grant, shown)) ?? (await this.sessions.findOrCreate(grant));
+    return { session, sessionId: session.id };
+  }
+
+  async #renewSession(grant: TransferGrant, shown: ShownCredentials): Promise<Session | undefined> {
+    const session = await this.#findSession(shown);
+    return session && this.sessions.renew(session.id, grant);
+  }
+
+  async #findSession(shown: Omit<ShownCredentials, 'ticketId'>): Promise<Session | undefined> {
+    const sessionId = shown.sessionIdHeader || shown.sessionIdQuery;
+    return sessionId ? this.sessions.find(sessionId) : undefined;
+  }
+}
+
+function requireMatch(grant: TransferGrant, ticketId: string): void {
+  if (grant.transferTicketId !== ticketId) {
+    throw new InvalidRequestError('Requested resource must match transfer ticket');
+  }
+}

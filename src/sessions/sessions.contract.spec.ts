@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { signedTicketSecurityName, signedTicketSecurityScheme } from './signed-ticket.security.js';
+import { startSessionsApp } from '../../test/vectors/sessions-app.fixtures.js';
+
+/** Where each operation is and which statuses it tells of, by its id. */
+function describeOperations(document: OpenAPIObject): Record<string, string> {
+  const descriptions: Record<string, string> = {};
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const method of ['get', 'head', 'put', 'post', 'patch', 'delete', 'options'] as const) {
+      const operation = item[method];
+      if (!operation) continue;
+      assert.ok(operation.operationId && operation.summary && operation.description, `${method} ${path}`);
+      descriptions[operation.operationId] =
+        `${method} ${path}: ${Object.keys(operation.responses).join(' ')}`;
+    }
+  }
+  return descriptions;
+}
+
+test('describes every operation with all its statuses', async (t) => {
+  const { app } = await startSessionsApp(t);
+  const config = new DocumentBuilder()
+    .addSecurity(signedTicketSecurityName, signedTicketSecurityScheme)
+    .build();
+  const document = SwaggerModule.createDocument(app, config);
+  assert.deepEqual(describeOperations(document), {
+    openSession: 'post /sessions: 200 401 503',
+    deleteSession: 'delete /sessions/{id}: 204 404',
+    sessionsOptions: 'options /sessions: 204',
+    sessionOptions: 'options /sessions/{id}: 204',
+    putSignedTicket: 'put /tickets: 200 403 503',
+    putSignedTicketById: 'put /tickets/{id}: 200 400 403 503',
+    deleteSignedTicketWithoutId: 'delete /tickets: 400',
+    deleteSignedTicket: 'delete /tickets/{id}: 204 400 404',
+  });
+  const openSession = document.paths['/sessions']?.post;
+  assert.deepEqual(openSession?.security, [{ [signedTicketSecurityName]: [] }]);
+  assert.deepEqual(
+    openSession.parameters?.map(
+      (parameter) => 'name' in parameter && [parameter.name, parameter.in, parameter.required],
+    ),
+    [['Session-Id', 'header', false]],
+  );
+});
+
+test('has signed tickets sent as they are, and not as a JSON string', async (t) => {
+  const { app } = await startSessionsApp(t);
+  const document = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+  for (const path of ['/tickets', '/tickets/{id}']) {
+    const body = document.paths[path]?.put?.requestBody;
+    assert.ok(body && 'content' in body);
+    assert.deepEqual(Object.keys(body.content), ['text/plain']);
+  }
+});

@@ -1,0 +1,110 @@
+import { parseJsonObject } from './strict-json.js';
+import { UnauthenticatedError } from '../errors.js';
+
+/** What a signed ticket grants, once it was verified: relaying requests for one ticket to the daemon that has it. */
+export interface TransferGrant {
+  /** The ticket's id on the daemon, a UUID. It is a secret: never logged. */
+  readonly transferTicketId: string;
+  /** Scheme, host and port of the daemon; no path, query or credentials. */
+  readonly imagedUri: URL;
+  /** The payload's `nbf`. */
+  readonly notBeforeUnixSeconds: number;
+  /** The payload's `iat`. */
+  readonly issuedAtUnixSeconds: number;
+  /** The payload's `exp`: what clients are told. */
+  readonly expiresUnixSeconds: number;
+  /** When this host's clock reaches it, the grant is over: `exp` and the clock skew that is allowed. */
+  readonly endsUnixSeconds: number;
+  /** What logs call the transfer; engines before 2018 do not tell. */
+  readonly transferId?: string;
+  /** SHA-256 of the ticket as it was sent, in hex: tells whether two requests showed the same ticket. */
+  readonly fingerprint: string;
+}
+
+export interface PayloadRules {
+  /** How far the engine's clock may be off, in seconds; widens `nbf` and `exp` alike. */
+  readonly allowedSkewSeconds: number;
+  /** Accept `http://` daemons: only where TLS is off altogether. */
+  readonly allowHttp: boolean;
+}
+
+const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+// Checked before `new URL`, which drops tabs and line ends and reads `\` as `/`: nothing may be there to be dropped.
+const daemonUriForm = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?\/?$/i;
+const transferIdCharactersMax = 256;
+/** The end of year 9999, the last second that a date can be written for. */
+const unixSecondsMax = 253_402_300_799;
+
+/**
+ * Reads and judges the payload of a ticket, the JSON text in its `data` (spec section 4, "Signed tickets").
+ * @param fingerprint identifies the whole ticket
+ * @throws UnauthenticatedError with what is wrong
+ */
+export function readTransferGrant(
+  data: string,
+  fingerprint: string,
+  nowUnixSeconds: number,
+  rules: PayloadRules,
+): TransferGrant {
+  const payload = parsePayload(data);
+  const notBeforeUnixSeconds = readTime(payload, 'nbf');
+  const expiresUnixSeconds = readTime(payload, 'exp');
+  const issuedAtUnixSeconds = readTime(payload, 'iat');
+  const imagedUri = readImagedUri(payload, rules.allowHttp);
+  const transferTicketId = payload.get('transfer-ticket');
+  if (typeof transferTicketId !== 'string' || !uuidForm.test(transferTicketId)) {
+    throw refusal('transfer-ticket must be a UUID');
+  }
+  const transferId = readTransferId(payload);
+  if (notBeforeUnixSeconds > nowUnixSeconds + rules.allowedSkewSeconds) throw refusal('nbf is in the future');
+  const endsUnixSeconds = expiresUnixSeconds + rules.allowedSkewSeconds;
+  if (endsUnixSeconds <= nowUnixSeconds) throw refusal('exp has passed');
+  return {
+    transferTicketId,
+    imagedUri,
+    notBeforeUnixSeconds,
+    issuedAtUnixSeconds,
+    expiresUnixSeconds,
+    endsUnixSeconds,
+    ...(transferId === undefined ? {} : { transferId }),
+    fingerprint,
+  };
+}
+
+function parsePayload(data: string): Map<string, unknown> {
+  try {
+    return parseJsonObject(data);
+  } catch (error) {
+    throw refusal('data is not a valid JSON object', { cause: error });
+  }
+}
+
+function readTime(payload: Map<string, unknown>, key: string): number {
+  const value = payload.get(key);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > unixSecondsMax) {
+    throw refusal(`${key} must be an integer of Unix seconds`);
+  }
+  return value;
+}
+
+function readImagedUri(payload: Map<string, unknown>, allowHttp: boolean): URL {
+  const value = payload.get('imaged-uri');
+  const uri = typeof value === 'string' && daemonUriForm.test(value) ? URL.parse(value) : null;
+  if (!uri) throw refusal('imaged-uri must be https://host:port and nothing more');
+  if (uri.protocol !== 'https:' && !allowHttp) throw refusal('imaged-uri must be an https uri');
+  return uri;
+}
+
+function readTransferId(payload: Map<string, unknown>): string | undefined {
+  // Engine's JSON writer may spell an unknown id as null.
+  const value = payload.get('transfer-id') ?? undefined;
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value === '' || value.length > transferIdCharactersMax) {
+    throw refusal(`transfer-id must be a text of at most ${transferIdCharactersMax} characters`);
+  }
+  return value;
+}
+
+function refusal(reason: string, options?: ErrorOptions): UnauthenticatedError {
+  return new UnauthenticatedError(`Transfer payload: ${reason}`, options);
+}
