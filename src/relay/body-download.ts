@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http';
+import { BadGatewayError, ClientGoneError } from '../errors.js';
+import type { Exchange } from '../http/exchange.js';
+import { ClientWait } from './client-wait.js';
+import type { SilenceTimer } from './silence-timer.js';
+
+export interface BodyDownloadOptions {
+  /** Aborts; its reason is what `downloadBody` rejects with. */
+  readonly signal: AbortSignal;
+  /** Of the daemon: it rests while the client is waited for. */
+  readonly silence: SilenceTimer;
+  /** Called with the length of each piece that was handed to the client's connection, in order. */
+  readonly onReceived: (lengthBytes: number) => void;
+}
+
+/**
+ * Sends the body of a daemon's answer on to the client, whose head was written, and ends the response. The daemon is not read from while the
+ * client does not take more.
+ * @returns when the kernel has taken the whole response
+ * @throws BadGatewayError when the daemon broke off, ClientGoneError, or the reason of `signal`: the response is then neither
+ *   complete nor ended
+ */
+export function downloadBody(
+  exchange: Exchange,
+  source: IncomingMessage,
+  { signal, silence, onReceived }: BodyDownloadOptions,
+): Promise<void> {
+  const { response } = exchange;
+  const client = new ClientWait(exchange);
+  return new Promise<void>((resolve, reject) => {
+    // The head waits for the first data, to share a packet with it, but not for data that comes later.
+    const head = setImmediate(() => {
+      response.flushHeaders();
+    });
+    const onData = (chunk: Buffer): void => {
+      clearImmediate(head);
+      const goesOn = response.write(chunk);
+      onReceived(chunk.length);
+      if (goesOn) {
+        silence.watch();
+        return;
+      }
+      source.pause();
+      silence.rest();
+      client.begin();
+    };
+    const onDrain = (): void => {
+      client.end();
+      silence.watch();
+      source.resume();
+    };
+    const onSourceEnd = (): void => {
+      clearImmediate(head);
+      silence.rest();
+      response.end();
+    };
+    const onSourceClose = (): void => {
+      // Whole or not, it is the framing that says, not that the connection is closed.
+      if (!source.complete) settle(new BadGatewayError('The host of the image broke off its answer'));
+    };
+    const onResponseClose = (): void => {
+      settle(response.writableFinished ? undefined : new ClientGoneError());
+    };
+    const onAbort = (): void => {
+      settle(signal.reason as Error);
+    };
+    const settle = (error?: Error): void => {
+      clearImmediate(head);
+      client.end();
+      silence.rest();
+      source.off('data', onData).off('end', onSourceEnd).off('close', onSourceClose);
+      response.off('drain', onDrain).off('close', onResponseClose);
+      signal.removeEventListener('abort', onAbort);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    response.on('drain', onDrain);
+    response.once('close', onResponseClose);
+    signal.addEventListener('abort', onAbort);
+    source.once('end', onSourceEnd);
+    source.once('close', onSourceClose);
+    // Broken off it fails first and closes then.
+    source.on('error', () => undefined);
+    source.on('data', onData);
+    silence.watch();
+  });
+}

@@ -1,0 +1,55 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { createSecureContext } from 'node:tls';
+
+export interface DaemonAgentsOptions {
+  /** Authorities in PEM format that daemons are verified with; undefined: those of the system. */
+  readonly caPem: string | undefined;
+  /** How long an unused connection to a daemon is kept. Shorter than daemons keep theirs, so that they seldom close it first. */
+  readonly idleSeconds: number;
+  /** Unused connections kept for each daemon. */
+  readonly idlePerDaemonMax: number;
+}
+
+/**
+ * The proxy's connections to daemons, kept for later requests by scheme, host and port. A daemon is believed only with a
+ * certificate of ours for its name, over TLS 1.2 or newer.
+ */
+export class DaemonAgents {
+  readonly #https: HttpsAgent;
+  readonly #http: HttpAgent;
+
+  /** @throws Error when `caPem` cannot be parsed */
+  constructor({ caPem, idleSeconds, idlePerDaemonMax }: DaemonAgentsOptions) {
+    // The newest unused connection is taken first, so that the others grow old and go.
+    const common = {
+      keepAlive: true,
+      scheduling: 'lifo',
+      maxFreeSockets: idlePerDaemonMax,
+      timeout: idleSeconds * 1000,
+      noDelay: true,
+    } as const;
+    this.#https = new HttpsAgent({
+      ...common,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['http/1.1'],
+      // Made once: parsing the authorities for each connection takes milliseconds.
+      secureContext: createSecureContext({
+        minVersion: 'TLSv1.2',
+        ...(caPem === undefined ? {} : { ca: caPem }),
+      }),
+    });
+    this.#http = new HttpAgent(common);
+  }
+
+  /** @param protocol of the daemon's URL, `https:` or `http:` */
+  of(protocol: string): HttpAgent {
+    return protocol === 'https:' ? this.#https : this.#http;
+  }
+
+  /** Closes all connections, also those in use. */
+  close(): void {
+    this.#https.destroy();
+    this.#http.destroy();
+  }
+}

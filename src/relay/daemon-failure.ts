@@ -1,0 +1,48 @@
+import { BadGatewayError, GatewayTimeoutError, ServiceError, UnavailableError } from '../errors.js';
+
+const retryAfterSeconds = 5;
+
+/** There is no way to the host at the moment; when there is one again, the same request works. */
+const unreachable = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN']);
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'The host of the image refused the connection',
+  ENOTFOUND: 'The name of the host of the image is not known',
+  ECONNRESET: 'The host of the image closed the connection without an answer',
+  EPIPE: 'The host of the image closed the connection without an answer',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'The certificate of the host of the image is for another name',
+  CERT_HAS_EXPIRED: 'The certificate of the host of the image has expired',
+};
+
+/**
+ * What a failed request to a daemon means to the client (the table of spec section 4). Which host it was and how it failed is in the cause, for
+ * the log only.
+ */
+export function daemonFailure(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const code = errorCode(error);
+  if (unreachable.has(code)) {
+    return new UnavailableError('The host of the image cannot be reached', retryAfterSeconds, {
+      cause: error,
+    });
+  }
+  if (code === 'ETIMEDOUT') {
+    return new GatewayTimeoutError('The host of the image did not accept the connection in time', {
+      cause: error,
+    });
+  }
+  return new BadGatewayError(reasons[code] ?? reasonOfKind(code), { cause: error });
+}
+
+/** Node's error code, e.g. `ECONNREFUSED`; empty when it has none. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function reasonOfKind(code: string): string {
+  if (code.startsWith('HPE_')) return 'The answer of the host of the image cannot be understood';
+  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
+    return 'The certificate of the host of the image is not trusted';
+  }
+  return 'The connection to the host of the image failed';
+}

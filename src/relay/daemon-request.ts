@@ -1,0 +1,171 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import { GatewayTimeoutError } from '../errors.js';
+import type { Exchange } from '../http/exchange.js';
+import { BodyUpload } from './body-upload.js';
+import { daemonFailure, errorCode } from './daemon-failure.js';
+import { expectsContinue, relaysBody } from './forwarded-headers.js';
+import { SilenceTimer } from './silence-timer.js';
+
+export interface DaemonTimeouts {
+  /** How long a daemon may take until its connection is there, TLS handshake included. */
+  readonly connectTimeoutSeconds: number;
+  /** How long it may be silent while it is waited for: before 100, before and in the middle of its answer. */
+  readonly readTimeoutSeconds: number;
+}
+
+export interface DaemonRequestOptions extends DaemonTimeouts {
+  readonly signal: AbortSignal;
+  readonly onSent: (chunk: Buffer) => void;
+}
+
+/** Where a connection that was kept too long shows that the daemon had closed it. */
+const staleCodes = new Set(['ECONNRESET', 'EPIPE']);
+
+/** Repeating them does no more than doing them once (RFC 9110 section 9.2.2). */
+const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT']);
+
+/**
+ * One request on its way to a daemon: waits for the connection, sends the body and hands out the answer, each within its time. Whatever goes
+ * wrong, it ends here: the request to the daemon is aborted as soon as the signal aborts, the body breaks or a time is over.
+ */
+export class DaemonRequest {
+  readonly silence: SilenceTimer;
+  /** The head of the daemon's answer; rejects with what the client should be told. */
+  readonly answer: Promise<IncomingMessage>;
+  readonly #upload: BodyUpload | undefined;
+  #failure: unknown;
+  #continued = false;
+  #answered = false;
+
+  constructor(
+    private readonly upstream: ClientRequest,
+    private readonly exchange: Exchange,
+    private readonly options: DaemonRequestOptions,
+  ) {
+    const { signal, readTimeoutSeconds } = options;
+    this.silence = new SilenceTimer(readTimeoutSeconds, () => {
+      this.abort(new GatewayTimeoutError('The host of the image did not answer in time'));
+    });
+    if (relaysBody(exchange.request)) {
+      this.#upload = new BodyUpload(exchange, upstream, {
+        silence: this.silence,
+        onSent: options.onSent,
+        onBroken: (reason) => {
+          this.abort(reason);
+        },
+      });
+    }
+    this.answer = this.#awaitAnswer();
+    signal.addEventListener('abort', this.#onAbort);
+    this.#awaitConnection();
+    if (signal.aborted) this.#onAbort();
+    else if (this.#upload === undefined) this.#endWithoutBody();
+  }
+
+  /** The daemon closed a kept connection before it can have seen the request, so that it is safe to send it again. */
+  get isStale(): boolean {
+    const sentBytes = this.#upload?.sentBytes ?? 0;
+    return (
+      this.upstream.reusedSocket &&
+      !this.#answered &&
+      !this.#continued &&
+      sentBytes === 0 &&
+      staleCodes.has(errorCode(this.#failure)) &&
+      idempotentMethods.has(this.upstream.method)
+    );
+  }
+
+  /** Cuts the request to the daemon. */
+  abort(reason: Error): void {
+    this.upstream.destroy(reason);
+  }
+
+  /** The answer was used, or will not be: an unfinished request is cut, a finished one leaves its connection for the next. */
+  release(): void {
+    this.options.signal.removeEventListener('abort', this.#onAbort);
+    this.#upload?.stop();
+    this.silence.rest();
+    // Does nothing to a request that is complete: its connection is back with the agent.
+    this.upstream.destroy();
+  }
+
+  async #awaitAnswer(): Promise<IncomingMessage> {
+    const { upstream } = this;
+    try {
+      return await new Promise<IncomingMessage>((resolve, reject) => {
+        upstream.once('response', (response) => {
+          this.#answered = true;
+          // An early answer: the rest of the body is of no use to anybody.
+          this.#upload?.stop();
+          resolve(response);
+        });
+        upstream.once('error', reject);
+        // The last resort: an answer that switches protocols closes without an error.
+        upstream.once('close', () => {
+          reject(new Error('The request to the daemon was closed'));
+        });
+      });
+    } catch (error: unknown) {
+      this.#failure = error;
+      throw daemonFailure(error);
+    } finally {
+      this.silence.rest();
+    }
+  }
+
+  #awaitConnection(): void {
+    const { upstream, options } = this;
+    const timer = setTimeout(() => {
+      this.abort(new GatewayTimeoutError('The host of the image did not accept the connection in time'));
+    }, options.connectTimeoutSeconds * 1000);
+    upstream.once('close', () => {
+      clearTimeout(timer);
+    });
+    const connected = (): void => {
+      clearTimeout(timer);
+      this.#connected();
+    };
+    upstream.once('socket', (socket: Socket) => {
+      if (upstream.reusedSocket) connected();
+      else socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', connected);
+    });
+  }
+
+  #connected(): void {
+    const { upstream, exchange } = this;
+    if (upstream.destroyed) return;
+    this.silence.watch();
+    upstream.once('finish', () => {
+      // From the last byte on; until then `BodyUpload` says who is waited for.
+      if (!this.#answered) this.silence.watch();
+    });
+    if (this.#upload === undefined) return;
+    if (expectsContinue(exchange.request)) {
+      upstream.once('continue', () => {
+        this.#continued = true;
+        exchange.readyForBody();
+        this.#upload?.start();
+      });
+    } else {
+      this.#upload.start();
+    }
+    // A daemon can refuse by the head alone, before the client sends anything else.
+    upstream.flushHeaders();
+  }
+
+  #endWithoutBody(): void {
+    const { upstream } = this;
+    // Node would say `Content-Length: 0` where the client said nothing, which makes a difference to a PUT.
+    if (upstream.getHeader('content-length') === undefined) {
+      upstream.removeHeader('content-length');
+      upstream.removeHeader('transfer-encoding');
+    }
+    upstream.end();
+  }
+
+  readonly #onAbort = (): void => {
+    this.abort(this.options.signal.reason as Error);
+  };
+}

@@ -1,0 +1,67 @@
+import { NotAllowedError, NotFoundError } from '../errors.js';
+import type { Credentials, ShownCredentials } from '../sessions/credentials.js';
+import type { Ticket } from '../tickets/ticket.js';
+import type { TicketStore } from '../tickets/ticket.store.js';
+import type { ImageRequest } from './image-request.js';
+import type { RelayPermit } from './relay-permit.js';
+import { sessionPermit } from './session-permit.js';
+import { ticketPermit } from './ticket-permit.js';
+
+export interface RelayAccessOptions {
+  /** How long a client of a session may be silent: signed tickets do not say. */
+  readonly inactivityTimeoutSeconds: number;
+  /** Take tickets for daemons without TLS: only where TLS is off altogether. */
+  readonly allowHttp: boolean;
+}
+
+/** Decides what a request for an image may be relayed for, in the order of spec section 4. */
+export class RelayAccess {
+  constructor(
+    private readonly credentials: Credentials,
+    private readonly tickets: TicketStore,
+    private readonly options: RelayAccessOptions,
+  ) {}
+
+  /**
+   * @throws UnauthenticatedError when nothing was shown, NotAllowedError when what was shown does not allow it,
+   *   InvalidRequestError when it is for another image, UnavailableError when there are too many sessions
+   */
+  async permit(
+    request: ImageRequest,
+    headers: { readonly authorization?: string | undefined; readonly sessionId?: string | undefined },
+  ): Promise<RelayPermit> {
+    const shown: ShownCredentials = {
+      authorization: headers.authorization,
+      sessionIdHeader: headers.sessionId,
+      sessionIdQuery: request.sessionIdQuery,
+      ticketId: request.ticketId,
+    };
+    const authorization = await this.credentials.find(shown);
+    if (authorization !== undefined) {
+      return sessionPermit(authorization, this.options.inactivityTimeoutSeconds);
+    }
+    const ticket = await this.#findTicket(request);
+    if (ticket === undefined) throw this.credentials.refusal(shown);
+    return ticketPermit(ticket, this.options.allowHttp);
+  }
+
+  /** @throws NotAllowedError when there is a ticket that forbids the request */
+  async #findTicket({ ticketId, access }: ImageRequest): Promise<Ticket | undefined> {
+    try {
+      return await this.tickets.authorize(ticketId, access);
+    } catch (error: unknown) {
+      if (error instanceof NotAllowedError && !(await this.#isTicket(ticketId))) return undefined;
+      throw error;
+    }
+  }
+
+  async #isTicket(ticketId: string): Promise<boolean> {
+    try {
+      await this.tickets.info(ticketId);
+      return true;
+    } catch (error: unknown) {
+      if (error instanceof NotFoundError) return false;
+      throw error;
+    }
+  }
+}

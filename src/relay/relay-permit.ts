@@ -1,0 +1,23 @@
+import type { Exchange } from '../http/exchange.js';
+import type { ImageRequest } from './image-request.js';
+import type { RelayObserver, RelayTarget } from './relay.proxy.js';
+
+/** What a client was found to be allowed: requests for one image on one daemon. */
+export interface RelayPermit {
+  /** The image itself, without sub-resource and query. */
+  readonly image: RelayTarget;
+  /** What logs call the transfer, when it has a name. */
+  readonly transferId: string | undefined;
+  readonly inactivityTimeoutSeconds: number;
+  /** To be told to the client as `Session-Id`. */
+  readonly sessionId: string | undefined;
+  /** Registers a request that is about to be relayed; the caller ends it whatever happens. */
+  begin(exchange: Exchange, request: ImageRequest): RunningRelay;
+}
+
+export interface RunningRelay {
+  /** Aborted with what to tell the client when the permit is withdrawn. */
+  readonly signal: AbortSignal;
+  readonly observer?: RelayObserver | undefined;
+  end(): void;
+}

@@ -1,0 +1,155 @@
+import { Controller, Get, Head, HttpCode, Options, Param, Patch, Post, Put, Req, Res } from '@nestjs/common';
+import { ApiExcludeEndpoint } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { InvalidRequestError } from '../errors.js';
+import type { SubResource } from './image-request.js';
+import * as contract from './relay.contract.js';
+import { allowedMethods, RelayedImages } from './relayed-images.js';
+
+const subResources = [':id/extents', ':id/checksum', ':id/checksum/algorithms'];
+
+/**
+ * The images API of the proxy (spec section 4): every request goes to the daemon that has the image. What a method means there,
+ * the daemon decides.
+ */
+@contract.RelayApi()
+@Controller('images')
+export class RelayController {
+  constructor(private readonly images: RelayedImages) {}
+
+  @Options(':id')
+  @contract.RelayedOptions()
+  async options(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '');
+  }
+
+  @Get(':id')
+  @contract.RelayedRead()
+  async read(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '');
+  }
+
+  @Head(':id')
+  @contract.RelayedHead()
+  async head(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '');
+  }
+
+  @Put(':id')
+  @contract.RelayedWrite()
+  async write(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '');
+  }
+
+  @Patch(':id')
+  @HttpCode(200)
+  @contract.RelayedPatch()
+  async patch(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '');
+  }
+
+  @Post(':id')
+  @ApiExcludeEndpoint()
+  async post(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '');
+  }
+
+  @Get(':id/extents')
+  @contract.RelayedExtents()
+  async extents(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '/extents');
+  }
+
+  @Get(':id/checksum')
+  @contract.RelayedChecksum()
+  async checksum(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, '/checksum');
+  }
+
+  @Get(':id/checksum/algorithms')
+  @contract.RelayedChecksumAlgorithms()
+  async checksumAlgorithms(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    await this.images.answer(request, reply, id, '/checksum/algorithms');
+  }
+
+  @Head(subResources)
+  @ApiExcludeEndpoint()
+  async headOfPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, subResourceOf(request));
+  }
+
+  @Put(subResources)
+  @ApiExcludeEndpoint()
+  async putPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, subResourceOf(request));
+  }
+
+  @Patch(subResources)
+  @ApiExcludeEndpoint()
+  async patchPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, subResourceOf(request));
+  }
+
+  @Post(subResources)
+  @ApiExcludeEndpoint()
+  async postPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, subResourceOf(request));
+  }
+
+  @Options(subResources)
+  @ApiExcludeEndpoint()
+  async optionsOfPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.images.answer(request, reply, id, subResourceOf(request));
+  }
+
+  /** 1.x clients ask the collection what it can do, before they have a ticket. */
+  @Options()
+  @HttpCode(204)
+  @ApiExcludeEndpoint()
+  optionsWithoutId(@Res({ passthrough: true }) reply: FastifyReply): void {
+    reply.header('Allow', allowedMethods);
+  }
+
+  @Get()
+  @ApiExcludeEndpoint()
+  readWithoutId(): never {
+    throw missingId();
+  }
+
+  @Head()
+  @ApiExcludeEndpoint()
+  headWithoutId(): never {
+    throw missingId();
+  }
+
+  @Put()
+  @ApiExcludeEndpoint()
+  writeWithoutId(): never {
+    throw missingId();
+  }
+
+  @Patch()
+  @ApiExcludeEndpoint()
+  patchWithoutId(): never {
+    throw missingId();
+  }
+
+  @Post()
+  @ApiExcludeEndpoint()
+  postWithoutId(): never {
+    throw missingId();
+  }
+}
+
+function missingId(): InvalidRequestError {
+  return new InvalidRequestError('Ticket id is required');
+}
+
+/** What the route has after the id. */
+function subResourceOf({ routeOptions }: FastifyRequest): SubResource {
+  return (routeOptions.url ?? '').replace(/^.*:id/, '') as SubResource;
+}

@@ -1,0 +1,188 @@
+import { IncomingMessage, type ClientRequest, type OutgoingHttpHeaders } from 'node:http';
+import { Stream } from 'node:stream';
+import httpProxy from 'http-proxy';
+import type { Exchange } from '../http/exchange.js';
+import { downloadBody } from './body-download.js';
+import type { DaemonAgents } from './daemon-agents.js';
+import { DaemonRequest, type DaemonTimeouts } from './daemon-request.js';
+import { forwardedRequestHeaders, forwardedResponseHeaders } from './forwarded-headers.js';
+import { readOptionsBody, withoutUnixSocket } from './relayed-options.js';
+
+/** What a daemon is asked for. */
+export interface RelayTarget {
+  /** Scheme, host and port of the daemon. */
+  readonly origin: URL;
+  /** Path and query, percent-encoded. */
+  readonly path: string;
+}
+
+/** Who wants to know what passes through. */
+export interface RelayObserver {
+  /** A piece of the request body was handed to the daemon's connection. */
+  sent(chunk: Buffer): void;
+  /** The daemon answered. */
+  answered(response: IncomingMessage): void;
+  /** A piece of the answer's body was handed to the client's connection. */
+  received(lengthBytes: number): void;
+}
+
+export interface RelayOptions {
+  /** Cuts the request on both sides; its reason is the answer, if there is none yet. The exchange's own signal counts as well. */
+  readonly signal: AbortSignal;
+  readonly observer?: RelayObserver;
+  /** The request is for the capabilities of an image, which are told without the socket of the daemon's host. */
+  readonly isCapabilities?: boolean;
+  /** The client asked for the connection to be closed after the answer. */
+  readonly closes?: boolean;
+}
+
+/**
+ * Relays requests to daemons. It knows nothing of who may: that was decided before.
+ *
+ * http-proxy makes the request to the daemon and nothing else. Its own way of moving bodies and watching over the two sides leaves requests
+ * running for clients that left, clients waiting for daemons that died, early answers lost and bodies of one request taken for
+ * another, so `DaemonRequest` and `downloadBody` do that.
+ */
+export class RelayProxy {
+  readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, secure: true });
+
+  constructor(
+    private readonly agents: DaemonAgents,
+    private readonly timeouts: DaemonTimeouts,
+  ) {}
+
+  /**
+   * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the answer was sent.
+   * @throws BadGatewayError, UnavailableError or GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's
+   *   body breaks off, the reason of a signal. Once the head of the answer is out the response is then incomplete.
+   */
+  async relay(exchange: Exchange, target: RelayTarget, options: RelayOptions): Promise<void> {
+    const signal = AbortSignal.any([exchange.signal, options.signal]);
+    signal.throwIfAborted();
+    let daemon = this.#send(exchange, target, options, signal);
+    try {
+      let answer: IncomingMessage;
+      try {
+        answer = await daemon.answer;
+      } catch (error: unknown) {
+        if (!daemon.isStale) throw error;
+        daemon.release();
+        daemon = this.#send(exchange, target, options, signal);
+        answer = await daemon.answer;
+      }
+      options.observer?.answered(answer);
+      await sendAnswer(exchange, answer, daemon, options, signal);
+    } finally {
+      daemon.release();
+    }
+  }
+
+  #send(exchange: Exchange, target: RelayTarget, options: RelayOptions, signal: AbortSignal): DaemonRequest {
+    const headers = forwardedRequestHeaders(exchange.request);
+    return new DaemonRequest(this.#open(exchange, target, headers), exchange, {
+      ...this.timeouts,
+      signal,
+      onSent: (chunk) => options.observer?.sent(chunk),
+    });
+  }
+
+  /** Makes the request to the daemon. Nothing of it is sent yet. */
+  #open(
+    { request, response }: Exchange,
+    { origin, path }: RelayTarget,
+    headers: OutgoingHttpHeaders,
+  ): ClientRequest {
+    const { protocol } = origin;
+    // Node wants IPv6 addresses as they are, without the brackets of a URL.
+    const hostname = origin.hostname.replace(/^\[|\]$/g, '');
+    // Not the client's own request, which http-proxy would change and listen to.
+    const outline = new IncomingMessage(request.socket);
+    outline.method = request.method;
+    outline.url = path;
+    outline.headers = headers as IncomingMessage['headers'];
+    const seam = new RequestSeam();
+    withoutDeprecationWarnings(() => {
+      this.#proxy.web(
+        outline,
+        response,
+        {
+          target: {
+            protocol,
+            host: hostname,
+            hostname,
+            port: Number(origin.port || (protocol === 'https:' ? 443 : 80)),
+          },
+          agent: this.agents.of(protocol),
+          // The path as it is: http-proxy would parse it and write it anew.
+          toProxy: true,
+          prependPath: false,
+          buffer: seam,
+        },
+        // Errors are heard of at the request itself.
+        () => undefined,
+      );
+    });
+    if (seam.request === undefined) throw new Error('http-proxy made no request');
+    return seam.request;
+  }
+}
+
+async function sendAnswer(
+  exchange: Exchange,
+  answer: IncomingMessage,
+  daemon: DaemonRequest,
+  { observer, isCapabilities, closes }: RelayOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { response } = exchange;
+  const status = answer.statusCode ?? 0;
+  const headers = forwardedResponseHeaders(answer);
+  if (isCapabilities === true) {
+    const body = withoutUnixSocket(await readOptionsBody(answer, signal));
+    prepareHead(exchange, status, closes);
+    response.writeHead(status, answer.statusMessage, withContentLength(headers, body.length)).end(body);
+    return;
+  }
+  prepareHead(exchange, status, closes);
+  response.writeHead(status, answer.statusMessage, headers);
+  await downloadBody(exchange, answer, {
+    signal,
+    silence: daemon.silence,
+    onReceived: (lengthBytes) => observer?.received(lengthBytes),
+  });
+}
+
+function prepareHead(exchange: Exchange, status: number, closes = false): void {
+  exchange.settleFraming();
+  // A client that was refused access gets no further tries on the same connection (spec section 2).
+  if (closes || status === 403) exchange.closeAfterResponse();
+}
+
+function withContentLength(headers: readonly string[], lengthBytes: number): string[] {
+  const others = headers.flatMap((name, index) =>
+    index % 2 === 0 && name.toLowerCase() !== 'content-length' ? [name, headers[index + 1] ?? ''] : [],
+  );
+  return [...others, 'Content-Length', String(lengthBytes)];
+}
+
+/** What http-proxy is given for a request body: instead of being piped into the request to the daemon, it keeps hold of it. */
+class RequestSeam extends Stream {
+  request: ClientRequest | undefined;
+
+  override pipe<T extends NodeJS.WritableStream>(destination: T): T {
+    this.request = destination as unknown as ClientRequest;
+    return destination;
+  }
+}
+
+/** http-proxy copies its options with `util._extend`, of which Node warns; operators would read it as a fault of theirs. */
+function withoutDeprecationWarnings(work: () => void): void {
+  const { noDeprecation } = process;
+  process.noDeprecation = true;
+  try {
+    work();
+  } finally {
+    if (noDeprecation === undefined) delete process.noDeprecation;
+    else process.noDeprecation = noDeprecation;
+  }
+}

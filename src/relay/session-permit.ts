@@ -1,0 +1,33 @@
+import { NotAllowedError, UnavailableError } from '../errors.js';
+import type { Authorization } from '../sessions/credentials.js';
+import type { SessionEnd } from '../sessions/session.js';
+import type { RelayPermit, RunningRelay } from './relay-permit.js';
+import { imagePath } from './ticket-url.js';
+
+const stoppingRetryAfterSeconds = 5;
+
+/** Relaying for a session or a stored signed ticket: as long as it lasts. */
+export function sessionPermit(
+  { session, sessionId }: Authorization,
+  inactivityTimeoutSeconds: number,
+): RelayPermit {
+  const { imagedUri, transferTicketId, transferId } = session.grant;
+  return {
+    image: { origin: imagedUri, path: imagePath(transferTicketId) },
+    transferId,
+    inactivityTimeoutSeconds,
+    sessionId,
+    begin(): RunningRelay {
+      const controller = new AbortController();
+      const end = session.run((reason) => {
+        controller.abort(sessionEnded(reason));
+      });
+      return { signal: controller.signal, end };
+    },
+  };
+}
+
+function sessionEnded(end: SessionEnd): Error {
+  if (end === 'closed') return new UnavailableError('The service is stopping', stoppingRetryAfterSeconds);
+  return new NotAllowedError(end === 'deleted' ? 'the session was deleted' : 'the session has expired');
+}

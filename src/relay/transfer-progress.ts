@@ -1,0 +1,112 @@
+import type { IncomingMessage } from 'node:http';
+import { parseContentRangeStart } from '../http/content-range.js';
+import type { Operation } from '../tickets/operation.js';
+import type { ByteRange } from '../units.js';
+import { KiB } from '../units.js';
+import type { RelayObserver } from './relay.proxy.js';
+
+/** A daemon takes no larger JSON. */
+const patchBytesMax = 64 * KiB;
+
+/** Counts for a ticket what passes through, as the daemon counts it: the bytes of the image, at their offsets. */
+export function transferProgress(operation: Operation, request: IncomingMessage): RelayObserver | undefined {
+  if (operation.kind === 'write') return new WriteProgress(operation, request);
+  if (operation.kind === 'zero') return new PatchProgress(operation);
+  if (operation.kind === 'read') return new ReadProgress(operation);
+  return undefined;
+}
+
+class ReadProgress implements RelayObserver {
+  #offsetBytes: number | undefined;
+
+  constructor(private readonly operation: Operation) {}
+
+  answered({ statusCode, headers }: IncomingMessage): void {
+    if (statusCode === 200) this.#offsetBytes = 0;
+    if (statusCode === 206) this.#offsetBytes = startOf(headers['content-range']);
+  }
+
+  received(lengthBytes: number): void {
+    if (this.#offsetBytes === undefined) return;
+    this.operation.progress({ offsetBytes: this.#offsetBytes, lengthBytes });
+    this.#offsetBytes += lengthBytes;
+  }
+
+  sent(): void {
+    // A read has no body.
+  }
+}
+
+class WriteProgress implements RelayObserver {
+  #offsetBytes: number | undefined;
+
+  constructor(
+    private readonly operation: Operation,
+    { headers }: IncomingMessage,
+  ) {
+    const { 'content-range': contentRange } = headers;
+    this.#offsetBytes = contentRange === undefined ? 0 : startOf(contentRange);
+  }
+
+  sent({ length }: Buffer): void {
+    if (this.#offsetBytes === undefined) return;
+    this.operation.progress({ offsetBytes: this.#offsetBytes, lengthBytes: length });
+    this.#offsetBytes += length;
+  }
+
+  answered(): void {
+    // What was sent is counted.
+  }
+
+  received(): void {
+    // The answer to a write has no image data.
+  }
+}
+
+class PatchProgress implements RelayObserver {
+  readonly #chunks: Buffer[] = [];
+  #sizeBytes = 0;
+
+  constructor(private readonly operation: Operation) {}
+
+  sent(chunk: Buffer): void {
+    this.#sizeBytes += chunk.length;
+    if (this.#sizeBytes <= patchBytesMax) this.#chunks.push(chunk);
+  }
+
+  answered({ statusCode = 0 }: IncomingMessage): void {
+    if (statusCode < 200 || statusCode > 299 || this.#sizeBytes > patchBytesMax) return;
+    const range = zeroedRange(Buffer.concat(this.#chunks).toString('utf8'));
+    if (range !== undefined) this.operation.progress(range);
+  }
+
+  received(): void {
+    // The answer to a PATCH has no image data.
+  }
+}
+
+/** Undefined where the daemon will refuse the header. */
+function startOf(contentRange: string | undefined): number | undefined {
+  try {
+    return contentRange === undefined ? undefined : parseContentRangeStart(contentRange);
+  } catch {
+    return undefined;
+  }
+}
+
+function zeroedRange(json: string): ByteRange | undefined {
+  let patch: unknown;
+  try {
+    patch = JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+  if (typeof patch !== 'object' || patch === null) return undefined;
+  const { op, offset = 0, size } = patch as { op?: unknown; offset?: unknown; size?: unknown };
+  if (op !== 'zero' || !isCount(offset) || !isCount(size)) return undefined;
+  return { offsetBytes: offset, lengthBytes: size };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
