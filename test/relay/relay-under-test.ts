@@ -92,7 +92,7 @@ export class RelayUnderTest implements AsyncDisposable {
         name: 'remote',
         handler: application.handle,
         allowedMethods: application.routes.methods,
-        listen: { host: 'localhost', port: 0 },
+        listen: { kind: 'tcp', host: 'localhost', port: 0 },
         tls: { cert: host.certPem, key: host.keyPem, minVersion: 'TLSv1.2' },
         requireHostHeader: true,
         limits: {
@@ -101,6 +101,7 @@ export class RelayUnderTest implements AsyncDisposable {
           lingerSeconds: 2,
           requestHeadBytes: 16 * KiB,
           headersTimeoutSeconds: 10,
+          connectionsMax: 1000,
         },
       },
       logger,
