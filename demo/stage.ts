@@ -34,7 +34,7 @@ export class Stage {
       const daemon = await Service.start('daemon', {
         folder,
         pki,
-        configuration: { remote: { port: await freePort(54322) } },
+        configuration: { remote: { port: await freePort(54322) }, docs: { enable: true } },
       });
       started.push(daemon);
       const proxy = await Service.start('proxy', {

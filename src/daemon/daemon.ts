@@ -2,6 +2,7 @@ import type { Config } from '../config/config.js';
 import { systemClock } from '../clock.js';
 import { createControlApplication } from '../control/control-application.js';
 import { HttpApplication } from '../http/http-application.js';
+import { mountSwaggerUi } from '../http/swagger-ui.js';
 import { BufferPool } from '../images/backends/buffer-pool.js';
 import type { ImageSource } from '../images/backends/backend.js';
 import { FileSource } from '../images/backends/file/file-source.js';
@@ -45,6 +46,7 @@ export async function createDaemon(
     logger,
   });
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
+  if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
   await Promise.all([data.init(), controlApplication.init()]);
 
   const factory = new ListenerFactory(config, logger);
