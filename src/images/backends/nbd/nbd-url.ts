@@ -80,7 +80,7 @@ function splitExportName(text: string): [string, string] {
 }
 
 function parseAuthority(authority: string): NbdAddress {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:@[\]\s]+))(?::(\d{1,5}))?$/.exec(authority);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:@[\]\s]+))(?::(\d{1,5}))?$/.exec(authority);
   const host = match?.[1] ?? match?.[2];
   if (host === undefined) throw new StorageError('expected host:port');
   const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
