@@ -19,6 +19,8 @@ export interface Script {
   readonly contexts?: Readonly<Record<string, number>>;
   /** Answers a request, if at all: what it returns is sent. */
   readonly reply: (request: ClientRequest, socket: Socket) => Buffer | undefined;
+  /** Called when the head of a WRITE has come, but not all of its data. */
+  readonly onWriteBegun?: (request: ClientRequest, socket: Socket) => void;
   /** Sends in place of the ordinary `socket.write`; fuzzing spoils the bytes here. */
   readonly send?: (socket: Socket, bytes: Buffer) => void;
 }
@@ -54,10 +56,16 @@ export class ScriptedServer implements AsyncDisposable {
     return `nbd:unix:${this.socketPath}`;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.server.close();
+  /** Ends every connection. */
+  hangUp(): void {
     for (const socket of this.#sockets) socket.destroy();
-    await once(this.server, 'close');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.hangUp();
+    await closed;
   }
 }
 
@@ -67,6 +75,7 @@ const requestHeaderBytes = 28;
 
 class Conversation {
   #unread: Buffer = Buffer.alloc(0);
+  #writeBegun = false;
   #step: () => boolean = () => this.#clientFlags();
 
   constructor(
@@ -112,19 +121,23 @@ class Conversation {
 
   #request(): boolean {
     if (this.#unread.length < requestHeaderBytes) return false;
-    const command = this.#unread.readUInt16BE(6);
-    const lengthBytes = this.#unread.readUInt32BE(24);
-    const message = this.#take(requestHeaderBytes + (command === 1 ? lengthBytes : 0));
-    if (message === undefined) return false;
+    const head = this.#unread.subarray(0, requestHeaderBytes);
     const request = {
-      flags: message.readUInt16BE(4),
-      command,
-      cookie: Number(message.readBigUInt64BE(8)),
-      offsetBytes: Number(message.readBigUInt64BE(16)),
-      lengthBytes,
-      data: message.subarray(requestHeaderBytes),
+      flags: head.readUInt16BE(4),
+      command: head.readUInt16BE(6),
+      cookie: Number(head.readBigUInt64BE(8)),
+      offsetBytes: Number(head.readBigUInt64BE(16)),
+      lengthBytes: head.readUInt32BE(24),
+      data: Buffer.alloc(0),
     };
-    const reply = this.script.reply(request, this.socket);
+    const message = this.#take(requestHeaderBytes + (request.command === 1 ? request.lengthBytes : 0));
+    if (message === undefined) {
+      if (!this.#writeBegun) this.script.onWriteBegun?.(request, this.socket);
+      this.#writeBegun = true;
+      return false;
+    }
+    this.#writeBegun = false;
+    const reply = this.script.reply({ ...request, data: message.subarray(requestHeaderBytes) }, this.socket);
     if (reply !== undefined) this.#send(reply);
     return true;
   }
