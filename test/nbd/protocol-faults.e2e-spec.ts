@@ -16,7 +16,7 @@ import { dataChunk, errorChunk, noneChunk, simpleReply } from './server-messages
 import { Workspace } from './servers.js';
 
 const sizeBytes = 1024 * 1024;
-const [read, write, disconnect] = [0, 1, 2];
+const [read, write, disconnect, writeZeroes] = [0, 1, 2, 6];
 
 /** Answers as it should: reads as the low byte of each offset. */
 function answer({ command, cookie, offsetBytes, lengthBytes }: ClientRequest): Buffer | undefined {
@@ -145,6 +145,29 @@ describe('an NBD server that refuses single requests', () => {
         await assert.rejects(image.write(new Uint8Array(4096), 0), expected);
         assert.equal((await readBytes(image, 9, 1))[0], 9);
         assert.equal(connections, 1);
+        await image.close();
+      });
+    });
+  }
+
+  for (const [name, error] of [
+    ['ENOTSUP', 95],
+    ['EINVAL', 22],
+  ] as const) {
+    test(`has zeroes written by hand when it answers ${name} to WRITE_ZEROES`, async () => {
+      const commands: [command: number, lengthBytes: number][] = [];
+      const reply = (request: ClientRequest): Buffer | undefined => {
+        commands.push([request.command, request.lengthBytes]);
+        assert.ok(request.data.every((byte) => byte === 0));
+        return request.command === writeZeroes ? errorChunk(request.cookie, error) : answer(request);
+      };
+      await withServer({ reply }, async (server) => {
+        const image = await openImage(server.url);
+        await image.zero({ offsetBytes: 5, lengthBytes: 100_000 }, { sparse: false });
+        assert.deepEqual(commands, [
+          [writeZeroes, 100_000],
+          [write, 100_000],
+        ]);
         await image.close();
       });
     });

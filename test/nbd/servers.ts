@@ -125,9 +125,12 @@ async function fileWithText(path: string, ended: AbortSignal): Promise<boolean> 
   const watcher = watch(join(path, '..'));
   try {
     for (;;) {
+      // Before looking: it may change while we look.
+      const change = once(watcher, 'change', { signal: ended });
+      change.catch(() => undefined);
       const text = await readFile(path, 'utf8').catch(() => '');
       if (text !== '') return true;
-      await once(watcher, 'change', { signal: ended });
+      await change;
     }
   } catch (error: unknown) {
     if (ended.aborted) return false;
