@@ -99,6 +99,10 @@ export class HttpListener {
     this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response, false);
     });
+    // No route takes CONNECT, and Node would close the connection without a word.
+    this.#server.on('connect', (_request, socket: Socket) => {
+      void answerUnparsable(unsupportedMethod(), socket, options.allowedMethods);
+    });
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       void answerUnparsable(error, socket, options.allowedMethods);
     });
@@ -234,6 +238,11 @@ export class HttpListener {
       );
     });
   }
+}
+
+/** What Node's parser reports for the methods that it does not know. */
+function unsupportedMethod(): NodeJS.ErrnoException {
+  return Object.assign(new Error('Method is not supported'), { code: 'HPE_INVALID_METHOD' });
 }
 
 function hostAndPort({ address, family, port }: AddressInfo): string {
