@@ -73,13 +73,14 @@ export class HttpListener {
       requireHostHeader: options.requireHostHeader,
       insecureHTTPParser: false,
       noDelay: true,
+      // A client may send its request, close its side and still wants the whole answer. TLS sockets have a setting of their own.
+      allowHalfOpen: true,
     };
     this.#server =
       options.tls === undefined
         ? createHttpServer(serverOptions)
         : createHttpsServer({ ...serverOptions, ...options.tls, ALPNProtocols: ['http/1.1'] });
     this.#server.maxConnections = options.limits.connectionsMax;
-    // A client may send its request, close its side and still wants the whole answer.
     (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.#accept(socket);
