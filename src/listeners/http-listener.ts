@@ -8,7 +8,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { SecureContextOptions, SecureVersion } from 'node:tls';
-import { UnavailableError } from '../errors.js';
+import { InvalidRequestError, UnavailableError } from '../errors.js';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
 import { answerUnparsable } from '../http/unparsable.js';
@@ -70,7 +70,8 @@ export class HttpListener {
       requestTimeout: 0,
       keepAliveTimeout: 0,
       connectionsCheckingInterval: 1000,
-      requireHostHeader: options.requireHostHeader,
+      // Node would refuse with an empty body.
+      requireHostHeader: false,
       insecureHTTPParser: false,
       noDelay: true,
       // A client may send its request, close its side and still wants the whole answer. TLS sockets have a setting of their own.
@@ -219,7 +220,17 @@ export class HttpListener {
       exchange.fail(new UnavailableError('The service is stopping', drainingRetryAfterSeconds));
       return;
     }
-    this.#options.handler(exchange.request, exchange.response);
+    const { request, response } = exchange;
+    if (
+      this.#options.requireHostHeader &&
+      request.headers.host === undefined &&
+      request.httpVersion === '1.1'
+    ) {
+      exchange.closeAfterResponse();
+      exchange.fail(new InvalidRequestError('Host header is required'));
+      return;
+    }
+    this.#options.handler(request, response);
   }
 
   #logWhenDone(exchange: Exchange): void {

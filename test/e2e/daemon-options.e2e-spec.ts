@@ -20,8 +20,8 @@ describe('OPTIONS', () => {
     const answer = await client.request('OPTIONS', path);
     assert.deepEqual([answer.status, answer.headers.allow], [200, 'OPTIONS,GET,PUT,PATCH']);
     assert.match(answer.headers['content-type'] ?? '', /^application\/json/);
-    const { unix_socket: path, ...rest } = JSON.parse(answer.text) as ImageCapabilities;
-    assert.match(path ?? '', /^\0/);
+    const { unix_socket: socket, ...rest } = JSON.parse(answer.text) as ImageCapabilities;
+    assert.match(socket ?? '', /^\0/);
     assert.deepEqual(
       { ...rest, features: [...rest.features].sort() },
       { features: ['checksum', 'extents', 'flush', 'zero'], max_readers: 4, max_writers: 1 },
