@@ -80,7 +80,12 @@ export class HttpListener {
     this.#server =
       options.tls === undefined
         ? createHttpServer(serverOptions)
-        : createHttpsServer({ ...serverOptions, ...options.tls, ALPNProtocols: ['http/1.1'] });
+        : createHttpsServer({
+            ...serverOptions,
+            ...options.tls,
+            ALPNProtocols: ['http/1.1'],
+            handshakeTimeout: options.limits.unauthorisedSilenceSeconds * 1000,
+          });
     this.#server.maxConnections = options.limits.connectionsMax;
     (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
@@ -91,6 +96,8 @@ export class HttpListener {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
+    // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection decides who is to blame.
+    this.#server.on('timeout', () => undefined);
     this.#server.on('request', (request, response) => {
       this.#handle(request, response, false);
     });
