@@ -183,7 +183,8 @@ export class ClientConnection {
       this.#arm();
       return;
     }
-    if (current === undefined) this.#socket.destroy();
+    // Once the response has ended, nobody but us can cut a client that does not read it.
+    if (current === undefined || current.response.writableEnded) this.#socket.destroy();
     else current.abort(new ClientTimeoutError(`Client was silent for ${this.#silenceSeconds} seconds`));
   }
 

@@ -20,19 +20,18 @@ export function parseRange(header: string): RequestedRange {
     );
   const [, first, last, suffix] = match;
   if (suffix !== undefined) return { suffixLength: position(suffix) };
-  const firstByte = position(first ?? '');
-  const lastByte = last === undefined || last === '' ? undefined : position(last);
-  if (lastByte !== undefined && lastByte < firstByte) {
-    throw new RangeNotSatisfiableError(
-      `Invalid Range, last byte ${lastByte} is before first byte ${firstByte}`,
-    );
+  if (last !== undefined && last !== '' && BigInt(last) < BigInt(first ?? '')) {
+    throw new RangeNotSatisfiableError(`Invalid Range, last byte ${last} is before first byte ${first}`);
   }
-  return { first: firstByte, last: lastByte };
+  return {
+    first: position(first ?? ''),
+    last: last === undefined || last === '' ? undefined : position(last),
+  };
 }
 
-/** Beyond 2^53 there is no image; such a number only has to stay larger than every size. */
+/** No image reaches 2^53; a larger number only has to stay larger than every position in one, and to have a safe successor. */
 function position(digits: string): number {
-  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER - 1);
 }
 
 const contentRange = /^bytes\s+(\d+)-(\d+|\*)\/(\d+|\*)$/i;

@@ -25,9 +25,9 @@ export class ErrorFilter implements ExceptionFilter {
     exchange.fail(error);
   }
 
-  /** What the framework itself throws: it found no route, or could not read the request. */
+  /** What the framework itself throws: it found no route, or could not read the request. Having no route comes first. */
   #translate(exception: HttpException, request: FastifyRequest): Error {
-    if (exception.getStatus() === 404) {
+    if (exception.getStatus() === 404 || request.is404) {
       const path = (request.raw.url ?? '').split('?', 1)[0] ?? '';
       const allowed = this.routes.methodsOf(path);
       return allowed.length > 0

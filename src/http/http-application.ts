@@ -13,6 +13,9 @@ import type { RequestBodyKind } from './request-body.decorator.js';
 import { RouteTable } from './route-table.js';
 import { routableUrl } from './ticket-path.js';
 
+/** `type/subtype` of RFC 9110 section 8.3.1, before any parameter. */
+const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
+
 export interface HttpApplicationOptions {
   readonly module: DynamicModule;
   /** How much JSON (or signed ticket) a request body may have. */
@@ -52,8 +55,9 @@ export class HttpApplication {
     });
     fastify.addHook('onRequest', (request, reply, done) => {
       const exchange = Exchange.of(request.raw);
-      // Fastify refuses an empty type with 415; no body of ours is read by its type.
-      if (request.raw.headers['content-type'] === '') delete request.raw.headers['content-type'];
+      // Fastify refuses a type it cannot parse with 415; no body of ours is read by its type.
+      if (!mediaType.test(request.raw.headers['content-type'] ?? ''))
+        delete request.raw.headers['content-type'];
       exchange.logFields['route'] = request.routeOptions.url ?? 'unknown';
       if (options.cors !== undefined) {
         const { maxAgeSeconds } = options.cors;

@@ -103,7 +103,7 @@ interface ResponseHead {
   readonly headers: Record<string, string>;
 }
 
-function responseHead({ sizeBytes, definition }: Ticket, part: ByteRange, partial: boolean): ResponseHead {
+function responseHead({ definition }: Ticket, part: ByteRange, partial: boolean): ResponseHead {
   const headers: Record<string, string> = {
     'Content-Type': 'application/octet-stream',
     'Content-Length': String(part.lengthBytes),
@@ -112,6 +112,6 @@ function responseHead({ sizeBytes, definition }: Ticket, part: ByteRange, partia
   };
   if (!partial) return { status: 200, headers };
   const last = part.offsetBytes + part.lengthBytes - 1;
-  headers['Content-Range'] = `bytes ${part.offsetBytes}-${last}/${sizeBytes}`;
+  headers['Content-Range'] = `bytes ${part.offsetBytes}-${last}/${definition.size}`;
   return { status: 206, headers };
 }

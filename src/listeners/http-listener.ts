@@ -8,7 +8,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { SecureContextOptions, SecureVersion } from 'node:tls';
-import { UnavailableError } from '../errors.js';
+import { InvalidRequestError, UnavailableError } from '../errors.js';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
 import { answerUnparsable } from '../http/unparsable.js';
@@ -70,16 +70,23 @@ export class HttpListener {
       requestTimeout: 0,
       keepAliveTimeout: 0,
       connectionsCheckingInterval: 1000,
-      requireHostHeader: options.requireHostHeader,
+      // Node would refuse with an empty body.
+      requireHostHeader: false,
       insecureHTTPParser: false,
       noDelay: true,
+      // A client may send its request, close its side and still wants the whole answer. TLS sockets have a setting of their own.
+      allowHalfOpen: true,
     };
     this.#server =
       options.tls === undefined
         ? createHttpServer(serverOptions)
-        : createHttpsServer({ ...serverOptions, ...options.tls, ALPNProtocols: ['http/1.1'] });
+        : createHttpsServer({
+            ...serverOptions,
+            ...options.tls,
+            ALPNProtocols: ['http/1.1'],
+            handshakeTimeout: options.limits.unauthorisedSilenceSeconds * 1000,
+          });
     this.#server.maxConnections = options.limits.connectionsMax;
-    // A client may send its request, close its side and still wants the whole answer.
     (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.#accept(socket);
@@ -89,6 +96,8 @@ export class HttpListener {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
+    // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection decides who is to blame.
+    this.#server.on('timeout', () => undefined);
     this.#server.on('request', (request, response) => {
       this.#handle(request, response, false);
     });
@@ -98,6 +107,10 @@ export class HttpListener {
     // RFC 9110 section 10.1.1 allows to ignore an expectation that is not understood; clients of ours send no other.
     this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response, false);
+    });
+    // No route takes CONNECT, and Node would close the connection without a word.
+    this.#server.on('connect', (_request, socket: Socket) => {
+      void answerUnparsable(unsupportedMethod(), socket, options.allowedMethods);
     });
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       void answerUnparsable(error, socket, options.allowedMethods);
@@ -215,7 +228,17 @@ export class HttpListener {
       exchange.fail(new UnavailableError('The service is stopping', drainingRetryAfterSeconds));
       return;
     }
-    this.#options.handler(exchange.request, exchange.response);
+    const { request, response } = exchange;
+    if (
+      this.#options.requireHostHeader &&
+      request.headers.host === undefined &&
+      request.httpVersion === '1.1'
+    ) {
+      exchange.closeAfterResponse();
+      exchange.fail(new InvalidRequestError('Host header is required'));
+      return;
+    }
+    this.#options.handler(request, response);
   }
 
   #logWhenDone(exchange: Exchange): void {
@@ -235,6 +258,11 @@ export class HttpListener {
       );
     });
   }
+}
+
+/** What Node's parser reports for the methods that it does not know. */
+function unsupportedMethod(): NodeJS.ErrnoException {
+  return Object.assign(new Error('Method is not supported'), { code: 'HPE_INVALID_METHOD' });
 }
 
 function hostAndPort({ address, family, port }: AddressInfo): string {

@@ -1,0 +1,136 @@
+import { StorageError } from '../../../errors.js';
+import type { ByteRange } from '../../../units.js';
+import type { Backend, Extent, ExtentContext } from '../backend.js';
+import { type BlockIo, readRange, writeRange, zeroRange } from './nbd-block-io.js';
+import type { NbdClient } from './nbd-client.js';
+import { nbdExtents } from './nbd-extents.js';
+import type { NbdRangeLocks } from './nbd-range-locks.js';
+
+export interface NbdBackendOptions {
+  /** Connects anew; refuses an export that the image request cannot be served from. */
+  readonly connect: () => Promise<NbdClient>;
+  /** One for all backends of the process, so that connections to one export respect each other's blocks. */
+  readonly locks: NbdRangeLocks;
+  /** See `exportKey` in nbd-url.ts. */
+  readonly exportKey: string;
+}
+
+/**
+ * An image that an NBD server exports, over one connection. When the connection ends, the calls in flight fail and the next
+ * call connects again; nothing is repeated, because a write that failed so may have been done.
+ */
+export class NbdBackend implements Backend {
+  readonly kind = 'nbd';
+  readonly readersMax = 8;
+  readonly writersMax = 8;
+  readonly inFlightMax = 4;
+  readonly growable = false;
+  readonly #options: NbdBackendOptions;
+  #client: NbdClient;
+  #connecting: Promise<NbdClient> | undefined;
+  #running = 0;
+  #closing: Promise<void> | undefined;
+  #becameIdle: (() => void) | undefined;
+
+  private constructor(client: NbdClient, options: NbdBackendOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  /** @throws StorageError what `connect` throws */
+  static async open(options: NbdBackendOptions): Promise<NbdBackend> {
+    return new NbdBackend(await options.connect(), options);
+  }
+
+  get canDirtyExtents(): boolean {
+    return this.#client.info.contexts.dirtyBitmap !== undefined;
+  }
+
+  async sizeBytes(): Promise<number> {
+    return this.#run(async ({ client }) => client.info.sizeBytes);
+  }
+
+  async read(buffer: Uint8Array, { offsetBytes, lengthBytes }: ByteRange): Promise<Uint8Array> {
+    return this.#run(async (io) => {
+      const availableBytes = Math.min(lengthBytes, io.client.info.sizeBytes - offsetBytes);
+      if (availableBytes <= 0) return buffer.subarray(0, 0);
+      return readRange(io, buffer, { offsetBytes, lengthBytes: availableBytes });
+    });
+  }
+
+  async write(source: Uint8Array, offsetBytes: number): Promise<void> {
+    await this.#run(async (io) => {
+      requireWithin(io.client, { offsetBytes, lengthBytes: source.length });
+      if (source.length > 0) await writeRange(io, source, offsetBytes);
+    });
+  }
+
+  async zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void> {
+    await this.#run(async (io) => {
+      requireWithin(io.client, range);
+      if (range.lengthBytes > 0) await zeroRange(io, range, options);
+    });
+  }
+
+  async flush(): Promise<void> {
+    await this.#run(async ({ client }) => {
+      // A server without FLUSH answers a write when it is on stable storage.
+      if (client.info.canFlush) await client.flush();
+    });
+  }
+
+  async *extents(context: ExtentContext): AsyncGenerator<Extent, void, undefined> {
+    // Context ids belong to a connection: the whole list has to come over the same one.
+    const client = await this.#run(async (io) => io.client);
+    yield* nbdExtents(client.info, context, (range) => this.#run(() => client.blockStatus(range)));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#becameIdle = resolve;
+      });
+    }
+    await this.#client.disconnect();
+  }
+
+  /** Counts the calls in flight, for `close` to wait for. */
+  async #run<T>(call: (io: BlockIo) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw new StorageError('The image has been closed');
+    this.#running += 1;
+    try {
+      return await call({ ...this.#options, client: await this.#connected() });
+    } finally {
+      this.#running -= 1;
+      if (this.#running === 0) this.#becameIdle?.();
+    }
+  }
+
+  /** All calls that find the connection ended share one attempt to make another. */
+  async #connected(): Promise<NbdClient> {
+    if (!this.#client.isClosed) return this.#client;
+    this.#connecting ??= this.#reconnect();
+    return this.#connecting;
+  }
+
+  async #reconnect(): Promise<NbdClient> {
+    try {
+      this.#client = await this.#options.connect();
+      return this.#client;
+    } finally {
+      this.#connecting = undefined;
+    }
+  }
+}
+
+function requireWithin(client: NbdClient, { offsetBytes, lengthBytes }: ByteRange): void {
+  const { sizeBytes } = client.info;
+  const end = offsetBytes + lengthBytes;
+  if (end > sizeBytes)
+    throw new StorageError(`The range ends at ${end}, past the image of ${sizeBytes} bytes`);
+}

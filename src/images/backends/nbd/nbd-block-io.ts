@@ -1,0 +1,183 @@
+import type { ByteRange } from '../../../units.js';
+import { GiB, MiB } from '../../../units.js';
+import type { NbdClient } from './nbd-client.js';
+import { NbdRequestError } from './nbd-errors.js';
+import type { NbdRangeLocks } from './nbd-range-locks.js';
+
+/** WRITE_ZEROES has no data, so the limit of the block size does not hold; QEMU refuses 2 GiB and more. */
+const zeroesBytesMax = GiB;
+/** How many pieces of one call are in flight when the server's maximum is smaller than the call. */
+const piecesInFlightMax = 8;
+
+const zeroes = new Uint8Array(MiB);
+
+/** What the blocks of one export are read and written through. */
+export interface BlockIo {
+  readonly client: NbdClient;
+  readonly locks: NbdRangeLocks;
+  /** Names the export for the locks, the same on every connection to it. */
+  readonly exportKey: string;
+}
+
+/**
+ * Reads a range of any alignment that lies within the export.
+ * @param buffer large enough for the whole blocks of the range; larger blocks are read aside and copied
+ * @returns the view of `buffer` that holds the range
+ */
+export async function readRange(
+  { client }: BlockIo,
+  buffer: Uint8Array,
+  range: ByteRange,
+): Promise<Uint8Array> {
+  const blocks = wholeBlocks(client, range);
+  const memory = blocks.lengthBytes <= buffer.length ? buffer : new Uint8Array(blocks.lengthBytes);
+  await inPieces(blocks, client.info.blockSizes.maximumBytes, ({ offsetBytes, lengthBytes }) => {
+    const at = offsetBytes - blocks.offsetBytes;
+    return client.read(memory.subarray(at, at + lengthBytes), offsetBytes);
+  });
+  const headBytes = range.offsetBytes - blocks.offsetBytes;
+  const view = memory.subarray(headBytes, headBytes + range.lengthBytes);
+  if (memory === buffer) return view;
+  buffer.set(view);
+  return buffer.subarray(0, range.lengthBytes);
+}
+
+/** Writes `source` at any alignment, within the export. */
+export async function writeRange(io: BlockIo, source: Uint8Array, offsetBytes: number): Promise<void> {
+  const bytesOf = (part: ByteRange): Uint8Array => {
+    const at = part.offsetBytes - offsetBytes;
+    return source.subarray(at, at + part.lengthBytes);
+  };
+  await editRange(
+    io,
+    { offsetBytes, lengthBytes: source.length },
+    {
+      whole: (part) =>
+        inPieces(part, io.client.info.blockSizes.maximumBytes, (piece) =>
+          io.client.write(bytesOf(piece), piece.offsetBytes),
+        ),
+      within: (target, part) => {
+        target.set(bytesOf(part));
+      },
+    },
+  );
+}
+
+/** Zeroes a range of any alignment, within the export. */
+export async function zeroRange(
+  io: BlockIo,
+  range: ByteRange,
+  { sparse }: { readonly sparse: boolean },
+): Promise<void> {
+  await editRange(io, range, {
+    whole: (part) => inPieces(part, zeroesBytesMax, (piece) => zeroBlocks(io.client, piece, sparse)),
+    within: (target) => {
+      target.fill(0);
+    },
+  });
+}
+
+async function zeroBlocks(client: NbdClient, range: ByteRange, sparse: boolean): Promise<void> {
+  if (client.info.canWriteZeroes) {
+    try {
+      await client.writeZeroes(range, { noHole: !sparse });
+      return;
+    } catch (error: unknown) {
+      // Servers offer it before they know whether the storage below can: then it is up to us.
+      const cannot = error instanceof NbdRequestError && ['ENOTSUP', 'EINVAL'].includes(error.errorName);
+      if (!cannot) throw error;
+    }
+  }
+  const { maximumBytes, minimumBytes } = client.info.blockSizes;
+  const pieceBytes = Math.min(maximumBytes, zeroes.length - (zeroes.length % minimumBytes));
+  await inPieces(range, pieceBytes, ({ offsetBytes, lengthBytes }) =>
+    client.write(zeroes.subarray(0, lengthBytes), offsetBytes),
+  );
+}
+
+interface Edit {
+  /** Makes the change to a range of whole blocks. */
+  whole(range: ByteRange): Promise<void>;
+  /** Makes the change to a part of a block, in memory. */
+  within(target: Uint8Array, part: ByteRange): void;
+}
+
+/**
+ * Changes a range block by block where the server takes only whole ones: blocks at its edges are read, changed and
+ * written back while no other call touches them, so that neighbouring bytes never change.
+ */
+async function editRange({ client, locks, exportKey }: BlockIo, range: ByteRange, edit: Edit): Promise<void> {
+  const blockBytes = client.info.blockSizes.minimumBytes;
+  if (blockBytes === 1) {
+    await edit.whole(range);
+    return;
+  }
+  const end = range.offsetBytes + range.lengthBytes;
+  const blocks = wholeBlocks(client, range);
+  const blocksEnd = blocks.offsetBytes + blocks.lengthBytes;
+  await locks.run(exportKey, blocks, async () => {
+    const wholeStart =
+      range.offsetBytes === blocks.offsetBytes ? blocks.offsetBytes : blocks.offsetBytes + blockBytes;
+    const wholeEnd = end === blocksEnd ? end : end - (end % blockBytes);
+    const edges = new Set<number>();
+    if (wholeStart > range.offsetBytes) edges.add(blocks.offsetBytes);
+    if (wholeEnd < end) edges.add(wholeEnd);
+    await allSettled([
+      ...[...edges].map((start) => editBlock(start, Math.min(start + blockBytes, blocksEnd))),
+      ...(wholeStart < wholeEnd
+        ? [edit.whole({ offsetBytes: wholeStart, lengthBytes: wholeEnd - wholeStart })]
+        : []),
+    ]);
+  });
+
+  async function editBlock(start: number, blockEnd: number): Promise<void> {
+    const block = new Uint8Array(blockEnd - start);
+    await client.read(block, start);
+    const from = Math.max(start, range.offsetBytes);
+    const to = Math.min(blockEnd, end);
+    edit.within(block.subarray(from - start, to - start), { offsetBytes: from, lengthBytes: to - from });
+    await client.write(block, start);
+  }
+}
+
+/** The blocks that a range touches; the last one of the export may be short. */
+function wholeBlocks(client: NbdClient, { offsetBytes, lengthBytes }: ByteRange): ByteRange {
+  const { blockSizes, sizeBytes } = client.info;
+  const start = offsetBytes - (offsetBytes % blockSizes.minimumBytes);
+  const end = Math.ceil((offsetBytes + lengthBytes) / blockSizes.minimumBytes) * blockSizes.minimumBytes;
+  return { offsetBytes: start, lengthBytes: Math.min(end, sizeBytes) - start };
+}
+
+/** Cuts a range into pieces, several in flight; after a failure no new ones are begun, and those in flight are awaited. */
+async function inPieces(
+  range: ByteRange,
+  pieceBytesMax: number,
+  run: (piece: ByteRange) => Promise<void>,
+): Promise<void> {
+  if (range.lengthBytes <= pieceBytesMax) {
+    await run(range);
+    return;
+  }
+  const end = range.offsetBytes + range.lengthBytes;
+  let next = range.offsetBytes;
+  const runPieces = async (): Promise<void> => {
+    try {
+      while (next < end) {
+        const offsetBytes = next;
+        next = Math.min(next + pieceBytesMax, end);
+        await run({ offsetBytes, lengthBytes: next - offsetBytes });
+      }
+    } catch (error: unknown) {
+      next = end;
+      throw error;
+    }
+  };
+  await allSettled(Array.from({ length: piecesInFlightMax }, runPieces));
+}
+
+/** Like Promise.all, but fails only when nothing is running any more. */
+async function allSettled(promises: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(promises);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

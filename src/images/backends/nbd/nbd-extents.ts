@@ -1,0 +1,142 @@
+import { StorageError } from '../../../errors.js';
+import { type ByteRange, GiB } from '../../../units.js';
+import type { Extent, ExtentContext } from '../backend.js';
+import { coveredBytes, overlay, type Stretch } from './nbd-block-status.js';
+import { NbdConnectionError } from './nbd-errors.js';
+import type { NbdExport } from './nbd-handshake.js';
+import type { BlockStatus } from './nbd-pending-request.js';
+
+/** QEMU refuses more; it also bounds how much of the list is in memory. */
+const requestBytesMax = 2 * GiB;
+
+/** NBD_STATE_ZERO of base:allocation. */
+const zeroFlag = 1 << 1;
+/** Bit 0 of a qemu:dirty-bitmap. */
+const dirtyFlag = 1 << 0;
+
+export type AskBlockStatus = (range: ByteRange) => Promise<BlockStatus>;
+
+/**
+ * The extents of an export, in order, neighbours that are alike merged. Where the server cannot tell, or fails to, the
+ * rest is one extent of data (changed data, in the dirty context): reading it is always right.
+ * @param ask sends one BLOCK_STATUS for a range of at most 2 GiB; at most one is ahead of what the reader of the extents took
+ */
+export async function* nbdExtents(
+  nbdExport: NbdExport,
+  context: ExtentContext,
+  ask: AskBlockStatus,
+): AsyncGenerator<Extent, void, undefined> {
+  let last: Extent | undefined;
+  for await (const extent of unmerged(nbdExport, context, ask)) {
+    if (last !== undefined && isAlike(last, extent)) {
+      last = { ...last, length: last.length + extent.length };
+    } else {
+      if (last !== undefined) yield last;
+      last = extent;
+    }
+  }
+  if (last !== undefined) yield last;
+}
+
+async function* unmerged(
+  { sizeBytes, blockSizes, contexts }: NbdExport,
+  context: ExtentContext,
+  ask: AskBlockStatus,
+): AsyncGenerator<Extent, void, undefined> {
+  const reading = context === 'dirty' ? dirtyReading(contexts) : zeroReading(contexts);
+  if (reading === undefined) {
+    if (sizeBytes > 0) yield unknownExtent(context, 0, sizeBytes);
+    return;
+  }
+  const rangeAt = (offsetBytes: number): ByteRange => ({
+    offsetBytes,
+    lengthBytes: Math.min(requestBytesMax, sizeBytes - offsetBytes),
+  });
+  let at = 0;
+  let asked = sizeBytes > 0 ? askAhead(ask, rangeAt(at)) : undefined;
+  try {
+    while (asked !== undefined) {
+      const range = rangeAt(at);
+      const answers = await answersOf(asked, reading.ids);
+      const covered = coveredBytes(answers, range.lengthBytes);
+      // The next request has to begin at a block.
+      const lengthBytes =
+        covered === range.lengthBytes ? covered : covered - (covered % blockSizes.minimumBytes);
+      if (lengthBytes === 0) {
+        asked = undefined;
+        yield unknownExtent(context, at, sizeBytes - at);
+        return;
+      }
+      const end = at + lengthBytes;
+      asked = end < sizeBytes ? askAhead(ask, rangeAt(end)) : undefined;
+      for (const stretch of overlay(answers, lengthBytes)) {
+        yield reading.extentOf(at, stretch);
+        at += stretch.lengthBytes;
+      }
+    }
+  } finally {
+    // Whoever stops in the middle must not leave a request behind that was started for them.
+    await Promise.allSettled([asked]);
+  }
+}
+
+/** Which contexts are needed, and what their flags mean. */
+interface Reading {
+  readonly ids: readonly number[];
+  extentOf(start: number, stretch: Stretch): Extent;
+}
+
+function zeroReading({ allocation, depth }: NbdExport['contexts']): Reading | undefined {
+  if (allocation === undefined) return undefined;
+  return {
+    ids: depth === undefined ? [allocation] : [allocation, depth],
+    extentOf: (start, { lengthBytes: length, flags: [allocationFlags = 0, layers] }) => ({
+      start,
+      length,
+      zero: (allocationFlags & zeroFlag) !== 0,
+      hole: layers === 0,
+    }),
+  };
+}
+
+function dirtyReading({ allocation, dirtyBitmap }: NbdExport['contexts']): Reading | undefined {
+  if (dirtyBitmap === undefined) return undefined;
+  return {
+    ids: allocation === undefined ? [dirtyBitmap] : [dirtyBitmap, allocation],
+    extentOf: (start, { lengthBytes: length, flags: [dirtyFlags = 0, allocationFlags = 0] }) => ({
+      start,
+      length,
+      zero: (allocationFlags & zeroFlag) !== 0,
+      hole: false,
+      dirty: (dirtyFlags & dirtyFlag) !== 0,
+    }),
+  };
+}
+
+function unknownExtent(context: ExtentContext, start: number, length: number): Extent {
+  const extent = { start, length, zero: false, hole: false };
+  return context === 'dirty' ? { ...extent, dirty: true } : extent;
+}
+
+function askAhead(ask: AskBlockStatus, range: ByteRange): Promise<BlockStatus> {
+  const asked = ask(range);
+  // It may fail before its turn comes; whoever awaits it then hears of it.
+  asked.catch(() => undefined);
+  return asked;
+}
+
+/** An answer of no bytes stands for "the server does not know". */
+async function answersOf(asked: Promise<BlockStatus>, ids: readonly number[]): Promise<readonly Buffer[]> {
+  try {
+    const status = await asked;
+    return ids.map((id) => status.get(id) ?? Buffer.alloc(0));
+  } catch (error: unknown) {
+    // The server cannot tell, but it lives.
+    if (error instanceof StorageError && !(error instanceof NbdConnectionError)) return [Buffer.alloc(0)];
+    throw error;
+  }
+}
+
+function isAlike(one: Extent, other: Extent): boolean {
+  return one.zero === other.zero && one.hole === other.hole && one.dirty === other.dirty;
+}

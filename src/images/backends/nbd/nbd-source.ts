@@ -1,0 +1,39 @@
+import { StorageError } from '../../../errors.js';
+import type { Backend, ImageRequest, ImageSource } from '../backend.js';
+import { NbdBackend } from './nbd-backend.js';
+import { NbdClient } from './nbd-client.js';
+import { NbdRangeLocks } from './nbd-range-locks.js';
+import { exportKey, type NbdLocation, parseNbdUrl } from './nbd-url.js';
+
+export interface NbdSourceOptions {
+  /** How long a server may take to accept a connection and agree on the export. */
+  readonly connectTimeoutSeconds: number;
+}
+
+/** Opens images that NBD servers export: every url form of spec section 3 that begins with `nbd`. */
+export class NbdSource implements ImageSource {
+  readonly schemes = ['nbd', 'nbd+unix'];
+  readonly #locks = new NbdRangeLocks();
+
+  constructor(private readonly options: NbdSourceOptions) {}
+
+  /** @throws StorageError when the url is malformed, there is no such export or it does not allow what is asked for */
+  async open(request: ImageRequest): Promise<Backend> {
+    const location = parseNbdUrl(request.url);
+    return NbdBackend.open({
+      connect: () => this.#connect(location, request),
+      locks: this.#locks,
+      exportKey: exportKey(location),
+    });
+  }
+
+  async #connect(location: NbdLocation, { writable, dirty }: ImageRequest): Promise<NbdClient> {
+    const { connectTimeoutSeconds } = this.options;
+    const client = await NbdClient.connect({ location, dirtyBitmap: dirty, connectTimeoutSeconds });
+    if (writable && client.info.readOnly) {
+      await client.disconnect();
+      throw new StorageError('The storage of this image is read-only');
+    }
+    return client;
+  }
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { after, before, describe, test } from 'node:test';
+import { connectOptions } from '../support/address.js';
+import { within } from '../support/deadline.js';
+import { RawSocket } from '../support/raw-socket.js';
+import { DaemonFixture, withoutTls } from './daemon.fixture.js';
+import { requestBytes } from './raw-answers.js';
+
+describe('TLS', () => {
+  let fixture: DaemonFixture;
+  before(async () => {
+    // What stops in the middle of a record is waited for that long.
+    fixture = await DaemonFixture.start({ limits: { unauthorised_silence_sec: 1, headers_timeout_sec: 1 } });
+  });
+  after(async () => {
+    assert.equal((await fixture.client().request('GET', '/info/')).status, 200);
+    await fixture[Symbol.asyncDispose]();
+  });
+
+  async function handshake(options: ConnectionOptions): Promise<TLSSocket> {
+    const socket = connect({ ...connectOptions(fixture.daemon.address('remote')), ...options });
+    await within(once(socket, 'secureConnect'), 'the handshake');
+    return socket;
+  }
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`takes ${version}`, async () => {
+      const socket = await handshake({ minVersion: version, maxVersion: version });
+      assert.equal(socket.getProtocol(), version);
+      socket.destroy();
+    });
+  }
+
+  for (const version of ['TLSv1', 'TLSv1.1'] as const) {
+    test(`refuses ${version}`, async () => {
+      const old = { minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+      await assert.rejects(handshake(old), /alert|protocol|version|ECONNRESET|disconnected/i);
+    });
+  }
+
+  test('offers HTTP/1.1 and not h2', async () => {
+    const socket = await handshake({ ALPNProtocols: ['h2', 'http/1.1'] });
+    assert.equal(socket.alpnProtocol, 'http/1.1');
+    socket.destroy();
+  });
+
+  test('does not need ALPN', async () => {
+    const socket = await handshake({ ALPNProtocols: [] });
+    assert.equal(socket.alpnProtocol, false);
+    socket.destroy();
+  });
+
+  const hellos: readonly (readonly [string, string | Uint8Array])[] = [
+    ['plain HTTP', requestBytes('GET', '/info/')],
+    ['garbage', Buffer.alloc(2000, 0xff)],
+    ['a hello of nonsense', Buffer.from('16030100050100000100', 'hex')],
+    ['an old SSL hello', Buffer.from('802e0100020015000000100100800200', 'hex')],
+    ['a record that is too long', Buffer.concat([Buffer.from('160301ffff', 'hex'), Buffer.alloc(70_000)])],
+  ];
+  for (const [what, bytes] of hellos) {
+    test(`closes a connection that begins with ${what}`, async () => {
+      const socket = await RawSocket.connect(withoutTls(fixture.daemon.address('remote')));
+      await socket.send(bytes).catch(() => undefined);
+      const answer = await socket.readUntilClose();
+      assert.ok(!answer.includes('HTTP/1.1 2'));
+    });
+  }
+
+  test('is not needed when it is off', async () => {
+    await using plain = await DaemonFixture.start({ tls: { enable: false } });
+    const address = plain.daemon.address('remote');
+    assert.equal(address.kind, 'tcp');
+    const image = await plain.addImage(Buffer.from('DATA'));
+    assert.equal((await plain.client().request('GET', image.path)).text, 'DATA');
+  });
+});
