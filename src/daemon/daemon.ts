@@ -6,6 +6,7 @@ import { mountSwaggerUi } from '../http/swagger-ui.js';
 import { BufferPool } from '../images/backends/buffer-pool.js';
 import type { ImageSource } from '../images/backends/backend.js';
 import { FileSource } from '../images/backends/file/file-source.js';
+import { NbdSource } from '../images/backends/nbd/nbd-source.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { ImagesModule } from '../images/images.module.js';
 import type { HttpListener } from '../listeners/http-listener.js';
@@ -67,12 +68,14 @@ export async function createDaemon(
   );
 }
 
+// A server on this host answers in milliseconds; one that takes longer than this is not going to.
+const nbdConnectTimeoutSeconds = 10;
+
 export function imageSources(logger: Logger): readonly ImageSource[] {
-  return [
-    new FileSource((message) => {
-      logger.warn(message);
-    }),
-  ];
+  const warn = (message: string): void => {
+    logger.warn(message);
+  };
+  return [new FileSource(warn), new NbdSource({ connectTimeoutSeconds: nbdConnectTimeoutSeconds })];
 }
 
 interface DataApplicationParts {
