@@ -282,6 +282,16 @@ describe('nbdkit', { skip: missing('nbdkit') }, () => {
     }
   });
 
+  test('is not written to through an image that was opened for reading', async () => {
+    await withMemory([], async (image, server) => {
+      const reader = await openImage(server.url, { writable: false });
+      await assert.rejects(reader.write(pattern(10), 0), StorageError);
+      await assert.rejects(reader.zero({ offsetBytes: 0, lengthBytes: 10 }, { sparse: true }), StorageError);
+      assert.ok((await readBytes(image, 0, 10)).equals(Buffer.alloc(10)));
+      await reader.close();
+    });
+  });
+
   test('closes after the calls in flight, and takes no more', async () => {
     await using workspace = await Workspace.create();
     const server = await workspace.nbdkit('--filter=delay', 'memory', '1M', 'wdelay=100ms');

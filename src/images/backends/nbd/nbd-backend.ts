@@ -9,6 +9,8 @@ import type { NbdRangeLocks } from './nbd-range-locks.js';
 export interface NbdBackendOptions {
   /** Connects anew; refuses an export that the image request cannot be served from. */
   readonly connect: () => Promise<NbdClient>;
+  /** Whether the ticket allows changes: an export that could take them does not know. */
+  readonly writable: boolean;
   /** One for all backends of the process, so that connections to one export respect each other's blocks. */
   readonly locks: NbdRangeLocks;
   /** See `exportKey` in nbd-url.ts. */
@@ -60,6 +62,7 @@ export class NbdBackend implements Backend {
 
   async write(source: Uint8Array, offsetBytes: number): Promise<void> {
     await this.#run(async (io) => {
+      this.#requireWritable();
       requireWithin(io.client, { offsetBytes, lengthBytes: source.length });
       if (source.length > 0) await writeRange(io, source, offsetBytes);
     });
@@ -67,6 +70,7 @@ export class NbdBackend implements Backend {
 
   async zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void> {
     await this.#run(async (io) => {
+      this.#requireWritable();
       requireWithin(io.client, range);
       if (range.lengthBytes > 0) await zeroRange(io, range, options);
     });
@@ -109,6 +113,10 @@ export class NbdBackend implements Backend {
       this.#running -= 1;
       if (this.#running === 0) this.#becameIdle?.();
     }
+  }
+
+  #requireWritable(): void {
+    if (!this.#options.writable) throw new StorageError('The image was opened only for reading');
   }
 
   /** All calls that find the connection ended share one attempt to make another. */

@@ -24,7 +24,10 @@ export interface ByteConsumer {
  */
 const scratchBytes = 16 * 1024;
 
-/** A stream socket to an NBD server that allocates nothing per chunk received. */
+/**
+ * A stream socket to an NBD server that receives data straight into the memory where it belongs. Measured with qemu-nbd and
+ * reads of 1 MiB, in CPU seconds per GiB: 0.21 so, 0.29 with one buffer of 256 KiB and a copy, 0.55 with `data` events.
+ */
 export class NbdSocket {
   readonly #socket: Socket;
   readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes);

@@ -22,6 +22,7 @@ export class NbdSource implements ImageSource {
     const location = parseNbdUrl(request.url);
     return NbdBackend.open({
       connect: () => this.#connect(location, request),
+      writable: request.writable,
       locks: this.#locks,
       exportKey: exportKey(location),
     });
