@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BadGatewayError, ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
+import { releaseMemory } from '../http/release-memory.js';
 import { ClientWait } from './client-wait.js';
 import type { SilenceTimer } from './silence-timer.js';
 
@@ -32,9 +33,16 @@ export function downloadBody(
     const head = setImmediate(() => {
       response.flushHeaders();
     });
-    const onData = (chunk: Buffer): void => {
+    // Written and not yet taken by the kernel, oldest first.
+    const inFlight: Buffer<ArrayBuffer>[] = [];
+    const onWritten = (error?: Error | null): void => {
+      const chunk = inFlight.shift();
+      if (!error && chunk !== undefined) releaseMemory(chunk);
+    };
+    const onData = (chunk: Buffer<ArrayBuffer>): void => {
+      inFlight.push(chunk);
       clearImmediate(head);
-      const goesOn = response.write(chunk);
+      const goesOn = response.write(chunk, onWritten);
       onReceived(chunk.length);
       if (goesOn) {
         silence.watch();

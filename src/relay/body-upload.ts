@@ -1,12 +1,13 @@
 import type { ClientRequest } from 'node:http';
 import type { Exchange } from '../http/exchange.js';
+import { releaseMemory } from '../http/release-memory.js';
 import { ClientWait } from './client-wait.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyUploadOptions {
   /** Of the daemon: it rests while the client is waited for. */
   readonly silence: SilenceTimer;
-  /** Called with each piece that was handed to the daemon's connection, in order. */
+  /** Called with each piece that was handed to the daemon's connection, in order. Its memory is freed afterwards. */
   readonly onSent: (chunk: Buffer) => void;
   /** The body will never be whole. */
   readonly onBroken: (reason: Error) => void;
@@ -20,6 +21,8 @@ export class BodyUpload {
   readonly #client: ClientWait;
   #running = false;
   #sentBytes = 0;
+  /** Written and not yet taken by the kernel, oldest first. */
+  readonly #inFlight: Buffer<ArrayBuffer>[] = [];
 
   constructor(
     private readonly exchange: Exchange,
@@ -76,9 +79,15 @@ export class BodyUpload {
     this.options.silence.watch();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onWritten = (error?: Error | null): void => {
+    const chunk = this.#inFlight.shift();
+    if (!error && chunk !== undefined) releaseMemory(chunk);
+  };
+
+  readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
+    this.#inFlight.push(chunk);
     this.#sentBytes += chunk.length;
-    const goesOn = this.upstream.write(chunk);
+    const goesOn = this.upstream.write(chunk, this.#onWritten);
     this.options.onSent(chunk);
     if (goesOn) return;
     this.exchange.request.pause();

@@ -18,7 +18,7 @@ export interface RelayTarget {
 
 /** Who wants to know what passes through. */
 export interface RelayObserver {
-  /** A piece of the request body was handed to the daemon's connection. */
+  /** A piece of the request body was handed to the daemon's connection. Its memory is not the observer's to keep. */
   sent(chunk: Buffer): void;
   /** The daemon answered. */
   answered(response: IncomingMessage): void;

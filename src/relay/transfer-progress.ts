@@ -71,7 +71,7 @@ class PatchProgress implements RelayObserver {
 
   sent(chunk: Buffer): void {
     this.#sizeBytes += chunk.length;
-    if (this.#sizeBytes <= patchBytesMax) this.#chunks.push(chunk);
+    if (this.#sizeBytes <= patchBytesMax) this.#chunks.push(Buffer.from(chunk));
   }
 
   answered({ statusCode = 0 }: IncomingMessage): void {

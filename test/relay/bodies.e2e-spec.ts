@@ -40,3 +40,17 @@ describe('relayed bodies', () => {
     assert.ok(received?.equals(image));
   });
 });
+
+describe('relaying', () => {
+  test('makes Node warn of nothing', async () => {
+    const warnings: Error[] = [];
+    process.on('warning', (warning) => warnings.push(warning));
+    await using daemon = await ScriptedDaemon.start(identity);
+    await using relay = await RelayUnderTest.start(pki);
+    const id = await relay.addTicket(daemon.origin);
+    // More than the ten listeners that Node takes for a leak.
+    for (let count = 0; count < 12; count++)
+      await relay.client().request('PUT', imagePath(id), { body: 'x' });
+    assert.deepEqual(warnings, []);
+  });
+});

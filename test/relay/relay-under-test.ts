@@ -28,26 +28,26 @@ export interface RelayUnderTestOptions {
   readonly idleSeconds?: number;
   /** Take http tickets and daemons, as with TLS off. */
   readonly allowHttp?: boolean;
+  /** Serve clients without TLS, whose sockets can be reset and half-closed. */
+  readonly plainText?: boolean;
   /** Authority that daemons are verified with; the test's own when absent. */
   readonly caPem?: string;
 }
 
 /** The proxy's listener, application and relay in this process, between real sockets. */
 export class RelayUnderTest implements AsyncDisposable {
-  readonly logLines: string[] = [];
   readonly #clients: { close(): void }[] = [];
 
   private constructor(
     readonly address: Address,
     readonly tickets: MemoryTicketStore,
     readonly sessions: MemorySessionStore,
-    readonly grants: MemoryGrantStore,
-    readonly verifier: PlainTicketVerifier,
+    private readonly grants: MemoryGrantStore,
+    private readonly verifier: PlainTicketVerifier,
     private readonly closeAll: () => Promise<void>,
-    lines: string[],
-  ) {
-    this.logLines = lines;
-  }
+    /** The log, one JSON record each. */
+    readonly logLines: readonly string[],
+  ) {}
 
   static async start(pki: Pki, options: RelayUnderTestOptions = {}): Promise<RelayUnderTest> {
     const lines: string[] = [];
@@ -87,25 +87,25 @@ export class RelayUnderTest implements AsyncDisposable {
     );
     await application.init();
     const host = await pki.issueHost(`proxy-${randomUUID()}`);
-    const listener = new HttpListener(
-      {
-        name: 'remote',
-        handler: application.handle,
-        allowedMethods: application.routes.methods,
-        listen: { kind: 'tcp', host: 'localhost', port: 0 },
-        tls: { cert: host.certPem, key: host.keyPem, minVersion: 'TLSv1.2' },
-        requireHostHeader: true,
-        limits: {
-          unauthorisedSilenceSeconds: 60,
-          drainBytes: MiB,
-          lingerSeconds: 2,
-          requestHeadBytes: 16 * KiB,
-          headersTimeoutSeconds: 10,
-          connectionsMax: 1000,
-        },
+    const listenerOptions = {
+      name: 'remote',
+      handler: application.handle,
+      allowedMethods: application.routes.methods,
+      listen: { kind: 'tcp' as const, host: 'localhost', port: 0 },
+      ...(options.plainText === true
+        ? {}
+        : { tls: { cert: host.certPem, key: host.keyPem, minVersion: 'TLSv1.2' as const } }),
+      requireHostHeader: true,
+      limits: {
+        unauthorisedSilenceSeconds: 60,
+        drainBytes: MiB,
+        lingerSeconds: 2,
+        requestHeadBytes: 16 * KiB,
+        headersTimeoutSeconds: 10,
+        connectionsMax: 100,
       },
-      logger,
-    );
+    };
+    const listener = new HttpListener(listenerOptions, logger);
     await listener.open();
     const close = async (): Promise<void> => {
       listener.close();
@@ -159,6 +159,11 @@ export class RelayUnderTest implements AsyncDisposable {
       'transfer-ticket': ticketId,
       'transfer-id': 'transfer-1',
     });
+  }
+
+  /** What `PUT /tickets/` does. */
+  async storeGrant(credential: string): Promise<void> {
+    await this.grants.put(this.verifier.verify(credential));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

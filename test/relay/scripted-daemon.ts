@@ -93,8 +93,11 @@ export async function cut({ request }: SeenRequest, deadlineMs?: number): Promis
   if (request.socket.destroyed) return;
   // Reads on, else a close is not seen behind unread data.
   request.resume();
+  const closed = new Promise((resolve) => {
+    request.socket.once('close', resolve);
+  });
   await within(
-    once(request.socket, 'close'),
+    closed,
     'the connection to the daemon to close',
     deadlineMs === undefined ? {} : { deadlineMs },
   );

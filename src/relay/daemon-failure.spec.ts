@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { BadGatewayError, ClientGoneError, GatewayTimeoutError, UnavailableError } from '../errors.js';
+import { daemonFailure } from './daemon-failure.js';
+
+const failure = (code: string) =>
+  daemonFailure(Object.assign(new Error(`connect ${code} 192.0.2.1:54322`), { code }));
+
+describe('what a failed request to a daemon means', () => {
+  test('no way to the host is unavailable, worth another try', () => {
+    for (const code of ['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'EAI_AGAIN']) {
+      const error = failure(code);
+      assert.ok(error instanceof UnavailableError, code);
+      assert.ok(error.retryAfterSeconds > 0);
+    }
+  });
+
+  test('a connection that the kernel gave up on is a timeout', () => {
+    assert.ok(failure('ETIMEDOUT') instanceof GatewayTimeoutError);
+  });
+
+  test('a host that refuses, is not to be trusted or breaks off is a bad gateway', () => {
+    for (const code of [
+      'ECONNREFUSED',
+      'ENOTFOUND',
+      'ECONNRESET',
+      'EPIPE',
+      'EPROTO',
+      'CERT_HAS_EXPIRED',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      'HPE_INVALID_CONSTANT',
+    ]) {
+      assert.ok(failure(code) instanceof BadGatewayError, code);
+    }
+  });
+
+  test('the client is not told where and how, the log is', () => {
+    const error = failure('ECONNREFUSED');
+    assert.doesNotMatch(error.message, /192|ECONN/);
+    assert.match((error.cause as Error).message, /192\.0\.2\.1/);
+  });
+
+  test('an error of the domain stays what it is', () => {
+    const gone = new ClientGoneError();
+    assert.equal(daemonFailure(gone), gone);
+  });
+});

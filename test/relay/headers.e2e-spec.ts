@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { imagePath } from '../support/client.js';
+import { certificates } from './relay.fixtures.js';
+import { RelayUnderTest } from './relay-under-test.js';
+import { ScriptedDaemon, type Script } from './scripted-daemon.js';
+
+const { pki, daemon: identity } = await certificates();
+
+/** The headers that a daemon sees of a request with `lines`. */
+async function seenBehind(lines: readonly string[], path = ''): Promise<[Record<string, unknown>, string]> {
+  await using daemon = await ScriptedDaemon.start(identity);
+  await using relay = await RelayUnderTest.start(pki);
+  const id = await relay.addTicket(daemon.origin);
+  const socket = await relay.connect();
+  await socket.sendHead(`GET ${imagePath(id)}${path} HTTP/1.1`, 'Host: proxy.example.com', ...lines);
+  await socket.readUntil(' 200 ');
+  const { request } = await daemon.request();
+  assert.equal(request.headers.host, `localhost:${daemon.port}`);
+  return [request.headers, (request.url ?? '').replace(imagePath(id), '')];
+}
+
+/** The head of the answer that a client gets when the daemon's has `headers`. */
+async function headBehind(script: Script, requestLines: readonly string[] = []): Promise<string> {
+  await using daemon = await ScriptedDaemon.start(identity, script);
+  await using relay = await RelayUnderTest.start(pki);
+  const id = await relay.addTicket(daemon.origin);
+  const socket = await relay.connect();
+  await socket.sendHead(`GET ${imagePath(id)} HTTP/1.1`, 'Host: localhost', ...requestLines);
+  return (await socket.readUntil('\r\n\r\n')).toString('latin1');
+}
+
+describe('the daemon', () => {
+  test('gets the end-to-end headers of the client', async () => {
+    const [headers] = await seenBehind(['Range: bytes=1-2', 'X-Custom: a', 'X-Custom: b', 'Accept: */*']);
+    assert.equal(headers['range'], 'bytes=1-2');
+    assert.equal(headers['x-custom'], 'a, b');
+    assert.equal(headers['accept'], '*/*');
+  });
+
+  test('gets neither hop-by-hop headers nor those that Connection names', async () => {
+    const [headers] = await seenBehind([
+      'Connection: keep-alive, X-Private',
+      'X-Private: 1',
+      'Keep-Alive: timeout=5',
+      'Proxy-Authorization: Basic eA==',
+      'Proxy-Connection: keep-alive',
+      'TE: trailers',
+      'Upgrade: h2c',
+    ]);
+    const names = Object.keys(headers).sort();
+    assert.deepEqual(names, ['connection', 'host']);
+    assert.equal(headers['connection'], 'keep-alive');
+  });
+
+  test('gets no credentials of the client', async () => {
+    const [headers] = await seenBehind(['Session-Id: secret', 'Cookie: a=secret']);
+    assert.ok(!JSON.stringify(headers).includes('secret'));
+  });
+
+  test('gets the query as it was, without the session', async () => {
+    const [, url] = await seenBehind([], '?a=%2F&session_id=s1&b&session%5Fid=s2&c=//x?y');
+    assert.equal(url, '?a=%2F&b&c=//x?y');
+  });
+
+  test('gets no query when the session was all of it', async () => {
+    const [, url] = await seenBehind([], '?session_id=s1');
+    assert.equal(url, '');
+  });
+});
+
+describe('the client', () => {
+  test('gets status, reason and end-to-end headers as the daemon wrote them', async () => {
+    const head = await headBehind(({ response }) => {
+      response.writeHead(
+        206,
+        'Just a Part',
+        [
+          ['X-MiXed', 'Käse'],
+          ['X-Twice', '1'],
+          ['X-Twice', '2'],
+          ['Content-Range', 'bytes 0-3/8'],
+          ['Content-Disposition', 'attachment; filename="ä.raw"'],
+          ['Date', 'Thu, 01 Jan 2026 00:00:00 GMT'],
+        ].flat(),
+      );
+      response.end('data');
+    });
+    assert.match(head, /^HTTP\/1\.1 206 Just a Part\r\n/);
+    assert.match(head, /\r\nX-MiXed: Käse\r\n/);
+    assert.match(head, /\r\nX-Twice: 1\r\nX-Twice: 2\r\n/);
+    assert.match(head, /\r\nContent-Range: bytes 0-3\/8\r\n/);
+    assert.match(head, /\r\nContent-Disposition: attachment; filename="ä.raw"\r\n/);
+    assert.match(head, /\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n/);
+  });
+
+  test('gets neither hop-by-hop headers, those that Connection names, nor cookies and sessions of the daemon', async () => {
+    const head = await headBehind(({ response }) => {
+      response.writeHead(200, {
+        Connection: 'keep-alive, X-Private',
+        'X-Private': 'hidden',
+        'Keep-Alive': 'timeout=77',
+        'Proxy-Authenticate': 'hidden',
+        'Set-Cookie': 'hidden=1',
+        'Session-Id': 'hidden',
+        Upgrade: 'hidden',
+      });
+      response.end();
+    });
+    assert.doesNotMatch(head, /hidden|77/);
+  });
+
+  test('gets the proxy’s Cache-Control only', async () => {
+    const head = await headBehind(({ response }) => {
+      response.writeHead(200, { 'Cache-Control': 'public, max-age=600' }).end();
+    });
+    assert.deepEqual(head.match(/cache-control: .*/gi), ['Cache-Control: no-cache, no-store']);
+  });
+
+  test('gets the proxy’s CORS headers once, and not the daemon’s', async () => {
+    const script: Script = ({ response }) => {
+      response.writeHead(200, {
+        'Access-Control-Allow-Origin': 'https://daemon.example.com',
+        'Access-Control-Expose-Headers': 'X-Daemon',
+      });
+      response.end();
+    };
+    const head = await headBehind(script, ['Origin: https://engine.example.com']);
+    assert.deepEqual(head.match(/access-control-allow-origin: .*/gi), ['Access-Control-Allow-Origin: *']);
+    assert.doesNotMatch(head, /X-Daemon/);
+    assert.doesNotMatch(await headBehind(script), /access-control/i);
+  });
+});
+
+describe('OPTIONS', () => {
+  const capabilities = { unix_socket: '\0/org/ovirt/imageio', features: ['extents'], max_readers: 8 };
+  const tells: Script = ({ response }) => {
+    const body = JSON.stringify(capabilities);
+    response.writeHead(200, { 'Content-Length': body.length, Allow: 'OPTIONS,GET' }).end(body);
+  };
+
+  test('tells what the daemon told, without the socket of its host', async () => {
+    await using daemon = await ScriptedDaemon.start(identity, tells);
+    await using relay = await RelayUnderTest.start(pki);
+    const answer = await relay.client().request('OPTIONS', imagePath(await relay.addTicket(daemon.origin)));
+    assert.deepEqual(JSON.parse(answer.text), { features: ['extents'], max_readers: 8 });
+    assert.equal(answer.headers['content-length'], String(answer.body.length));
+    assert.equal(answer.headers.allow, 'OPTIONS,GET');
+  });
+
+  test('of something else than an image is relayed as it is', async () => {
+    await using daemon = await ScriptedDaemon.start(identity, tells);
+    await using relay = await RelayUnderTest.start(pki);
+    const path = `${imagePath(await relay.addTicket(daemon.origin))}/extents`;
+    assert.deepEqual(JSON.parse((await relay.client().request('OPTIONS', path)).text), capabilities);
+  });
+
+  test('that is answered with a text or an error is relayed as it is', async () => {
+    await using daemon = await ScriptedDaemon.start(identity, ({ response }) => {
+      response.writeHead(403, { 'Content-Type': 'text/plain' }).end('You are not allowed\n');
+    });
+    await using relay = await RelayUnderTest.start(pki);
+    const answer = await relay.client().request('OPTIONS', imagePath(await relay.addTicket(daemon.origin)));
+    assert.equal(answer.status, 403);
+    assert.equal(answer.text, 'You are not allowed\n');
+  });
+
+  test('that is answered with more than there can be is answered with 502', async () => {
+    await using daemon = await ScriptedDaemon.start(identity, ({ response }) =>
+      response.end(Buffer.alloc(1 << 20)),
+    );
+    await using relay = await RelayUnderTest.start(pki);
+    const answer = await relay.client().request('OPTIONS', imagePath(await relay.addTicket(daemon.origin)));
+    assert.equal(answer.status, 502);
+  });
+
+  test('that breaks off is answered with 502', async () => {
+    await using daemon = await ScriptedDaemon.start(identity, ({ request, response }) => {
+      response.writeHead(200, { 'Content-Length': 100 });
+      response.write('{', () => request.socket.destroy());
+    });
+    await using relay = await RelayUnderTest.start(pki);
+    const answer = await relay.client().request('OPTIONS', imagePath(await relay.addTicket(daemon.origin)));
+    assert.equal(answer.status, 502);
+  });
+
+  test('as a CORS preflight is answered by the proxy, without a credential', async () => {
+    await using relay = await RelayUnderTest.start(pki);
+    const answer = await relay.client().request('OPTIONS', '/images/unknown?close=y', {
+      headers: {
+        Origin: 'https://engine.example.com',
+        'Access-Control-Request-Method': 'PUT',
+        'Access-Control-Request-Headers': 'authorization,content-range',
+      },
+    });
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers['access-control-allow-methods'] ?? '', /PUT/);
+    assert.match(answer.headers['access-control-allow-headers'] ?? '', /Authorization/);
+  });
+
+  test('of the service and of the collection need no credential', async () => {
+    await using relay = await RelayUnderTest.start(pki);
+    const service = await relay.client().request('OPTIONS', '/images/*');
+    assert.deepEqual(JSON.parse(service.text), { features: ['checksum', 'extents', 'flush', 'zero'] });
+    assert.equal((await relay.client().request('OPTIONS', '/images/')).status, 204);
+  });
+});
