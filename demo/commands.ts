@@ -69,7 +69,7 @@ function proxyTour({ proxyUrl, controlSocket, throughProxy }: DemoParties): Comm
       line: `${curl} -X DELETE "${proxyUrl}/sessions/$(cat download.session)"`,
     },
     {
-      title: 'The session is gone: this one fails with 401',
+      title: 'The session is gone: this one fails with 403',
       line: `${curl} "${downloadUrl}${sessionQuery}" -o /dev/null`,
       exitCode: curlHttpError,
     },

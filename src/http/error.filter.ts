@@ -30,7 +30,7 @@ export class ErrorFilter implements ExceptionFilter {
     if (exception.getStatus() === 404 || request.is404) {
       const path = (request.raw.url ?? '').split('?', 1)[0] ?? '';
       const allowed = this.routes.methodsOf(path);
-      return allowed.length > 0
+      return allowed.length > 0 && !allowed.includes(request.method)
         ? new MethodNotAllowedError(request.method, allowed)
         : new NotFoundError('No such resource');
     }

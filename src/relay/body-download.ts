@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { BadGatewayError, ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
-import { releaseMemory } from '../http/release-memory.js';
 import { ClientWait } from './client-wait.js';
+import { CoalescingWriter } from './coalescing-writer.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyDownloadOptions {
@@ -33,18 +33,15 @@ export function downloadBody(
     const head = setImmediate(() => {
       response.flushHeaders();
     });
-    // Written and not yet taken by the kernel, oldest first.
-    const inFlight: Buffer<ArrayBuffer>[] = [];
-    const onWritten = (error?: Error | null): void => {
-      const chunk = inFlight.shift();
-      if (!error && chunk !== undefined) releaseMemory(chunk);
-    };
+    const writer = new CoalescingWriter(response, () => {
+      client.end();
+      silence.watch();
+      source.resume();
+    });
     const onData = (chunk: Buffer<ArrayBuffer>): void => {
-      inFlight.push(chunk);
       clearImmediate(head);
-      const goesOn = response.write(chunk, onWritten);
       onReceived(chunk.length);
-      if (goesOn) {
+      if (writer.write(chunk)) {
         silence.watch();
         return;
       }
@@ -52,15 +49,10 @@ export function downloadBody(
       silence.rest();
       client.begin();
     };
-    const onDrain = (): void => {
-      client.end();
-      silence.watch();
-      source.resume();
-    };
     const onSourceEnd = (): void => {
       clearImmediate(head);
       silence.rest();
-      response.end();
+      writer.end();
     };
     const onSourceClose = (): void => {
       // Whole or not, it is the framing that says, not that the connection is closed.
@@ -74,15 +66,15 @@ export function downloadBody(
     };
     const settle = (error?: Error): void => {
       clearImmediate(head);
+      writer.stop();
       client.end();
       silence.rest();
       source.off('data', onData).off('end', onSourceEnd).off('close', onSourceClose);
-      response.off('drain', onDrain).off('close', onResponseClose);
+      response.off('close', onResponseClose);
       signal.removeEventListener('abort', onAbort);
       if (error === undefined) resolve();
       else reject(error);
     };
-    response.on('drain', onDrain);
     response.once('close', onResponseClose);
     signal.addEventListener('abort', onAbort);
     source.once('end', onSourceEnd);

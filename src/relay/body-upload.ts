@@ -1,7 +1,7 @@
 import type { ClientRequest } from 'node:http';
 import type { Exchange } from '../http/exchange.js';
-import { releaseMemory } from '../http/release-memory.js';
 import { ClientWait } from './client-wait.js';
+import { CoalescingWriter } from './coalescing-writer.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyUploadOptions {
@@ -19,10 +19,9 @@ export interface BodyUploadOptions {
  */
 export class BodyUpload {
   readonly #client: ClientWait;
+  readonly #writer: CoalescingWriter;
   #running = false;
   #sentBytes = 0;
-  /** Written and not yet taken by the kernel, oldest first. */
-  readonly #inFlight: Buffer<ArrayBuffer>[] = [];
 
   constructor(
     private readonly exchange: Exchange,
@@ -30,6 +29,9 @@ export class BodyUpload {
     private readonly options: BodyUploadOptions,
   ) {
     this.#client = new ClientWait(exchange);
+    this.#writer = new CoalescingWriter(upstream, () => {
+      this.#onRoom();
+    });
   }
 
   get sentBytes(): number {
@@ -49,7 +51,6 @@ export class BodyUpload {
     }
     this.#running = true;
     this.#waitForClient();
-    this.upstream.on('drain', this.#onDrain);
     request.once('end', this.#onEnd);
     request.once('body-broken', this.#onBroken);
     request.on('data', this.#onData);
@@ -58,15 +59,20 @@ export class BodyUpload {
 
   /** Reads no more. What is left of the body is dropped, by the connection if more than fits into one has to come. Idempotent. */
   stop(): void {
+    this.#writer.stop();
     if (!this.#running) return;
-    this.#running = false;
-    this.#client.end();
-    this.upstream.off('drain', this.#onDrain);
+    this.#detach();
     const { request } = this.exchange;
-    request.off('data', this.#onData).off('end', this.#onEnd).off('body-broken', this.#onBroken);
     // All of it is here already: it must be read to its end, else the connection has no next request.
     if (request.complete) request.resume();
     else request.pause();
+  }
+
+  #detach(): void {
+    this.#running = false;
+    this.#client.end();
+    const { request } = this.exchange;
+    request.off('data', this.#onData).off('end', this.#onEnd).off('body-broken', this.#onBroken);
   }
 
   #waitForClient(): void {
@@ -79,30 +85,24 @@ export class BodyUpload {
     this.options.silence.watch();
   }
 
-  readonly #onWritten = (error?: Error | null): void => {
-    const chunk = this.#inFlight.shift();
-    if (!error && chunk !== undefined) releaseMemory(chunk);
-  };
-
   readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
-    this.#inFlight.push(chunk);
     this.#sentBytes += chunk.length;
-    const goesOn = this.upstream.write(chunk, this.#onWritten);
     this.options.onSent(chunk);
-    if (goesOn) return;
+    if (this.#writer.write(chunk)) return;
     this.exchange.request.pause();
     this.#waitForDaemon();
   };
 
-  readonly #onDrain = (): void => {
+  #onRoom(): void {
+    if (!this.#running) return;
     this.#waitForClient();
     this.exchange.request.resume();
-  };
+  }
 
   readonly #onEnd = (): void => {
-    this.stop();
+    this.#detach();
     this.#waitForDaemon();
-    this.upstream.end();
+    this.#writer.end();
   };
 
   readonly #onBroken = (): void => {

@@ -42,8 +42,9 @@ export interface TicketConnection {
   close(): Promise<void>;
 }
 
-// Renewing the expiry is cheap, but a clock read for each I/O is not free and nobody looks closer than a second.
-const renewalIntervalSeconds = 1;
+// Progress renews the expiry at most this often: nobody looks closer than a second. Short tickets are renewed more often, or they would
+// expire between two renewals.
+const renewalIntervalSecondsMax = 1;
 
 /**
  * A capability to one image, in memory only. It alone decides what is allowed and computes `active`, `transferred` and expiry; operations
@@ -165,7 +166,8 @@ export class Ticket implements OperationOwner {
 
   progressed(operation: Operation, { offsetBytes, lengthBytes }: ByteRange): void {
     if (this.#counts(operation.kind)) this.#transferred.add(offsetBytes, offsetBytes + lengthBytes);
-    if (this.#clock.monotonicSeconds() - this.#activeAtSeconds >= renewalIntervalSeconds) this.touch();
+    const intervalSeconds = Math.min(renewalIntervalSecondsMax, this.definition.timeoutSeconds / 4);
+    if (this.#clock.monotonicSeconds() - this.#activeAtSeconds >= intervalSeconds) this.touch();
   }
 
   ended(operation: Operation): void {
