@@ -66,8 +66,8 @@ describe('a daemon that cannot start', () => {
     });
   }
 
-  test('because its host is unknown says so in one line', async () => {
-    const lines = await failure({ remote: { host: 'no.such.host.invalid', port: 0 } });
+  test('because the host has no such address says so in one line', async () => {
+    const lines = await failure({ remote: { host: '192.0.2.1', port: 0 } });
     assert.equal(lines.length, 1, lines.join('\n'));
     assert.match(lines[0]!, /remote listener/);
   });

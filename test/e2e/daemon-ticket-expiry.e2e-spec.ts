@@ -64,12 +64,12 @@ describe('the expiry of a ticket', { concurrency: true }, () => {
   });
 
   test('is put off by extending the ticket of a running upload', async () => {
-    const ticket = await fixture.addImage(10, { timeout: 1 });
+    const ticket = await fixture.addImage(10, { timeout: 2 });
     const socket = await fixture.connect();
     await socket.send(requestBytes('PUT', ticket.path, ['Content-Length: 10', 'Connection: close'], 'x'));
     await fixture.ticketState(ticket, ({ active }) => active, 'the upload runs');
     await fixture.vdsm.extendTicket(ticket.id, 300);
-    await delay(1500);
+    await delay(2500);
     assert.equal((await fixture.vdsm.getTicket(ticket.id)).active, true);
     await socket.send('y'.repeat(9));
     assert.equal(parseAnswer(await socket.readUntilClose()).status, 200);
