@@ -148,7 +148,7 @@ describe('slow clients', { concurrency: true }, () => {
     let readBytes = 0;
     for await (const chunk of response) {
       readBytes += (chunk as Buffer).length;
-      if (readBytes < sizeBytes) await delay(15);
+      if (readBytes < sizeBytes) await delay(40);
     }
     assert.equal(readBytes, sizeBytes);
   });
