@@ -75,7 +75,8 @@ function contentType(accept: string | undefined): Record<string, string> {
 
 function detailHeaders(error: unknown): Record<string, string> {
   if (error instanceof MethodNotAllowedError) return { Allow: error.allowedMethods.join(',') };
-  if (error instanceof UnavailableError) return { 'Retry-After': String(error.retryAfterSeconds) };
+  // RFC 9110 section 10.2.3 knows whole seconds only.
+  if (error instanceof UnavailableError) return { 'Retry-After': String(Math.ceil(error.retryAfterSeconds)) };
   if (error instanceof RangeNotSatisfiableError && error.availableBytes !== undefined) {
     return { 'Content-Range': `bytes */${error.availableBytes}` };
   }

@@ -28,7 +28,8 @@ export class DaemonFixture implements AsyncDisposable {
   private constructor(
     readonly folder: TemporaryFolder,
     readonly pki: Pki,
-    readonly daemon: Service,
+    private readonly configuration: Configuration,
+    public daemon: Service,
   ) {}
 
   static async start(configuration: Configuration = {}): Promise<DaemonFixture> {
@@ -36,11 +37,17 @@ export class DaemonFixture implements AsyncDisposable {
     try {
       const pki = await Pki.create(folder.file('pki'));
       const daemon = await startDaemon({ folder: folder.path, pki, configuration });
-      return new DaemonFixture(folder, pki, daemon);
+      return new DaemonFixture(folder, pki, configuration, daemon);
     } catch (error) {
       await folder[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Starts the daemon again, which ended before, with the same configuration. */
+  async restart(): Promise<void> {
+    const { folder, pki, configuration } = this;
+    this.daemon = await startDaemon({ folder: folder.path, pki, configuration });
   }
 
   get vdsm(): Vdsm {

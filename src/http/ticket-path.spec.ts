@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { routableUrl } from './ticket-path.js';
+
+const subResources = { images: ['/checksum/algorithms', '/checksum', '/extents'], tickets: [] };
+
+const cases: readonly (readonly [string, string])[] = [
+  ['/images/x', '/images/x'],
+  ['/images/a/b', '/images/a%2Fb'],
+  ['/images/a/b/extents', '/images/a%2Fb/extents'],
+  ['/images/a/checksum/algorithms', '/images/a/checksum/algorithms'],
+  ['/images/a/checksum', '/images/a/checksum'],
+  ['/images/extents', '/images/extents'],
+  ['/images/a/extents/b', '/images/a%2Fextents%2Fb'],
+  ['/images/a%2Fb', '/images/a%2Fb'],
+  ['/images/../x', '/images/..%2Fx'],
+  ['/images/a/', '/images/a%2F'],
+  ['/images/a?x=/y/', '/images/a?x=/y/'],
+  ['/images/a/b?x=/extents', '/images/a%2Fb?x=/extents'],
+  ['/images/', '/images/'],
+  ['/images//', '/images/'],
+  ['/images//extents', '/images/'],
+  ['/images//extents?context=zero', '/images/?context=zero'],
+  ['/images', '/images'],
+  ['/tickets/a/extents', '/tickets/a%2Fextents'],
+  ['/info/', '/info/'],
+  ['/__proto__/a/b', '/__proto__/a/b'],
+  ['/constructor/a/b', '/constructor/a/b'],
+  ['*', '*'],
+  ['', ''],
+];
+for (const [url, routed] of cases) {
+  test(`${JSON.stringify(url)} is routed as ${JSON.stringify(routed)}`, () => {
+    assert.equal(routableUrl(url, subResources), routed);
+  });
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
+import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../errors.js';
+import { MemoryTicketStore } from './memory-ticket.store.js';
+
+function makeStore({ removeTimeoutSeconds = 60, ticketsMax = 10 } = {}): MemoryTicketStore {
+  return new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax }, new ManualClock());
+}
+
+describe('the ticket store', () => {
+  test('knows tickets by any id', async () => {
+    const store = makeStore();
+    for (const id of ['__proto__', 'constructor', 'a/b', 'x'.repeat(10_000)]) {
+      await assert.rejects(store.info(id), NotFoundError);
+      await assert.rejects(store.authorize(id, 'read'), NotAllowedError);
+      await store.add(ticketDefinition({ id }));
+      assert.equal((await store.info(id)).id, id);
+      assert.equal((await store.authorize(id, 'write')).definition.id, id);
+    }
+    assert.equal((await store.list()).length, 4);
+  });
+
+  test('replaces an idle ticket and closes what had the old image open', async () => {
+    const store = makeStore();
+    await store.add(ticketDefinition());
+    const old = await store.authorize('id-1', 'read');
+    let closed = 0;
+    old.attach({
+      close: async () => {
+        closed++;
+      },
+    });
+    await store.add(ticketDefinition({ size: 5n }));
+    assert.equal(closed, 1);
+    assert.equal(old.canceled, true);
+    assert.equal((await store.info('id-1')).size, 5n);
+  });
+
+  test('does not replace a ticket that is in use', async () => {
+    const store = makeStore();
+    await store.add(ticketDefinition());
+    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    await assert.rejects(store.add(ticketDefinition({ size: 5n })), ConflictError);
+    operation.end();
+    await store.add(ticketDefinition({ size: 5n }));
+    assert.equal(operation.signal.aborted, false);
+  });
+
+  test('refuses more tickets than its limit, but replaces and adds again after a removal', async () => {
+    const store = makeStore({ ticketsMax: 1 });
+    await store.add(ticketDefinition());
+    await assert.rejects(store.add(ticketDefinition({ id: 'id-2' })), UnavailableError);
+    await store.add(ticketDefinition({ size: 5n }));
+    await store.remove('id-1');
+    await store.add(ticketDefinition({ id: 'id-2' }));
+  });
+
+  test('extends tickets that exist', async () => {
+    const store = makeStore();
+    await store.add(ticketDefinition());
+    await store.extend('id-1', 7);
+    assert.equal((await store.info('id-1')).expiresSeconds, 1007);
+    await assert.rejects(store.extend('id-2', 7), NotFoundError);
+  });
+});
+
+describe('removing from the ticket store', () => {
+  test('waits for the operations that run', async () => {
+    const store = makeStore();
+    await store.add(ticketDefinition());
+    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    let removed = false;
+    const removal = store.remove('id-1').then(() => {
+      removed = true;
+    });
+    assert.equal(operation.signal.aborted, true);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(removed, false);
+    assert.equal((await store.info('id-1')).canceled, true);
+    operation.end();
+    await removal;
+    await assert.rejects(store.info('id-1'), NotFoundError);
+  });
+
+  test('gives up after its timeout, names the transfer and keeps the ticket, cancelled', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const store = makeStore({ removeTimeoutSeconds: 60 });
+    await store.add(ticketDefinition());
+    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    const removal = assert.rejects(store.remove('id-1'), (error: unknown) => {
+      assert.ok(error instanceof ConflictError);
+      assert.equal(error.message, 'Timeout cancelling transfer transfer-1');
+      return true;
+    });
+    t.mock.timers.tick(60_000);
+    await removal;
+    assert.deepEqual([(await store.info('id-1')).canceled, (await store.info('id-1')).active], [true, true]);
+    operation.end();
+    await store.remove('id-1');
+    assert.deepEqual(await store.list(), []);
+  });
+
+  test('does not wait with a timeout of 0 while operations run', async () => {
+    const store = makeStore({ removeTimeoutSeconds: 0 });
+    await store.add(ticketDefinition());
+    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    await assert.rejects(store.remove('id-1'), ConflictError);
+    operation.end();
+    await store.remove('id-1');
+    await assert.rejects(store.info('id-1'), NotFoundError);
+  });
+
+  test('of an id that does not exist is fine', async () => {
+    await makeStore().remove('nothing');
+  });
+
+  test('leaves a ticket alone that took the id meanwhile', async () => {
+    const store = makeStore();
+    await store.add(ticketDefinition());
+    const old = await store.authorize('id-1', 'read');
+    const { promise: closed, resolve: close } = Promise.withResolvers<undefined>();
+    old.attach({ close: () => closed });
+    const first = store.remove('id-1');
+    const replaced = store.add(ticketDefinition({ size: 5n }));
+    await new Promise((resolve) => setImmediate(resolve));
+    close(undefined);
+    await Promise.all([first, replaced]);
+    assert.equal((await store.info('id-1')).size, 5n);
+  });
+
+  test('of all tickets removes those that can be and reports one that cannot', async () => {
+    const store = makeStore({ removeTimeoutSeconds: 0 });
+    for (const id of ['a', 'b', 'c']) await store.add(ticketDefinition({ id, transferId: `transfer ${id}` }));
+    const operation = (await store.authorize('b', 'read')).begin('read');
+    await assert.rejects(store.removeAll(), /^ConflictError: Timeout cancelling transfer transfer b$/);
+    assert.deepEqual(
+      (await store.list()).map(({ id }) => id),
+      ['b'],
+    );
+    operation.end();
+    await store.removeAll();
+    assert.deepEqual(await store.list(), []);
+  });
+});

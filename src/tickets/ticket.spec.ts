@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { describe, test, type TestContext } from 'node:test';
+import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
+import { NotAllowedError } from '../errors.js';
+import { Ticket, type TicketDefinition } from './ticket.js';
+
+function makeTicket(parts: Partial<TicketDefinition> = {}): { ticket: Ticket; clock: ManualClock } {
+  const clock = new ManualClock();
+  return { ticket: new Ticket(ticketDefinition(parts), clock), clock };
+}
+
+/** Moves the timers and the clock of a ticket together. */
+function pass(t: TestContext, clock: ManualClock, seconds: number): void {
+  clock.advance(seconds);
+  t.mock.timers.tick(seconds * 1000);
+}
+
+const expired = /Ticket expired$/;
+const canceled = /Ticket was canceled$/;
+
+describe('the expiry of a ticket', () => {
+  test('is exactly its timeout after it was made', () => {
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    clock.advance(9.999);
+    ticket.authorize('read');
+    clock.advance(0.001);
+    assert.throws(() => {
+      ticket.authorize('read');
+    }, expired);
+  });
+
+  test('is told in whole seconds, never earlier than it is', () => {
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    assert.equal(ticket.info().expiresSeconds, 1010);
+    clock.advance(0.25);
+    ticket.touch();
+    assert.equal(ticket.info().expiresSeconds, 1011);
+  });
+
+  test('is renewed by an operation that ends', () => {
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    const operation = ticket.begin('flush');
+    clock.advance(5);
+    operation.end();
+    assert.equal(ticket.info().expiresSeconds, 1015);
+  });
+
+  test('is renewed by progress at most once a second', () => {
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    const operation = ticket.begin('write');
+    clock.advance(0.75);
+    operation.progress({ offsetBytes: 0, lengthBytes: 1 });
+    assert.equal(ticket.info().expiresSeconds, 1010);
+    clock.advance(0.25);
+    operation.progress({ offsetBytes: 1, lengthBytes: 1 });
+    assert.equal(ticket.info().expiresSeconds, 1011);
+    clock.advance(0.75);
+    operation.progress({ offsetBytes: 2, lengthBytes: 1 });
+    assert.equal(ticket.info().expiresSeconds, 1011);
+    operation.end();
+  });
+
+  test('is not renewed by an operation that was aborted', () => {
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    const operation = ticket.begin('write');
+    clock.advance(20);
+    operation.abort(new NotAllowedError('Ticket expired'));
+    operation.end();
+    assert.equal(ticket.info().expiresSeconds, 1010);
+    assert.throws(() => ticket.begin('write'), expired);
+  });
+
+  test('can be extended after it has come, and the own timeout stays', () => {
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    clock.advance(100);
+    ticket.extend(5);
+    ticket.authorize('write');
+    assert.equal(ticket.info().expiresSeconds, 1105);
+    ticket.touch();
+    assert.equal(ticket.info().expiresSeconds, 1110);
+  });
+
+  test('aborts the operations that run', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    const operation = ticket.begin('write');
+    pass(t, clock, 9);
+    assert.equal(operation.signal.aborted, false);
+    pass(t, clock, 1);
+    assert.match((operation.signal.reason as Error).message, expired);
+    operation.end();
+  });
+
+  test('waits for the time that progress has added', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    const operation = ticket.begin('write');
+    pass(t, clock, 6);
+    operation.progress({ offsetBytes: 0, lengthBytes: 1 });
+    pass(t, clock, 6);
+    assert.equal(operation.signal.aborted, false);
+    pass(t, clock, 4);
+    assert.equal(operation.signal.aborted, true);
+    operation.end();
+  });
+
+  test('is sooner for running operations when it was shortened', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 300 });
+    const operation = ticket.begin('write');
+    ticket.extend(1);
+    pass(t, clock, 1);
+    assert.equal(operation.signal.aborted, true);
+    operation.end();
+  });
+
+  test('of 68 years does not come at once', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 2 ** 31 - 1 });
+    const operation = ticket.begin('write');
+    pass(t, clock, 1);
+    assert.equal(operation.signal.aborted, false);
+    operation.end();
+  });
+});
+
+describe('a ticket', () => {
+  test('for writing allows to read, one for reading does not allow to write', () => {
+    makeTicket({ ops: ['write'] }).ticket.authorize('read');
+    const { ticket } = makeTicket({ ops: ['read'] });
+    ticket.authorize('read');
+    assert.throws(() => {
+      ticket.authorize('write');
+    }, NotAllowedError);
+    for (const kind of ['write', 'zero', 'flush'] as const) {
+      assert.throws(() => ticket.begin(kind), NotAllowedError);
+    }
+    assert.equal(ticket.active, false);
+  });
+
+  test('is active while operations run, and then not idle', () => {
+    const { ticket, clock } = makeTicket();
+    clock.advance(7.9);
+    assert.deepEqual([ticket.info().active, ticket.info().idleSeconds], [false, 7]);
+    const [first, second] = [ticket.begin('write'), ticket.begin('read')];
+    clock.advance(5);
+    assert.deepEqual([ticket.info().active, ticket.info().idleSeconds], [true, 0]);
+    first.end();
+    assert.equal(ticket.active, true);
+    second.end();
+    second.end();
+    clock.advance(2);
+    assert.deepEqual([ticket.info().active, ticket.info().idleSeconds], [false, 2]);
+  });
+
+  for (const [ops, counted] of [
+    [['write'], ['write', 'zero']],
+    [['read'], ['read']],
+  ] as const) {
+    test(`to ${ops.join()} counts the distinct bytes of ${counted.join(' and ')} only`, () => {
+      const { ticket } = makeTicket({ ops });
+      for (const kind of ['read', 'write', 'zero', 'flush', 'extents', 'checksum', 'options'] as const) {
+        if (ops[0] === 'read' && ['write', 'zero', 'flush'].includes(kind)) continue;
+        const before = ticket.info().transferredBytes!;
+        const operation = ticket.begin(kind);
+        operation.progress({ offsetBytes: before, lengthBytes: 10 });
+        operation.progress({ offsetBytes: before, lengthBytes: 10 });
+        operation.end();
+        const expected = (counted as readonly string[]).includes(kind) ? before + 10 : before;
+        assert.equal(ticket.info().transferredBytes, expected, kind);
+      }
+    });
+  }
+
+  test('of both directions tells no transferred', () => {
+    assert.equal(makeTicket({ ops: ['read', 'write'] }).ticket.info().transferredBytes, undefined);
+    assert.equal(makeTicket({ ops: ['read', 'read'] }).ticket.info().transferredBytes, 0);
+  });
+
+  test('larger than 2^53 is that large for arithmetic and exact to tell', () => {
+    const { ticket } = makeTicket({ size: 2n ** 64n });
+    assert.equal(ticket.sizeBytes, Number.MAX_SAFE_INTEGER);
+    assert.equal(ticket.info().size, 2n ** 64n);
+  });
+});
+
+describe('cancelling a ticket', () => {
+  test('aborts what runs and refuses what comes', () => {
+    const { ticket } = makeTicket();
+    const operation = ticket.begin('write');
+    ticket.cancel();
+    assert.match((operation.signal.reason as Error).message, canceled);
+    assert.throws(() => ticket.begin('read'), canceled);
+    assert.throws(() => {
+      ticket.attach({ close: () => Promise.resolve() });
+    }, canceled);
+    assert.equal(ticket.info().canceled, true);
+    operation.end();
+  });
+
+  test('is not undone by extending it', () => {
+    const { ticket } = makeTicket();
+    ticket.cancel();
+    ticket.extend(100);
+    assert.throws(() => {
+      ticket.authorize('read');
+    }, canceled);
+  });
+
+  test('is complete only when every operation has ended and every image is closed', async () => {
+    const { ticket } = makeTicket();
+    const order: string[] = [];
+    const connection = {
+      close: async () => {
+        order.push('closed');
+      },
+    };
+    ticket.attach(connection);
+    const operations = [ticket.begin('write'), ticket.begin('read')];
+    assert.equal(ticket.info().connections, 1);
+    ticket.cancel();
+    const closed = ticket.closed().then(() => order.push('complete'));
+    for (const operation of operations) {
+      await Promise.resolve();
+      order.push('ended');
+      operation.end();
+    }
+    await closed;
+    assert.deepEqual(order, ['ended', 'ended', 'closed', 'complete']);
+    assert.equal(ticket.info().connections, 0);
+  });
+});
