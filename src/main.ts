@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-import 'reflect-metadata';
 import { helpText, parseCommandLine } from './command-line.js';
 import { ConfigError } from './config/config-error.js';
 import { loadConfig } from './config/load-config.js';
 import { showConfig } from './config/show-config.js';
-import { run } from './run.js';
 import { version } from './version.js';
 
 const usageExitCode = 2;
@@ -19,7 +17,7 @@ try {
       process.stdout.write(`${version}\n`);
       break;
     case 'refuse':
-      process.stderr.write(`ovirt-imageio: ${commandLine.message}\nTry --help.\n`);
+      process.stderr.write(`${commandLine.message}\n`);
       process.exitCode = usageExitCode;
       break;
     case 'show-config': {
@@ -33,6 +31,8 @@ try {
       const loaded = loadConfig({ role, confDir, environment: process.env });
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
       process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
+      // Loaded only here: the framework takes most of a second, which installers that only ask for the configuration need not wait.
+      const { run } = await import('./run.js');
       await run(role, loaded, ticketFiles, process.env['NOTIFY_SOCKET']);
       break;
     }

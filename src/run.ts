@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import type { LoadedConfig } from './config/load-config.js';
 import type { Role } from './config/role.js';
 import { createDaemon } from './daemon/daemon.js';

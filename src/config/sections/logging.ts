@@ -3,7 +3,7 @@ import { defineSection, type SectionValues } from '../section.js';
 
 export const loggingSection = defineSection({
   name: 'logging',
-  description: 'What is logged, and how; the log goes to standard output.',
+  description: 'What is logged, and how; the log goes to standard error.',
   options: {
     level: oneOf('level', {
       choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
