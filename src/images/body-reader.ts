@@ -1,6 +1,8 @@
 import type { Exchange } from '../http/exchange.js';
 import { releaseMemory } from '../http/release-memory.js';
 
+const patienceMilliseconds = 1000;
+
 /**
  * Moves a request body into buffers of the caller's, and stops reading from the socket while there is none: at most one chunk of the
  * socket is kept over. Plain events instead of an async iterator, which costs a promise for each 16 KiB of TLS data.
@@ -12,6 +14,7 @@ export class BodyReader {
   #target: Uint8Array | undefined;
   #filledBytes = 0;
   #ended = false;
+  #patience: NodeJS.Timeout | undefined;
   #settle: ((error?: Error) => void) | undefined;
 
   /** @param signal gives up waiting for the client; its reason is what `fill` rejects with */
@@ -33,8 +36,9 @@ export class BodyReader {
   }
 
   /**
-   * Fills `target` from the body.
-   * @returns how many bytes; fewer than asked only at the end of the body, or of what arrived of a broken one
+   * Fills `target` from the body. A client that takes more than a second for it gets what arrived written in smaller pieces: its
+   * progress must be seen, or its ticket would expire while it moves.
+   * @returns how many bytes; 0 only when nothing is left of the body, or of what arrived of a broken one
    */
   async fill(target: Uint8Array): Promise<number> {
     this.#signal.throwIfAborted();
@@ -51,6 +55,7 @@ export class BodyReader {
           else reject(error);
         };
       });
+      this.#awaitSome();
       this.#exchange.request.resume();
       await this.#exchange.waitForClient(filled);
     }
@@ -86,6 +91,17 @@ export class BodyReader {
     return this.#filledBytes < target.length;
   }
 
+  #awaitSome(): void {
+    this.#patience = setTimeout(() => {
+      if (this.#filledBytes === 0) {
+        this.#awaitSome();
+        return;
+      }
+      this.#exchange.request.pause();
+      this.#finish();
+    }, patienceMilliseconds);
+  }
+
   /** What arrived before the body broke may still be in the stream's own buffer, and nothing will make it flow any more. */
   #takeBuffered(): void {
     const { request } = this.#exchange;
@@ -110,6 +126,7 @@ export class BodyReader {
   };
 
   #finish(error?: Error): void {
+    clearTimeout(this.#patience);
     const settle = this.#settle;
     this.#settle = undefined;
     settle?.(error);

@@ -14,6 +14,7 @@ import {
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InvalidRequestError } from '../errors.js';
+import { isPreflight } from '../http/cors.js';
 import { parseContentRangeStart, parseRange } from '../http/content-range.js';
 import { hijack } from '../http/hijack.js';
 import { yesOrNo } from '../http/query-flag.js';
@@ -59,7 +60,11 @@ export class ImagesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await hijack(request, reply, this.logger, (exchange) => this.optionsHandler.handle(exchange, ticketId));
+    await hijack(request, reply, this.logger, async (exchange) => {
+      // A browser asks this before the real request and shows nothing of a refusal; whether the ticket holds the real one is told.
+      if (isPreflight(request.raw)) exchange.send(200, { Allow: 'OPTIONS,GET,PUT,PATCH' });
+      else await this.optionsHandler.handle(exchange, ticketId);
+    });
   }
 
   @Get(':id')

@@ -106,18 +106,16 @@ async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<vo
       const stepBytes = buffers.stepAt(offset, endBytes);
       const target = buffer.subarray(skew, skew + stepBytes);
       const filledBytes = await body.fill(target);
-      if (filledBytes > 0) {
-        const range = { offsetBytes: offset, lengthBytes: filledBytes };
-        const written = backend.write(target.subarray(0, filledBytes), offset);
-        buffers.use(
-          buffer,
-          written.then(() => {
-            operation.progress(range);
-          }),
-        );
-        offset += filledBytes;
-      }
-      if (filledBytes < stepBytes) break;
+      if (filledBytes === 0) break;
+      const range = { offsetBytes: offset, lengthBytes: filledBytes };
+      const written = backend.write(target.subarray(0, filledBytes), offset);
+      buffers.use(
+        buffer,
+        written.then(() => {
+          operation.progress(range);
+        }),
+      );
+      offset += filledBytes;
     }
     await buffers.settled();
     await finishBody(exchange, body, offset === endBytes);

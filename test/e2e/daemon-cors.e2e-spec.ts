@@ -119,6 +119,13 @@ describe('CORS', () => {
     assert.notEqual(answer.headers['access-control-allow-methods'], undefined);
   });
 
+  test('answers the preflight for a ticket that is not there, so that the page can read the refusal of the real request', async () => {
+    const preflight = { headers: { ...origin, 'Access-Control-Request-Method': 'GET' } };
+    assert.equal((await client.request('OPTIONS', '/images/none', preflight)).status, 200);
+    const refused = await client.request('GET', '/images/none', { headers: origin });
+    assert.deepEqual([refused.status, refused.headers['access-control-allow-origin']], [403, '*']);
+  });
+
   test('lets a page read why its unfinished upload was refused', async () => {
     const socket = await fixture.connect();
     await socket.send(

@@ -53,7 +53,7 @@ export async function startSessionsApp(t: TestContext, { sessionsMax = 100 } = {
       ticketVerifier: makeVerifier({ clock }),
     }),
     adapter,
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and documents them as a literal
+
     { bodyParser: false, logger: false, abortOnError: false },
   );
   t.after(async () => {
