@@ -2,6 +2,7 @@ import type { Config } from '../config/config.js';
 import { systemClock } from '../clock.js';
 import { createControlApplication } from '../control/control-application.js';
 import { HttpApplication } from '../http/http-application.js';
+import { imageSubResources } from '../http/ticket-path.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
 import { BufferPool } from '../images/backends/buffer-pool.js';
 import type { ImageSource } from '../images/backends/backend.js';
@@ -10,6 +11,8 @@ import { NbdSource } from '../images/backends/nbd/nbd-source.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { ImagesModule } from '../images/images.module.js';
 import type { HttpListener } from '../listeners/http-listener.js';
+import { ImageDispatcher } from './image-dispatcher.js';
+import { createDaemonAgents, createRelayApplication } from './relay-application.js';
 import { ListenerFactory } from '../listeners/listener-factory.js';
 import { Service } from '../listeners/service.js';
 import type { Logger } from '../logger.js';
@@ -26,13 +29,14 @@ export async function createDaemon(
   ticketFiles: readonly string[],
   logger: Logger,
 ): Promise<Service> {
-  const { limits, control } = config;
+  const { limits, control, tls } = config;
   const tickets = new MemoryTicketStore(
     { removeTimeoutSeconds: control.removeTimeoutSeconds, ticketsMax: limits.ticketsMax },
     systemClock,
   );
   const sources = imageSources(logger);
-  const schemes = sources.flatMap((source) => source.schemes);
+  const relaySchemes = tls.enable ? ['https'] : ['https', 'http'];
+  const schemes = [...sources.flatMap((source) => source.schemes), ...relaySchemes];
   for (const file of ticketFiles) {
     const { inactivityTimeoutSeconds } = config.daemon;
     await tickets.add(await readTicketFile(file, { inactivityTimeoutSeconds, schemes }));
@@ -48,20 +52,23 @@ export async function createDaemon(
   });
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
-  await Promise.all([data.init(), controlApplication.init()]);
+  const agents = createDaemonAgents(config);
+  const relay = await createRelayApplication(config, { tickets, agents, logger });
+  await Promise.all([data.init(), relay.init(), controlApplication.init()]);
+  const images = new ImageDispatcher(tickets, relaySchemes, { images: data, relay });
 
   const factory = new ListenerFactory(config, logger);
-  if (config.local.enable) local = factory.local(data);
+  if (config.local.enable) local = factory.local(images);
   const listeners = [
-    factory.remote(data),
+    factory.remote(images),
     ...(local === undefined ? [] : [local]),
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
   return new Service(
     {
-      applications: [data, controlApplication],
+      applications: [data, relay, controlApplication],
       listeners,
-      resources: [hashWorkers],
+      resources: [hashWorkers, agents],
       graceSeconds: limits.graceSeconds,
     },
     logger,
@@ -106,7 +113,7 @@ export async function createDataApplication(
       }),
       bodyBytesMax: limits.jsonBodyBytesMax,
       requestHeadBytes: limits.requestHeadBytesMax,
-      subResources: { images: ['/checksum/algorithms', '/checksum', '/extents'] },
+      subResources: { images: imageSubResources },
       cors: { maxAgeSeconds: limits.corsMaxAgeSeconds },
     },
     logger,

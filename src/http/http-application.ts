@@ -95,6 +95,11 @@ export class HttpApplication {
     this.#fastify.routing(request, response);
   };
 
+  /** Every method that some route has. */
+  get allowedMethods(): readonly string[] {
+    return this.routes.methods;
+  }
+
   async close(): Promise<void> {
     await this.nest.close();
   }

@@ -1,3 +1,6 @@
+/** What can follow the id of an image, longest first. */
+export const imageSubResources = ['/checksum/algorithms', '/checksum', '/extents'] as const;
+
 /**
  * Rewrites the path of a request so that routes can be written plainly. The id of a ticket is everything between the collection and the
  * end, or a known sub-resource, and may have slashes in it; a router's `:id` stops at the first one. So the id becomes one
@@ -20,4 +23,14 @@ export function routableUrl(url: string, subResources: Readonly<Record<string, r
   // An empty id is the collection itself, whatever was asked of it: `/images//extents` misses its id like `/images/`.
   if (id === '' || id === '/') return `/${collection}/${query}`;
   return `/${collection}/${id.replaceAll('/', '%2F')}${subResource}${query}`;
+}
+
+/** The id of the ticket in the path of an image request, decoded; undefined when there is none or it cannot be decoded. */
+export function ticketIdOfImage(url: string): string | undefined {
+  const encoded = /^\/images\/([^/?]+)/.exec(routableUrl(url, { images: imageSubResources }))?.[1];
+  try {
+    return encoded === undefined ? undefined : decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.js';
-import type { HttpApplication } from '../http/http-application.js';
 import type { Logger } from '../logger.js';
-import { HttpListener, type HttpListenerOptions } from './http-listener.js';
+import { HttpListener, type HttpListenerOptions, type RequestHandler } from './http-listener.js';
 import { unixAddress } from './unix-socket.js';
+
+/** What stands behind a listener: an application, or what chooses between several. */
+export interface ListenerApplication {
+  readonly handle: RequestHandler;
+  readonly allowedMethods: readonly string[];
+}
 
 /** Makes the listeners that the configuration asks for. Keys are read here, while the process may still be root. */
 export class ListenerFactory {
@@ -13,7 +18,7 @@ export class ListenerFactory {
   ) {}
 
   /** The service for the network: HTTPS, unless TLS is off. */
-  remote(application: HttpApplication): HttpListener {
+  remote(application: ListenerApplication): HttpListener {
     const { remote, tls } = this.config;
     return this.#listener(application, {
       name: 'remote',
@@ -32,7 +37,7 @@ export class ListenerFactory {
   }
 
   /** The service for clients on this host: plain HTTP on a unix socket. */
-  local(application: HttpApplication): HttpListener {
+  local(application: ListenerApplication): HttpListener {
     return this.#listener(application, {
       name: 'local',
       listen: unixAddress(this.config.local.socket),
@@ -41,7 +46,7 @@ export class ListenerFactory {
   }
 
   /** The service for vdsm and engine. Engine sends requests without `Host`. */
-  control(application: HttpApplication): HttpListener {
+  control(application: ListenerApplication): HttpListener {
     const { transport, socket, port, preferIpv4 } = this.config.control;
     return this.#listener(application, {
       name: 'control',
@@ -54,7 +59,7 @@ export class ListenerFactory {
   }
 
   #listener(
-    application: HttpApplication,
+    application: ListenerApplication,
     options: Pick<HttpListenerOptions, 'name' | 'listen' | 'requireHostHeader' | 'tls'>,
   ): HttpListener {
     const { limits } = this.config;
@@ -62,7 +67,7 @@ export class ListenerFactory {
       {
         ...options,
         handler: application.handle,
-        allowedMethods: application.routes.methods,
+        allowedMethods: application.allowedMethods,
         limits: {
           unauthorisedSilenceSeconds: limits.unauthorisedSilenceSeconds,
           drainBytes: limits.drainBytesMax,

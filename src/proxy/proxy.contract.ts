@@ -19,7 +19,7 @@ export async function proxyContract(): Promise<OpenAPIObject> {
     { allowedSkewSeconds: 0, allowHttp: false, signedTicketBytesMax },
     systemClock,
   );
-  const agents = new DaemonAgents({ caPem: undefined, idleSeconds: 1, idlePerDaemonMax: 1 });
+  const agents = new DaemonAgents({ caPem: undefined });
   const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
   const application = await createProxyDataApplication(config, parts, logger);
   await application.init();

@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import { createControlApplication } from '../control/control-application.js';
 import { HttpApplication } from '../http/http-application.js';
+import { imageSubResources } from '../http/ticket-path.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
 import { ListenerFactory } from '../listeners/listener-factory.js';
 import { Service } from '../listeners/service.js';
 import type { Logger } from '../logger.js';
-import { DaemonAgents } from '../relay/daemon-agents.js';
+import { DaemonAgents, daemonAuthorities } from '../relay/daemon-agents.js';
 import { RelayAccess } from '../relay/relay-access.js';
 import { RelayProxy } from '../relay/relay.proxy.js';
 import { RelayedImages } from '../relay/relayed-images.js';
@@ -20,9 +20,6 @@ import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
 import { ProxyModule } from './proxy.module.js';
 
-// Daemons keep unused connections for 60 s at least; ours go earlier, so that we seldom send into one that is being closed.
-const daemonIdleSeconds = 30;
-const idlePerDaemonMax = 32;
 const sweepIntervalSeconds = 10;
 
 /**
@@ -60,11 +57,7 @@ export async function createProxy(
   );
   for (const warning of ticketVerifier.warnings) logger.warn(warning);
 
-  const agents = new DaemonAgents({
-    caPem: daemonAuthorities(config),
-    idleSeconds: daemonIdleSeconds,
-    idlePerDaemonMax,
-  });
+  const agents = new DaemonAgents({ caPem: daemonAuthorities(config) });
   const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
   const data = await createProxyDataApplication(config, parts, logger);
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
@@ -127,19 +120,9 @@ export async function createProxyDataApplication(
       module: ProxyModule.register(parts),
       bodyBytesMax: limits.jsonBodyBytesMax,
       requestHeadBytes: limits.requestHeadBytesMax,
-      subResources: { images: ['/checksum/algorithms', '/checksum', '/extents'], tickets: [], sessions: [] },
+      subResources: { images: imageSubResources, tickets: [], sessions: [] },
       cors: { maxAgeSeconds: limits.corsMaxAgeSeconds },
     },
     logger,
   );
-}
-
-/** The authority that daemons' certificates are verified with; undefined: those of the system. */
-function daemonAuthorities({ backendHttp, tls }: Config): string | undefined {
-  if (!tls.enable || backendHttp.caFile === '') return undefined;
-  try {
-    return readFileSync(backendHttp.caFile, 'utf8');
-  } catch (error: unknown) {
-    throw new Error('Cannot read [backend_http] ca_file', { cause: error });
-  }
 }

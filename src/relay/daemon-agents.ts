@@ -1,14 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
+import type { Config } from '../config/config.js';
 
 export interface DaemonAgentsOptions {
   /** Authorities in PEM format that daemons are verified with; undefined: those of the system. */
   readonly caPem: string | undefined;
   /** How long an unused connection to a daemon is kept. Shorter than daemons keep theirs, so that they seldom close it first. */
-  readonly idleSeconds: number;
+  readonly idleSeconds?: number;
   /** Unused connections kept for each daemon. */
-  readonly idlePerDaemonMax: number;
+  readonly idlePerDaemonMax?: number;
 }
 
 /**
@@ -20,7 +22,7 @@ export class DaemonAgents {
   readonly #http: HttpAgent;
 
   /** @throws Error when `caPem` cannot be parsed */
-  constructor({ caPem, idleSeconds, idlePerDaemonMax }: DaemonAgentsOptions) {
+  constructor({ caPem, idleSeconds = 30, idlePerDaemonMax = 32 }: DaemonAgentsOptions) {
     // The newest unused connection is taken first, so that the others grow old and go.
     const common = {
       keepAlive: true,
@@ -51,5 +53,18 @@ export class DaemonAgents {
   close(): void {
     this.#https.destroy();
     this.#http.destroy();
+  }
+}
+
+/** The authority that daemons' certificates are verified with; undefined: those of the system. @throws Error naming the option */
+export function daemonAuthorities({
+  backendHttp,
+  tls,
+}: Pick<Config, 'backendHttp' | 'tls'>): string | undefined {
+  if (!tls.enable || backendHttp.caFile === '') return undefined;
+  try {
+    return readFileSync(backendHttp.caFile, 'utf8');
+  } catch (error: unknown) {
+    throw new Error('Cannot read [backend_http] ca_file', { cause: error });
   }
 }

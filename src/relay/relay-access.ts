@@ -1,4 +1,3 @@
-import { NotAllowedError, NotFoundError } from '../errors.js';
 import type { Credentials, ShownCredentials } from '../sessions/credentials.js';
 import type { Ticket } from '../tickets/ticket.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
@@ -6,6 +5,9 @@ import type { ImageRequest } from './image-request.js';
 import type { RelayPermit } from './relay-permit.js';
 import { sessionPermit } from './session-permit.js';
 import { ticketPermit } from './ticket-permit.js';
+
+/** What decides over sessions and signed tickets: `Credentials` in the proxy. */
+export type SessionCredentials = Pick<Credentials, 'find' | 'refusal'>;
 
 export interface RelayAccessOptions {
   /** How long a client of a session may be silent: signed tickets do not say. */
@@ -17,7 +19,7 @@ export interface RelayAccessOptions {
 /** Decides what a request for an image may be relayed for, in the order of spec section 4. */
 export class RelayAccess {
   constructor(
-    private readonly credentials: Credentials,
+    private readonly credentials: SessionCredentials,
     private readonly tickets: TicketStore,
     private readonly options: RelayAccessOptions,
   ) {}
@@ -47,21 +49,7 @@ export class RelayAccess {
 
   /** @throws NotAllowedError when there is a ticket that forbids the request */
   async #findTicket({ ticketId, access }: ImageRequest): Promise<Ticket | undefined> {
-    try {
-      return await this.tickets.authorize(ticketId, access);
-    } catch (error: unknown) {
-      if (error instanceof NotAllowedError && !(await this.#isTicket(ticketId))) return undefined;
-      throw error;
-    }
-  }
-
-  async #isTicket(ticketId: string): Promise<boolean> {
-    try {
-      await this.tickets.info(ticketId);
-      return true;
-    } catch (error: unknown) {
-      if (error instanceof NotFoundError) return false;
-      throw error;
-    }
+    if ((await this.tickets.find(ticketId)) === undefined) return undefined;
+    return this.tickets.authorize(ticketId, access);
   }
 }

@@ -47,6 +47,10 @@ export class MemoryTicketStore implements TicketStore {
     return this.#find(id).info();
   }
 
+  async find(id: string): Promise<TicketDefinition | undefined> {
+    return this.#tickets.get(id)?.definition;
+  }
+
   async list(): Promise<TicketInfo[]> {
     return [...this.#tickets.values()].map((ticket) => ticket.info());
   }

@@ -14,6 +14,9 @@ export interface TicketStore {
   /** @throws NotFoundError */
   info(id: string): Promise<TicketInfo>;
 
+  /** What the ticket was made with; undefined when there is none. Says nothing of whether it may be used. */
+  find(id: string): Promise<TicketDefinition | undefined>;
+
   list(): Promise<TicketInfo[]>;
 
   /** Sets the expiry to `timeoutSeconds` from now. @throws NotFoundError */
