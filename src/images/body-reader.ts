@@ -80,11 +80,12 @@ export class BodyReader {
     }
     const space = target.length - this.#filledBytes;
     if (chunk.length <= space) {
-      target.set(chunk, this.#filledBytes);
+      // Not `set`, which moves bytes one by one into memory that is shared with the hash workers.
+      chunk.copy(target, this.#filledBytes);
       this.#filledBytes += chunk.length;
       releaseMemory(chunk);
     } else {
-      target.set(chunk.subarray(0, space), this.#filledBytes);
+      chunk.copy(target, this.#filledBytes, 0, space);
       this.#filledBytes = target.length;
       this.#kept.unshift(chunk.subarray(space));
     }

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Config } from '../config/config.js';
+import { KiB } from '../units.js';
 
 export interface DaemonAgentsOptions {
   /** Authorities in PEM format that daemons are verified with; undefined: those of the system. */
@@ -30,6 +32,7 @@ export class DaemonAgents {
       maxFreeSockets: idlePerDaemonMax,
       timeout: idleSeconds * 1000,
       noDelay: true,
+      onread: readIntoOneBuffer,
     } as const;
     this.#https = new HttpsAgent({
       ...common,
@@ -55,6 +58,18 @@ export class DaemonAgents {
     this.#http.destroy();
   }
 }
+
+/**
+ * All connections read into the same memory, because the HTTP parser is done with it before the next read. Otherwise Node allocates
+ * 64 KiB for every read, and relaying 1 GiB takes a quarter more CPU and 100 MiB more memory.
+ */
+const readIntoOneBuffer = {
+  buffer: Buffer.allocUnsafeSlow(64 * KiB),
+  callback(this: Socket, lengthBytes: number, buffer: Uint8Array): boolean {
+    this.emit('data', buffer.subarray(0, lengthBytes));
+    return true;
+  },
+};
 
 /** The authority that daemons' certificates are verified with; undefined: those of the system. @throws Error naming the option */
 export function daemonAuthorities({
