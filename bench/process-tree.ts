@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-// Linux counts CPU time for user space in ticks of this length whatever the kernel's own clock.
+// Linux tells user space CPU time in ticks of this length, whatever the kernel's own clock is.
 const ticksPerSecond = 100;
 
 /** A process and all its descendants, looked at through /proc. */
@@ -35,16 +35,27 @@ export class ProcessTree {
   }
 
   #sum(figure: (pid: number) => number): number {
-    return this.#pids(this.rootPid).reduce((sum, pid) => sum + figure(pid), 0);
+    const descendants = descendantsOf(this.rootPid).map((pid) => ifItExists(() => figure(pid)) ?? 0);
+    return descendants.reduce((sum, value) => sum + value, figure(this.rootPid));
   }
+}
 
-  #pids(pid: number): number[] {
-    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
-        .split(' ')
-        .filter((child) => child !== '')
-        .map(Number),
-    );
-    return [pid, ...children.flatMap((child) => this.#pids(child))];
+function descendantsOf(pid: number): number[] {
+  const threads = ifItExists(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  const children = threads.flatMap((thread) => {
+    const list = ifItExists(() => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')) ?? '';
+    return list.split(' ').filter((child) => child !== '');
+  });
+  return children.map(Number).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** Threads and children may end while they are looked at. */
+function ifItExists<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error: unknown) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
   }
 }

@@ -56,8 +56,12 @@ export function resultsTable(results: readonly ScenarioResult[], sides: readonly
 
 function cells(outcome: Outcome, sides: readonly Side[], count: number): string[] {
   if (outcome.kind !== 'measured') {
-    const words = `${outcome.kind}: ${outcome.reason.replaceAll('\n', ' ').replaceAll('|', '\\|')}`;
-    return [words, ...Array.from({ length: count - 1 }, () => '')];
+    // The rest of a long reason, such as the last lines of a server, was on stderr.
+    const [reason = ''] = outcome.reason.split('\n');
+    return [
+      `${outcome.kind}: ${reason.replaceAll('|', '\\|')}`,
+      ...Array.from({ length: count - 1 }, () => ''),
+    ];
   }
   const [ours, peer] = sides.map(({ name }) => outcome.runs.get(name) ?? []);
   return metrics.flatMap((metric) => {

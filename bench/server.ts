@@ -64,6 +64,9 @@ export class BenchServer {
       remote: { host: '127.0.0.1', port },
       local: { enable: options.local, socket: localSocketIn(folder) },
       control: { transport: 'unix', socket: controlSocket },
+      // For the Python service, which logs to a file of its package unless told otherwise; ours reads these sections silently.
+      handlers: { keys: 'stderr' },
+      logger_root: { level: 'INFO', handlers: 'stderr' },
     });
     const [command = '', ...args] = side.command(role);
     const program = await Program.start(command, [...args, '-c', folder], { env: withoutCallersVariables });
