@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { ByteRange } from '../../src/units.js';
+import type { BenchServer } from '../server.js';
+
+export type Transport = 'https' | 'unix';
+
+/** An image as curl reaches it. */
+export interface CurlTarget {
+  readonly server: BenchServer;
+  readonly transport: Transport;
+  readonly ticketId: string;
+}
+
+/**
+ * Downloads ranges at once, by a process for each, and drops the data.
+ * @throws when one of them gets another number of bytes than asked for
+ */
+export async function download(target: CurlTarget, ranges: readonly ByteRange[]): Promise<void> {
+  const output = ['--output', '/dev/null', '--write-out', '%{size_download}'];
+  await Promise.all(
+    ranges.map(async (range) => {
+      const received = await curl(target, [...rangeArguments(range), ...output], text);
+      assertReceived(Number(received), range);
+    }),
+  );
+}
+
+/** Downloads ranges at once and compares every byte with `image`. */
+export async function downloadAndCompare(
+  target: CurlTarget,
+  ranges: readonly ByteRange[],
+  image: string,
+): Promise<void> {
+  await Promise.all(
+    ranges.map((range) => curl(target, rangeArguments(range), (received) => compare(received, image, range))),
+  );
+}
+
+/**
+ * Uploads a file to the start of the image, by a single process. The server flushes before it answers.
+ * @throws when it is answered with anything but 200 or not all was sent
+ */
+export async function upload(target: CurlTarget, file: string): Promise<void> {
+  const { size } = await stat(file);
+  const request = ['--upload-file', file, '--header', 'Expect:'];
+  const output = ['--output', '/dev/null', '--write-out', '%{http_code} %{size_upload}'];
+  const answer = await curl(target, [...request, ...output], text);
+  if (answer !== `200 ${size}`) throw new Error(`An upload of ${size} bytes ended with: ${answer}`);
+}
+
+/** Runs curl; `consume` reads what it prints. @throws when it fails, with its complaint */
+async function curl<T>(
+  { server, transport, ticketId }: CurlTarget,
+  args: readonly string[],
+  consume: (output: Readable) => Promise<T>,
+): Promise<T> {
+  const common = ['-q', '--silent', '--show-error', '--fail', '--http1.1', '--noproxy', '*'];
+  const connection =
+    transport === 'https'
+      ? ['--cacert', server.caFile, server.imageUrl(ticketId)]
+      : ['--unix-socket', server.localSocket, `http://localhost/images/${ticketId}`];
+  const child = spawn('curl', [...common, ...args, ...connection], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const complaint = text(child.stderr);
+  const ended = once(child, 'close').then(async ([code]) => {
+    if (code !== 0) throw new Error(`curl ended with ${String(code)}: ${await complaint}`);
+  });
+  const [, result] = await Promise.all([ended, consume(child.stdout)]);
+  return result;
+}
+
+function rangeArguments({ offsetBytes, lengthBytes }: ByteRange): readonly string[] {
+  return ['--range', `${offsetBytes}-${offsetBytes + lengthBytes - 1}`];
+}
+
+async function compare(received: Readable, image: string, range: ByteRange): Promise<void> {
+  await using file = await open(image);
+  let receivedBytes = 0;
+  for await (const chunk of received) {
+    const actual = chunk as Buffer;
+    const position = range.offsetBytes + receivedBytes;
+    const expected = Buffer.alloc(actual.length);
+    await file.read(expected, 0, expected.length, position);
+    if (!actual.equals(expected))
+      throw new Error(`A download differs from the image in the ${actual.length} bytes at ${position}`);
+    receivedBytes += actual.length;
+  }
+  assertReceived(receivedBytes, range);
+}
+
+function assertReceived(receivedBytes: number, { lengthBytes }: ByteRange): void {
+  if (receivedBytes !== lengthBytes)
+    throw new Error(`A download got ${receivedBytes} of ${lengthBytes} bytes`);
+}

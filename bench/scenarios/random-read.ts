@@ -1,0 +1,44 @@
+import { pathToFileURL } from 'node:url';
+import { KiB } from '../../src/units.js';
+import { readRandomly } from '../clients/random-reads.js';
+import type { WorkDone } from '../measure.js';
+import type { Side } from '../side.js';
+import type { Stand } from '../stand.js';
+import type { Scenario, Subject } from './scenario.js';
+
+/** Small GETs at random positions over kept-alive connections: what a request costs apart from its bytes. */
+export class RandomReadScenario implements Scenario {
+  readonly name = 'random-get-4k-https-8';
+
+  readonly title = 'random GET of 4 KiB, 8 connections, HTTPS';
+
+  async start(stand: Stand, side: Side, lifetime: AsyncDisposableStack): Promise<Subject> {
+    const server = await stand.startServer(side, lifetime);
+    const ticketId = 'random';
+    await server.addTicket({
+      id: ticketId,
+      url: pathToFileURL(stand.source(0)).href,
+      sizeBytes: stand.options.imageBytes,
+      // With `read` alone the Python service accounts each separate range, in time that grows with their square.
+      ops: ['read', 'write'],
+    });
+    const read = (requests: number): Promise<WorkDone> =>
+      readRandomly({
+        port: server.port,
+        caFile: server.caFile,
+        ticketId,
+        connections: 8,
+        requests,
+        lengthBytes: 4 * KiB,
+        image: stand.source(0),
+      });
+    return {
+      measured: [server],
+      // As long as a run: the code of a service that has been up for a minute is compiled.
+      warmUp: async () => {
+        await read(stand.options.randomReads);
+      },
+      run: () => read(stand.options.randomReads),
+    };
+  }
+}
