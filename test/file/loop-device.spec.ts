@@ -45,7 +45,7 @@ for (const sectorBytes of [512, 4096] as const) {
         },
       };
     },
-    { sizeMultipleBytes: sectorBytes, reportsZeroExtents: false, skip },
+    { sizeMultipleBytes: sectorBytes, growable: false, reportsZeroExtents: false, skip },
   );
 }
 

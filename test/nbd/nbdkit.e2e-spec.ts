@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
 
 import fc from 'fast-check';
@@ -10,7 +8,7 @@ import { NoSpaceError, StorageError } from '../../src/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
 import { KiB, MiB } from '../../src/units.js';
 import { listExtents, openImage, pattern, readBytes } from './images.js';
-import { missing, type NbdServer, runProgram, Workspace } from './servers.js';
+import { freePort, missing, type NbdServer, runProgram, Workspace } from './servers.js';
 
 const sizeBytes = 4 * MiB;
 
@@ -302,14 +300,4 @@ describe('nbdkit', { skip: missing('nbdkit') }, () => {
     assert.equal(written, true);
     await assert.rejects(image.flush(), StorageError);
   });
-
-  /** A port that was free a moment ago. */
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 });

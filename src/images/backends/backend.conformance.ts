@@ -23,6 +23,8 @@ export interface BackendFixture {
 export interface ConformanceOptions {
   /** The sizes of images are multiples of this many bytes; 1 where every size works. */
   readonly sizeMultipleBytes: number;
+  /** Writes past the end make the image larger. */
+  readonly growable: boolean;
   /** Extents show what was deallocated as zero. Otherwise one data extent is right. */
   readonly reportsZeroExtents: boolean;
   /** Why these tests can't run here. */
@@ -49,8 +51,9 @@ export function describeBackend(
     });
     afterEach(() => fixture.close());
 
-    it('tells the size of the image', async () => {
+    it('tells the size of the image, and whether it can grow', async () => {
       assert.equal(await backend.sizeBytes(), content.length);
+      assert.equal(backend.growable, options.growable);
     });
 
     for (const [offsetBytes, lengthBytes] of [
@@ -146,7 +149,8 @@ export function describeBackend(
     });
 
     it('lists extents that cover the image in order, merged, with zeroes only where it reads as zeroes', async () => {
-      await backend.zero({ offsetBytes: 16_384, lengthBytes: 32_768 }, { sparse: true });
+      // Where storage keeps units of up to 32 KiB, this is one.
+      await backend.zero({ offsetBytes: 32_768, lengthBytes: 32_768 }, { sparse: true });
       await backend.flush();
       const extents = await listExtents(backend);
       assertCovering(extents, content.length);
@@ -182,103 +186,7 @@ export function describeBackend(
       fixture = await openFixture(content);
     });
 
-    it('extends the image exactly as far as it is written, if it can grow', async (t) => {
-      if (!backend.growable) {
-        t.skip('this image has a fixed size');
-        return;
-      }
-      const source = pattern('grown', 10_001);
-      await backend.write(source, content.length - 1);
-      const grown = Buffer.concat([content.subarray(0, -1), source]);
-      assert.equal(await backend.sizeBytes(), grown.length);
-      assertEqualBytes(await fixture.readRaw(), grown);
-    });
-
-    it('loses nothing when connections extend the image concurrently, if it can grow', async (t) => {
-      if (!backend.growable) {
-        t.skip('this image has a fixed size');
-        return;
-      }
-      const connections = [backend, await fixture.reopen()];
-      let expected = content;
-      for (let round = 0; round < 10; round += 1) {
-        // Whole blocks, parts of blocks and zeroes, all past the end, started from the last to the first.
-        const added = pattern(`added ${round}`, 40_000 + round);
-        const cuts = [0, 1, 700, 4096, 9000, 12_288, 20_480, 20_481, 33_000, added.length];
-        added.fill(0, 9000, 12_288);
-        const parts = cuts.slice(1).map((end, index) => ({ start: cuts[index]!, end }));
-        await Promise.all(
-          parts.reverse().map(({ start, end }, index) => {
-            const connection = connections[index % 2]!;
-            const offsetBytes = expected.length + start;
-            return start === 9000
-              ? connection.zero({ offsetBytes, lengthBytes: end - start }, { sparse: round % 2 === 0 })
-              : connection.write(added.subarray(start, end), offsetBytes);
-          }),
-        );
-        expected = Buffer.concat([expected, added]);
-        assertEqualBytes(await fixture.readRaw(), expected);
-      }
-    });
-
-    it('loses nothing when connections extend the image in blocks that are apart, and never shows a size past what was written', async (t) => {
-      if (!backend.growable) {
-        t.skip('this image has a fixed size');
-        return;
-      }
-      const connections = [backend, await fixture.reopen()];
-      let expected = content;
-      for (let round = 0; round < 10; round += 1) {
-        const parts = Array.from({ length: 6 }, (_, index) => ({
-          offsetBytes: roundUp(expected.length, 4096) + index * 12_288 + (index % 2) * 3,
-          // Every second part ends with a whole block.
-          source: pattern(`part ${round} ${index}`, index % 2 === 0 ? 4096 : 5000 + index),
-        }));
-        let writing = parts.length;
-        const writes = parts.map(async ({ offsetBytes, source }, index) => {
-          try {
-            await connections[index % 2]!.write(source, offsetBytes);
-          } finally {
-            writing -= 1;
-          }
-        });
-        const sizes: number[] = [];
-        while (writing > 0) {
-          sizes.push(await backend.sizeBytes());
-        }
-        await Promise.all(writes);
-        for (const size of sizes) {
-          // In the middle of a part is right too: a write may be done piece by piece.
-          const written = parts.some(
-            ({ offsetBytes, source }) => size >= offsetBytes && size <= offsetBytes + source.length,
-          );
-          assert.ok(written || size === expected.length, `${size} is past what was written`);
-        }
-        const grown = Buffer.alloc(
-          Math.max(...parts.map(({ offsetBytes, source }) => offsetBytes + source.length)),
-        );
-        expected.copy(grown);
-        for (const { offsetBytes, source } of parts) {
-          source.copy(grown, offsetBytes);
-        }
-        expected = grown;
-        assertEqualBytes(await fixture.readRaw(), expected);
-      }
-    });
-
-    it('extends the image by zeroing past its end, if it can grow', async (t) => {
-      if (!backend.growable) {
-        t.skip('this image has a fixed size');
-        return;
-      }
-      let expected = content;
-      for (const sparse of [true, false]) {
-        const offsetBytes = expected.length - 500;
-        await backend.zero({ offsetBytes, lengthBytes: 6001 }, { sparse });
-        expected = Buffer.concat([expected.subarray(0, -500), Buffer.alloc(6001)]);
-        assertEqualBytes(await fixture.readRaw(), expected);
-      }
-    });
+    if (options.growable) describeGrowth(() => ({ fixture, content }));
 
     it('makes nothing larger by writing or zeroing nothing past the end', async () => {
       const offsetBytes = content.length + 5000;
@@ -297,6 +205,95 @@ export function describeBackend(
       await assert.rejects(backend.write(Buffer.alloc(1), 0), StorageError);
       await assert.rejects(read(backend, 0, 1), StorageError);
     });
+  });
+}
+
+/** What is asked of images that can grow: see "The exact size" in `file/file-backend.ts`. */
+function describeGrowth(current: () => { readonly fixture: BackendFixture; readonly content: Buffer }): void {
+  it('extends the image exactly as far as it is written', async () => {
+    const { fixture, content } = current();
+    const source = pattern('grown', 10_001);
+    await fixture.backend.write(source, content.length - 1);
+    const grown = Buffer.concat([content.subarray(0, -1), source]);
+    assert.equal(await fixture.backend.sizeBytes(), grown.length);
+    assertEqualBytes(await fixture.readRaw(), grown);
+  });
+
+  it('loses nothing when connections extend the image concurrently', async () => {
+    const { fixture, content } = current();
+    const connections = [fixture.backend, await fixture.reopen()];
+    let expected = content;
+    for (let round = 0; round < 10; round += 1) {
+      // Whole blocks, parts of blocks and zeroes, all past the end, started from the last to the first.
+      const added = pattern(`added ${round}`, 40_000 + round);
+      const cuts = [0, 1, 700, 4096, 9000, 12_288, 20_480, 20_481, 33_000, added.length];
+      added.fill(0, 9000, 12_288);
+      const parts = cuts.slice(1).map((end, index) => ({ start: cuts[index]!, end }));
+      await Promise.all(
+        parts.reverse().map(({ start, end }, index) => {
+          const connection = connections[index % 2]!;
+          const offsetBytes = expected.length + start;
+          return start === 9000
+            ? connection.zero({ offsetBytes, lengthBytes: end - start }, { sparse: round % 2 === 0 })
+            : connection.write(added.subarray(start, end), offsetBytes);
+        }),
+      );
+      expected = Buffer.concat([expected, added]);
+      assertEqualBytes(await fixture.readRaw(), expected);
+    }
+  });
+
+  it('loses nothing when connections extend the image in blocks that are apart, and never shows a size past what was written', async () => {
+    const { fixture, content } = current();
+    const connections = [fixture.backend, await fixture.reopen()];
+    let expected = content;
+    for (let round = 0; round < 10; round += 1) {
+      const parts = Array.from({ length: 6 }, (_, index) => ({
+        offsetBytes: roundUp(expected.length, 4096) + index * 12_288 + (index % 2) * 3,
+        // Every second part ends with a whole block.
+        source: pattern(`part ${round} ${index}`, index % 2 === 0 ? 4096 : 5000 + index),
+      }));
+      let writing = parts.length;
+      const writes = parts.map(async ({ offsetBytes, source }, index) => {
+        try {
+          await connections[index % 2]!.write(source, offsetBytes);
+        } finally {
+          writing -= 1;
+        }
+      });
+      const sizes: number[] = [];
+      while (writing > 0) {
+        sizes.push(await fixture.backend.sizeBytes());
+      }
+      await Promise.all(writes);
+      for (const size of sizes) {
+        // In the middle of a part is right too: a write may be done piece by piece.
+        const written = parts.some(
+          ({ offsetBytes, source }) => size >= offsetBytes && size <= offsetBytes + source.length,
+        );
+        assert.ok(written || size === expected.length, `${size} is past what was written`);
+      }
+      const grown = Buffer.alloc(
+        Math.max(...parts.map(({ offsetBytes, source }) => offsetBytes + source.length)),
+      );
+      expected.copy(grown);
+      for (const { offsetBytes, source } of parts) {
+        source.copy(grown, offsetBytes);
+      }
+      expected = grown;
+      assertEqualBytes(await fixture.readRaw(), expected);
+    }
+  });
+
+  it('extends the image by zeroing past its end', async () => {
+    const { fixture, content } = current();
+    let expected = content;
+    for (const sparse of [true, false]) {
+      const offsetBytes = expected.length - 500;
+      await fixture.backend.zero({ offsetBytes, lengthBytes: 6001 }, { sparse });
+      expected = Buffer.concat([expected.subarray(0, -500), Buffer.alloc(6001)]);
+      assertEqualBytes(await fixture.readRaw(), expected);
+    }
   });
 }
 

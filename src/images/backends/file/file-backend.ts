@@ -2,12 +2,12 @@ import { StorageError } from '../../../errors.js';
 import type { ByteRange } from '../../../units.js';
 import { pageBytes } from '../aligned-memory.js';
 import type { Backend, Extent } from '../backend.js';
+import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
 import { fileExtents } from './extents.js';
 import { closeFile, fileSizeBytes, setFileSize, syncData, syncFile } from './file-calls.js';
 import { lseek, SEEK_END } from './libc.js';
-import type { RangeLock, Release } from './range-lock.js';
 import { storageFailure } from './storage-failure.js';
 import { ZeroWriter } from './zero.js';
 
@@ -67,12 +67,7 @@ export class FileBackend implements Backend {
   sizeBytes(): Promise<number> {
     return this.#run('Reading the size of the image failed', async () => {
       // Waits for whoever is about to cut off the rest of a last block: until then the file looks larger than it is.
-      const release = await this.#file.lock.acquire(Number.MAX_SAFE_INTEGER, toTheEnd, false);
-      try {
-        return await this.#currentSizeBytes();
-      } finally {
-        release();
-      }
+      return this.#file.lock.run(Number.MAX_SAFE_INTEGER, toTheEnd, false, () => this.#currentSizeBytes());
     });
   }
 
@@ -86,12 +81,7 @@ export class FileBackend implements Backend {
     const hasEdge = startBytes !== offsetBytes || this.#io.ceil(endBytes) !== endBytes;
     return this.#run('Writing the image failed', async () => {
       if (!hasEdge) {
-        const release = await this.#file.lock.acquire(startBytes, endBytes, false);
-        try {
-          await this.#io.write(source, offsetBytes);
-        } finally {
-          release();
-        }
+        await this.#file.lock.run(startBytes, endBytes, false, () => this.#io.write(source, offsetBytes));
         return;
       }
       await this.#holding(startBytes, endBytes, this.#io.ceil(endBytes), () =>

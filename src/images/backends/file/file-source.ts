@@ -2,12 +2,12 @@ import { type BigIntStats, constants } from 'node:fs';
 
 import { StorageError } from '../../../errors.js';
 import type { Backend, ImageRequest, ImageSource } from '../backend.js';
+import { ImageLocks } from '../image-locks.js';
 import { detectBlockSize } from './block-size.js';
 import { BounceBuffers } from './bounce-buffers.js';
 import { closeFile, openFile, statFile, statPath } from './file-calls.js';
 import { FileBackend } from './file-backend.js';
 import { filePath } from './file-url.js';
-import { OpenImages } from './open-images.js';
 import { errorCode, storageFailure } from './storage-failure.js';
 
 /** Tells an operator something; the message may name paths. */
@@ -19,7 +19,7 @@ export type Warn = (message: string) => void;
  */
 export class FileSource implements ImageSource {
   readonly schemes = ['file'];
-  readonly #images = new OpenImages();
+  readonly #locks = new ImageLocks();
   readonly #bounce = new BounceBuffers();
   /** The devices (`st_dev`) whose file systems were warned about. */
   readonly #warned = new Set<bigint>();
@@ -54,10 +54,10 @@ export class FileSource implements ImageSource {
         fd,
         isBlockDevice: stats.isBlockDevice(),
         blockSizeBytes,
-        lock: this.#images.enter(key),
+        lock: this.#locks.enter(key),
         bounce: this.#bounce,
         onClose: () => {
-          this.#images.leave(key);
+          this.#locks.leave(key);
         },
       });
     } catch (error: unknown) {

@@ -1,20 +1,20 @@
 import { StorageError } from '../../../errors.js';
 import type { ByteRange } from '../../../units.js';
 import type { Backend, Extent, ExtentContext } from '../backend.js';
+import type { RangeLock } from '../range-lock.js';
 import { type BlockIo, readRange, writeRange, zeroRange } from './nbd-block-io.js';
 import type { NbdClient } from './nbd-client.js';
 import { nbdExtents } from './nbd-extents.js';
-import type { NbdRangeLocks } from './nbd-range-locks.js';
 
 export interface NbdBackendOptions {
   /** Connects anew; refuses an export that the image request cannot be served from. */
   readonly connect: () => Promise<NbdClient>;
   /** Whether the ticket allows changes: an export that could take them does not know. */
   readonly writable: boolean;
-  /** One for all backends of the process, so that connections to one export respect each other's blocks. */
-  readonly locks: NbdRangeLocks;
-  /** See `exportKey` in nbd-url.ts. */
-  readonly exportKey: string;
+  /** The same object for everyone in this process who has this export open. */
+  readonly lock: RangeLock;
+  /** Called once, after the connection was closed. */
+  readonly onClose: () => void;
 }
 
 /**
@@ -34,14 +34,10 @@ export class NbdBackend implements Backend {
   #closing: Promise<void> | undefined;
   #becameIdle: (() => void) | undefined;
 
-  private constructor(client: NbdClient, options: NbdBackendOptions) {
+  /** @param client the first connection */
+  constructor(client: NbdClient, options: NbdBackendOptions) {
     this.#client = client;
     this.#options = options;
-  }
-
-  /** @throws StorageError what `connect` throws */
-  static async open(options: NbdBackendOptions): Promise<NbdBackend> {
-    return new NbdBackend(await options.connect(), options);
   }
 
   get canDirtyExtents(): boolean {
@@ -63,16 +59,18 @@ export class NbdBackend implements Backend {
   async write(source: Uint8Array, offsetBytes: number): Promise<void> {
     await this.#run(async (io) => {
       this.#requireWritable();
+      if (source.length === 0) return;
       requireWithin(io.client, { offsetBytes, lengthBytes: source.length });
-      if (source.length > 0) await writeRange(io, source, offsetBytes);
+      await writeRange(io, source, offsetBytes);
     });
   }
 
   async zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void> {
     await this.#run(async (io) => {
       this.#requireWritable();
+      if (range.lengthBytes === 0) return;
       requireWithin(io.client, range);
-      if (range.lengthBytes > 0) await zeroRange(io, range, options);
+      await zeroRange(io, range, options);
     });
   }
 
@@ -101,6 +99,7 @@ export class NbdBackend implements Backend {
       });
     }
     await this.#client.disconnect();
+    this.#options.onClose();
   }
 
   /** Counts the calls in flight, for `close` to wait for. */
@@ -108,7 +107,7 @@ export class NbdBackend implements Backend {
     if (this.#closing !== undefined) throw new StorageError('The image has been closed');
     this.#running += 1;
     try {
-      return await call({ ...this.#options, client: await this.#connected() });
+      return await call({ lock: this.#options.lock, client: await this.#connected() });
     } finally {
       this.#running -= 1;
       if (this.#running === 0) this.#becameIdle?.();

@@ -1,8 +1,8 @@
 import type { ByteRange } from '../../../units.js';
 import { GiB, MiB } from '../../../units.js';
+import type { RangeLock } from '../range-lock.js';
 import type { NbdClient } from './nbd-client.js';
 import { NbdRequestError } from './nbd-errors.js';
-import type { NbdRangeLocks } from './nbd-range-locks.js';
 
 /** WRITE_ZEROES has no data, so the limit of the block size does not hold; QEMU refuses 2 GiB and more. */
 const zeroesBytesMax = GiB;
@@ -14,9 +14,8 @@ const zeroes = new Uint8Array(MiB);
 /** What the blocks of one export are read and written through. */
 export interface BlockIo {
   readonly client: NbdClient;
-  readonly locks: NbdRangeLocks;
-  /** Names the export for the locks, the same on every connection to it. */
-  readonly exportKey: string;
+  /** The same object for every connection of this process to the export. */
+  readonly lock: RangeLock;
 }
 
 /**
@@ -104,9 +103,10 @@ interface Edit {
 
 /**
  * Changes a range block by block where the server takes only whole ones: blocks at its edges are read, changed and
- * written back while no other call touches them, so that neighbouring bytes never change.
+ * written back while no other call touches them, so that neighbouring bytes never change. Changes of whole blocks
+ * hold theirs together with others, those with an edge hold all of their range alone.
  */
-async function editRange({ client, locks, exportKey }: BlockIo, range: ByteRange, edit: Edit): Promise<void> {
+async function editRange({ client, lock }: BlockIo, range: ByteRange, edit: Edit): Promise<void> {
   const blockBytes = client.info.blockSizes.minimumBytes;
   if (blockBytes === 1) {
     await edit.whole(range);
@@ -115,20 +115,20 @@ async function editRange({ client, locks, exportKey }: BlockIo, range: ByteRange
   const end = range.offsetBytes + range.lengthBytes;
   const blocks = wholeBlocks(client, range);
   const blocksEnd = blocks.offsetBytes + blocks.lengthBytes;
-  await locks.run(exportKey, blocks, async () => {
-    const wholeStart =
-      range.offsetBytes === blocks.offsetBytes ? blocks.offsetBytes : blocks.offsetBytes + blockBytes;
-    const wholeEnd = end === blocksEnd ? end : end - (end % blockBytes);
-    const edges = new Set<number>();
-    if (wholeStart > range.offsetBytes) edges.add(blocks.offsetBytes);
-    if (wholeEnd < end) edges.add(wholeEnd);
-    await allSettled([
+  const wholeStart =
+    range.offsetBytes === blocks.offsetBytes ? blocks.offsetBytes : blocks.offsetBytes + blockBytes;
+  const wholeEnd = end === blocksEnd ? end : end - (end % blockBytes);
+  const edges = new Set<number>();
+  if (wholeStart > range.offsetBytes) edges.add(blocks.offsetBytes);
+  if (wholeEnd < end) edges.add(wholeEnd);
+  await lock.run(blocks.offsetBytes, blocksEnd, edges.size > 0, () =>
+    allSettled([
       ...[...edges].map((start) => editBlock(start, Math.min(start + blockBytes, blocksEnd))),
       ...(wholeStart < wholeEnd
         ? [edit.whole({ offsetBytes: wholeStart, lengthBytes: wholeEnd - wholeStart })]
         : []),
-    ]);
-  });
+    ]),
+  );
 
   async function editBlock(start: number, blockEnd: number): Promise<void> {
     const block = new Uint8Array(blockEnd - start);

@@ -1,8 +1,8 @@
 import { StorageError } from '../../../errors.js';
 import type { Backend, ImageRequest, ImageSource } from '../backend.js';
+import { ImageLocks } from '../image-locks.js';
 import { NbdBackend } from './nbd-backend.js';
 import { NbdClient } from './nbd-client.js';
-import { NbdRangeLocks } from './nbd-range-locks.js';
 import { exportKey, type NbdLocation, parseNbdUrl } from './nbd-url.js';
 
 export interface NbdSourceOptions {
@@ -13,18 +13,21 @@ export interface NbdSourceOptions {
 /** Opens images that NBD servers export: every url form of spec section 3 that begins with `nbd`. */
 export class NbdSource implements ImageSource {
   readonly schemes = ['nbd', 'nbd+unix'];
-  readonly #locks = new NbdRangeLocks();
+  readonly #locks = new ImageLocks();
 
   constructor(private readonly options: NbdSourceOptions) {}
 
   /** @throws StorageError when the url is malformed, there is no such export or it does not allow what is asked for */
   async open(request: ImageRequest): Promise<Backend> {
     const location = parseNbdUrl(request.url);
-    return NbdBackend.open({
+    const key = exportKey(location);
+    return new NbdBackend(await this.#connect(location, request), {
       connect: () => this.#connect(location, request),
       writable: request.writable,
-      locks: this.#locks,
-      exportKey: exportKey(location),
+      lock: this.#locks.enter(key),
+      onClose: () => {
+        this.#locks.leave(key);
+      },
     });
   }
 

@@ -59,4 +59,14 @@ describe('RangeLock', () => {
     releaseExclusive();
     await later;
   });
+
+  it('is released by work that succeeds or fails, whose outcome it passes on', async () => {
+    const lock = new RangeLock();
+    await assert.rejects(
+      lock.run(0, 10, true, async () => Promise.reject(new Error('broken'))),
+      /broken/,
+    );
+    assert.equal(await lock.run(0, 10, true, async () => 'done'), 'done');
+    await lock.acquire(0, 10, true);
+  });
 });

@@ -32,6 +32,16 @@ export class RangeLock {
       setReleased();
     };
   }
+
+  /** Runs `work` with that part held, and passes on its outcome. */
+  async run<T>(startBytes: number, endBytes: number, exclusive: boolean, work: () => Promise<T>): Promise<T> {
+    const release = await this.acquire(startBytes, endBytes, exclusive);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
 }
 
 function conflict(one: Claim, other: Claim): boolean {

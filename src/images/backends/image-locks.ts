@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { RangeLock } from './range-lock.js';
 
 /**
- * What all backends of this process share about one image: two connections, even under two tickets or by two paths, may
- * have the same inode open, and their writes must respect each other.
+ * One lock for each image that is open in this process: two connections, even under two tickets or by two names, may have the
+ * same image open, and their writes must respect each other.
  */
-export class OpenImages {
+export class ImageLocks {
   readonly #images = new Map<string, { readonly lock: RangeLock; holders: number }>();
 
-  /** @param key the same for the same inode or block device, see `imageKey` */
+  /** @param key the same whenever it is the same image */
   enter(key: string): RangeLock {
     let image = this.#images.get(key);
     if (image === undefined) {

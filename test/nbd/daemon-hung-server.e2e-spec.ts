@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { truncate, writeFile } from 'node:fs/promises';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+
+import { MiB } from '../../src/units.js';
+import { imagePath, type ImagesClient } from '../support/client.js';
+import { within } from '../support/deadline.js';
+import { sha256OfFile } from '../support/images.js';
+import { pattern } from './images.js';
+import { NbdDaemon, promptMs } from './nbd-daemon.js';
+import { missing, type NbdServer } from './servers.js';
+
+const sizeBytes = 16 * MiB;
+
+describe('the daemon with an NBD server that hangs', { skip: missing('qemu-nbd') }, () => {
+  let daemon: NbdDaemon;
+  let client: ImagesClient;
+  let server: NbdServer;
+  let file: string;
+  let id: string;
+  let otherId: string;
+  before(async () => {
+    daemon = await NbdDaemon.start({ control: { remove_timeout: 1 } });
+    client = daemon.client();
+    const other = await daemon.workspace.qemuNbd('--format=raw', await createDisk('other'));
+    otherId = await daemon.addTicket(other.url, sizeBytes);
+    file = await createDisk('disk');
+    server = await daemon.workspace.qemuNbd('--format=raw', file);
+  });
+  after(async () => {
+    await daemon[Symbol.asyncDispose]();
+  });
+  beforeEach(async () => {
+    id = await daemon.addTicket(server.url, sizeBytes);
+    // The image is open before the server hangs: opening has a limit of its own.
+    await client.write(id, pattern(MiB), 0);
+  });
+
+  afterEach(() => {
+    // A test that failed must not leave it stopped for the next one.
+    server.signal('SIGCONT');
+  });
+
+  async function createDisk(name: string): Promise<string> {
+    const path = daemon.workspace.path(name);
+    await writeFile(path, '');
+    await truncate(path, sizeBytes);
+    return path;
+  }
+
+  /** What does not need the server that hangs. */
+  async function assertOthersAnswer(): Promise<void> {
+    for (const [what, request] of [
+      ['control', () => daemon.vdsm.listTickets()],
+      ['a write to another image', () => client.write(otherId, pattern(MiB), 0, true)],
+      ['a read of another image', () => client.read(otherId, { offsetBytes: 0, lengthBytes: MiB })],
+    ] as const) {
+      await within<unknown>(request(), what, { deadlineMs: promptMs });
+    }
+  }
+
+  const requests: readonly (readonly [string, () => Promise<{ readonly status: number }>])[] = [
+    ['a write', () => client.request('PUT', imagePath(id), { body: pattern(8 * MiB, 2) })],
+    [
+      'zeroing',
+      () => client.request('PATCH', imagePath(id), { body: JSON.stringify({ op: 'zero', size: MiB }) }),
+    ],
+    ['a flush', () => client.request('PATCH', imagePath(id), { body: '{"op":"flush"}' })],
+    ['a read', () => client.request('GET', imagePath(id))],
+  ];
+  for (const [what, send] of requests) {
+    test(`answers 409 to the removal of a ticket while ${what} is stuck, and 204 when the server has woken`, async () => {
+      server.signal('SIGSTOP');
+      const answered = send();
+      await daemon.ticketState(id, ({ active }) => active, `${what} is stuck`);
+      const [status] = await Promise.all([daemon.removeTicket(id), assertOthersAnswer()]);
+      assert.equal(status, 409);
+      assert.equal(await daemon.removeTicket(id), 409, 'it is still stuck');
+      const { active, canceled } = await daemon.vdsm.getTicket(id);
+      assert.deepEqual([active, canceled], [true, true]);
+      server.signal('SIGCONT');
+      assert.equal(await daemon.removeTicket(id), 204);
+      const removed = await sha256OfFile(file);
+      assert.equal((await answered).status, 403);
+      await assertOthersAnswer();
+      assert.equal(await sha256OfFile(file), removed, 'nothing was written after the ticket was gone');
+    });
+  }
+
+  test('answers 409 while a write is stuck whose client has left', async () => {
+    const socket = await daemon.fixture.connect();
+    const putHead = (lengthBytes: number): Promise<void> =>
+      socket.sendHead(`PUT ${imagePath(id)} HTTP/1.1`, 'Host: localhost', `Content-Length: ${lengthBytes}`);
+    await putHead(1);
+    await socket.send('x');
+    await socket.readUntil('200 OK');
+    server.signal('SIGSTOP');
+    await putHead(8 * MiB);
+    await socket.send(pattern(4 * MiB, 4));
+    await daemon.ticketState(id, ({ active }) => active, 'the upload is stuck');
+    socket.close();
+    assert.equal(await daemon.removeTicket(id), 409);
+    await assertOthersAnswer();
+    server.signal('SIGCONT');
+    assert.equal(await daemon.removeTicket(id), 204);
+  });
+
+  test('answers 204 to the removal of a ticket when the server has died', async () => {
+    server.signal('SIGSTOP');
+    const answered = client.request('PUT', imagePath(id), { body: pattern(8 * MiB, 3) });
+    await daemon.ticketState(id, ({ active }) => active, 'a write is stuck');
+    assert.equal(await daemon.removeTicket(id), 409);
+    await server.stop('SIGKILL');
+    assert.equal(await daemon.removeTicket(id), 204);
+    assert.ok([403, 500].includes((await answered).status));
+    await assertOthersAnswer();
+    await server.start();
+  });
+});
