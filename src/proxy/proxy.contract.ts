@@ -8,6 +8,7 @@ import { signedTicketSecurityName, signedTicketSecurityScheme } from '../session
 import { PlainTicketVerifier } from '../sessions/signed-ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { createProxyDataApplication, createProxyParts } from './proxy.js';
+import { memorySessionStores } from './session-stores.js';
 
 /** The contract of the proxy, read off the application that it serves; no socket is bound. */
 export async function proxyContract(): Promise<OpenAPIObject> {
@@ -20,7 +21,8 @@ export async function proxyContract(): Promise<OpenAPIObject> {
     systemClock,
   );
   const agents = new DaemonAgents({ caPem: undefined, idleSeconds: 1, idlePerDaemonMax: 1 });
-  const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
+  const stores = memorySessionStores(config);
+  const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger });
   const application = await createProxyDataApplication(config, parts, logger);
   await application.init();
   try {
@@ -34,8 +36,7 @@ export async function proxyContract(): Promise<OpenAPIObject> {
     });
   } finally {
     await application.close();
-    await parts.sessionStore.close();
-    await parts.grantStore.close();
+    for (const resource of stores.resources) await resource.close();
     agents.close();
   }
 }

@@ -12,18 +12,18 @@ import { RelayAccess } from '../relay/relay-access.js';
 import { RelayProxy } from '../relay/relay.proxy.js';
 import { RelayedImages } from '../relay/relayed-images.js';
 import { Credentials } from '../sessions/credentials.js';
-import { MemoryGrantStore } from '../sessions/memory-grant.store.js';
-import { MemorySessionStore } from '../sessions/memory-session.store.js';
+import { FailedAuthentications } from '../sessions/failed-authentications.js';
 import { loadTicketVerifier } from '../sessions/ticket-verifier.factory.js';
 import type { TicketVerifier } from '../sessions/ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
-import { ProxyModule } from './proxy.module.js';
+import { GrantsBehindTickets } from './grants-behind-tickets.js';
+import { ProxyModule, type ProxyModuleOptions } from './proxy.module.js';
+import { openSessionStores, type SessionStores } from './session-stores.js';
 
 // Daemons keep unused connections for 60 s at least; ours go earlier, so that we seldom send into one that is being closed.
 const daemonIdleSeconds = 30;
 const idlePerDaemonMax = 32;
-const sweepIntervalSeconds = 10;
 
 /**
  * The proxy: relays clients that cannot reach the hosts. Its data application serves sessions and relayed images, its control
@@ -65,7 +65,8 @@ export async function createProxy(
     idleSeconds: daemonIdleSeconds,
     idlePerDaemonMax,
   });
-  const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
+  const stores = await openSessionStores(config, logger);
+  const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger });
   const data = await createProxyDataApplication(config, parts, logger);
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
@@ -77,7 +78,7 @@ export async function createProxy(
     ...(config.local.enable ? [factory.local(data)] : []),
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
-  const resources = [parts.sessionStore, parts.grantStore, agents];
+  const resources = [...stores.resources, agents];
   return new Service(
     { applications: [data, controlApplication], listeners, resources, graceSeconds: limits.graceSeconds },
     logger,
@@ -87,39 +88,49 @@ export async function createProxy(
 interface ProxyInputs {
   readonly tickets: MemoryTicketStore;
   readonly ticketVerifier: TicketVerifier;
+  readonly stores: SessionStores;
   readonly agents: DaemonAgents;
   readonly logger: Logger;
 }
 
-export interface ProxyParts {
-  readonly images: RelayedImages;
-  readonly ticketVerifier: TicketVerifier;
-  readonly sessionStore: MemorySessionStore;
-  readonly grantStore: MemoryGrantStore;
-}
-
 /** What the data application is made of. */
-export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyParts {
-  const { tickets, ticketVerifier, agents, logger } = inputs;
+export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyModuleOptions {
+  const { tickets, ticketVerifier, stores, agents, logger } = inputs;
   const { limits, proxy, daemon, tls } = config;
-  const storeLimits = { sessionsMax: limits.sessionsMax, sweepIntervalSeconds };
-  const sessionStore = new MemorySessionStore(storeLimits, systemClock);
-  const grantStore = new MemoryGrantStore(storeLimits, systemClock);
+  const failedAuthentications = new FailedAuthentications(
+    {
+      failuresMax: limits.failedAuthenticationsMax,
+      failuresPerSecond: limits.failedAuthenticationsPerSecond,
+      addressesMax: limits.failedAuthenticationAddressesMax,
+    },
+    systemClock,
+    (address) => {
+      logger.warn({ address }, 'Too many failed authentications from one address');
+    },
+  );
   const relay = new RelayProxy(agents, {
     connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
     readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
   });
-  const access = new RelayAccess(new Credentials(ticketVerifier, sessionStore, grantStore), tickets, {
+  const credentials = new Credentials(
+    ticketVerifier,
+    stores.sessionStore,
+    new GrantsBehindTickets(stores.grantStore, tickets),
+    failedAuthentications,
+  );
+  const access = new RelayAccess(credentials, tickets, {
     inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,
     allowHttp: !tls.enable,
   });
-  return { images: new RelayedImages(access, relay, logger), ticketVerifier, sessionStore, grantStore };
+  const { sessionStore, grantStore } = stores;
+  const images = new RelayedImages(access, relay, logger);
+  return { images, ticketVerifier, sessionStore, grantStore, failedAuthentications };
 }
 
 /** Sessions, stored tickets and relayed images. */
 export async function createProxyDataApplication(
   { limits }: Config,
-  parts: ProxyParts,
+  parts: ProxyModuleOptions,
   logger: Logger,
 ): Promise<HttpApplication> {
   return HttpApplication.create(

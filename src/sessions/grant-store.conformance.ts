@@ -26,7 +26,10 @@ export function describeGrantStore(
   openStore: OpenStore<GrantStore>,
   skip: string | false = false,
 ): void {
-  const open = async (t: TestContext, sessionsMax = 100): Promise<{ store: GrantStore; clock: FakeClock }> => {
+  const open = async (
+    t: TestContext,
+    sessionsMax = 100,
+  ): Promise<{ store: GrantStore; clock: FakeClock }> => {
     const clock = new FakeClock(clockStart);
     return { store: await openStore(t, { sessionsMax, sweepIntervalSeconds: 1 }, clock), clock };
   };

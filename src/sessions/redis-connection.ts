@@ -45,7 +45,7 @@ const commandsMax = 10_000;
 export class RedisConnection {
   readonly #client: RedisCommands;
   readonly #replicas: RedisReplica[] = [];
-  readonly #firstAnswer = Promise.withResolvers<void>();
+  readonly #firstOutcome = Promise.withResolvers<void>();
   #available = false;
   #awayReported = false;
   #closed = false;
@@ -79,14 +79,14 @@ export class RedisConnection {
   }
 
   /**
-   * Starts to connect. Resolves when the server is there, or when it has not been for the time of one command: a proxy
-   * starts without it, as it goes on without it.
+   * Starts to connect. Resolves when the server is there or its first refusal, or after the time of one command: a proxy starts
+   * without it, as it goes on without it.
    */
   async open(): Promise<void> {
     // Rejects only when it is closed meanwhile; failures to connect are events.
     this.#client.connect().catch(() => undefined);
     try {
-      await this.#inTime(this.#firstAnswer.promise);
+      await this.#inTime(this.#firstOutcome.promise);
     } catch (error: unknown) {
       this.#goAway(error);
     }
@@ -164,7 +164,7 @@ export class RedisConnection {
     if (this.#closed || !this.#client.isReady) return;
     this.#available = true;
     this.#awayReported = false;
-    this.#firstAnswer.resolve();
+    this.#firstOutcome.resolve();
     this.logger.info('The session store is available');
   }
 
@@ -172,6 +172,7 @@ export class RedisConnection {
     this.#available = false;
     if (this.#awayReported || this.#closed) return;
     this.#awayReported = true;
+    this.#firstOutcome.resolve();
     this.logger.warn(
       { error: describeError(withoutArguments(reason)) },
       'The session store is away: requests that need it get 503 until it is back',

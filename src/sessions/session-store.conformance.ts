@@ -159,7 +159,10 @@ export function describeSessionStore(
       const grant = makeGrant(10);
       const session = await store.create(grant);
       clock.nowUnixSeconds = clockStart + 10;
-      assert.notEqual((await store.findOrCreate({ ...grant, endsUnixSeconds: clockStart + 20 })).id, session.id);
+      assert.notEqual(
+        (await store.findOrCreate({ ...grant, endsUnixSeconds: clockStart + 20 })).id,
+        session.id,
+      );
     });
 
     test('refuses more sessions than its limit until one is deleted or expires', async (t) => {

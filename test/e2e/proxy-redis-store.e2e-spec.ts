@@ -238,7 +238,10 @@ describe('a Redis server that fails', { skip }, () => {
     });
     await other.delete(session.id);
     assert.equal(await within(cut.promise, 'the cut'), 'deleted');
-    assert.equal((await eventually(() => one.find(kept.id).catch(() => undefined), 'it is back')).id, kept.id);
+    assert.equal(
+      (await eventually(() => one.find(kept.id).catch(() => undefined), 'it is back')).id,
+      kept.id,
+    );
     assert.deepEqual(keptEnds, []);
   });
 
