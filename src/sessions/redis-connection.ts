@@ -45,7 +45,7 @@ const commandsMax = 10_000;
 export class RedisConnection {
   readonly #client: RedisCommands;
   readonly #replicas: RedisReplica[] = [];
-  readonly #firstOutcome = Promise.withResolvers<void>();
+  readonly #firstOutcome = Promise.withResolvers<undefined>();
   #available = false;
   #awayReported = false;
   #closed = false;
@@ -164,7 +164,7 @@ export class RedisConnection {
     if (this.#closed || !this.#client.isReady) return;
     this.#available = true;
     this.#awayReported = false;
-    this.#firstOutcome.resolve();
+    this.#firstOutcome.resolve(undefined);
     this.logger.info('The session store is available');
   }
 
@@ -172,7 +172,7 @@ export class RedisConnection {
     this.#available = false;
     if (this.#awayReported || this.#closed) return;
     this.#awayReported = true;
-    this.#firstOutcome.resolve();
+    this.#firstOutcome.resolve(undefined);
     this.logger.warn(
       { error: describeError(withoutArguments(reason)) },
       'The session store is away: requests that need it get 503 until it is back',

@@ -9,7 +9,7 @@ import type { Service } from '../support/processes.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import { RedisServer } from '../support/redis-server.js';
 import { needs } from '../support/requirements.js';
-import { ProxiesFixture, type DaemonImage } from './proxy-redis.fixture.js';
+import { ProxiesFixture, type DaemonImage } from './proxies.fixture.js';
 
 describe('two proxies that share sessions in Redis', { skip: needs('redis-server') }, () => {
   let redis: RedisServer;
