@@ -210,6 +210,7 @@ function makeClient({ url, authoritiesPem, commandTimeoutSeconds }: RedisConnect
     commandOptions: { timeout: commandTimeoutSeconds * 1000 },
     pingInterval: pingMilliseconds,
     maintNotifications: 'disabled',
+    disableClientInfo: true,
   });
 }
 

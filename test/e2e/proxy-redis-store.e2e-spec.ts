@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import pino from 'pino';
 import { systemClock } from '../../src/clock.js';
@@ -11,16 +13,24 @@ import { describeSessionStore } from '../../src/sessions/session-store.conforman
 import type { SessionEnd } from '../../src/sessions/session.js';
 import type { TransferGrant } from '../../src/sessions/transfer-grant.js';
 import { eventually, within } from '../support/deadline.js';
+import { Pki } from '../support/pki.js';
+import { projectRoot } from '../support/project.js';
 import { RedisServer } from '../support/redis-server.js';
 import { needs } from '../support/requirements.js';
+import { TemporaryFolder } from '../support/temporary-folder.js';
 
 const skip = needs('redis-server');
 const storeOptions = { sessionsMax: 100, sweepIntervalSeconds: 0.1 };
 
 /** As the proxy makes it, but more impatient; closed with the test. */
-function connect(t: TestContext, url: string, logLines: string[] = []): RedisConnection {
+function connect(
+  t: TestContext,
+  url: string,
+  logLines: string[] = [],
+  authoritiesPem: string[] = [],
+): RedisConnection {
   const connection = new RedisConnection(
-    { url, authoritiesPem: [], commandTimeoutSeconds: 0.5, retryAfterSeconds: 7 },
+    { url, authoritiesPem, commandTimeoutSeconds: 0.5, retryAfterSeconds: 7 },
     pino({ level: 'debug' }, { write: (line: string) => logLines.push(line) }),
   );
   t.after(() => connection.close());
@@ -261,6 +271,43 @@ describe('a Redis server that fails', { skip }, () => {
     assert.match(lines.join(''), /WRONGPASS/);
     assert.match(lines.join(''), /unknown command/);
     assert.ok(!lines.join('').includes('s3cret'));
+  });
+
+  test('over TLS is used only when its certificate is right, name included', async (t) => {
+    await using folder = await TemporaryFolder.create();
+    const pki = await Pki.create(folder.file('pki'));
+    const rogue = await Pki.create(folder.file('rogue'));
+    const identity = await pki.issueHost('redis', { names: ['localhost'] });
+    await using server = await RedisServer.startTls(identity, pki.caFile);
+    const url = new URL(server.url.replace('redis:', 'rediss:'));
+    const byAddress = connect(t, url.href, [], [pki.caPem]);
+    const lines: string[] = [];
+    const ofRogue = connect(t, url.href.replace('127.0.0.1', 'localhost'), lines, [rogue.caPem]);
+    const right = connect(t, url.href.replace('127.0.0.1', 'localhost'), [], [rogue.caPem, pki.caPem]);
+    await Promise.all([byAddress, ofRogue, right].map((connection) => connection.open()));
+    assert.deepEqual(
+      [byAddress, ofRogue, right].map(({ isAvailable }) => isAvailable),
+      [false, false, true],
+    );
+    assert.match(lines.join(''), /certificate/);
+  });
+
+  test('may give the user no more than what docs/proxy.md says', async (t) => {
+    const documented = readFileSync(join(projectRoot, 'docs/proxy.md'), 'utf8');
+    const rights = [...documented.matchAll(/[+~&][a-z][a-z|:*0-9-]*/g)].map(([right]) => right);
+    assert.ok(rights.includes('+evalsha') && rights.includes('~ovirt-imageio:1:*'));
+    await using server = await RedisServer.start(['--user', 'imageio', 'on', '>s3cret', ...rights]);
+    const connection = connect(t, `${server.url.replace('//', '//imageio:s3cret@')}/1`);
+    const store = new RedisSessionStore(connection, storeOptions, systemClock);
+    await connection.open();
+    const grant = makeGrant();
+    const session = await store.findOrCreate(grant);
+    await store.renew(session.id, makeGrant());
+    assert.equal(await store.find(session.id), session);
+    assert.equal(await store.count(), 1);
+    assert.equal(await store.delete(session.id), true);
+    assert.equal(connection.isAvailable, true);
+    await store.close();
   });
 
   test('takes the user, password and database of the URL', async (t) => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import type { Identity } from './pki.js';
 import { Program } from './program.js';
 import { programPath } from './requirements.js';
 
@@ -14,6 +15,17 @@ export class RedisServer implements AsyncDisposable {
   /** @param args more options, e.g. `['--requirepass', 'secret']` */
   static async start(args: readonly string[] = []): Promise<RedisServer> {
     const port = await freePort();
+    return new RedisServer(port, args, await startProgram(port, args));
+  }
+
+  /** Speaks TLS alone. @param caFile authority of `identity` */
+  static async startTls(identity: Identity, caFile: string): Promise<RedisServer> {
+    const port = await freePort();
+    const args = [
+      ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no'],
+      ...['--tls-cert-file', identity.certFile, '--tls-key-file', identity.keyFile],
+      ...['--tls-ca-cert-file', caFile],
+    ];
     return new RedisServer(port, args, await startProgram(port, args));
   }
 
