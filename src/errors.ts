@@ -103,7 +103,7 @@ export class NoSpaceError extends StorageError {
 
 /** Draining, at a limit, or something this service needs is away for now. */
 export class UnavailableError extends ServiceError {
-  readonly code = 'unavailable';
+  readonly code: string = 'unavailable';
 
   constructor(
     message: string,
@@ -111,6 +111,15 @@ export class UnavailableError extends ServiceError {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** Too many credentials from the address of this client were wrong: what is wrong with further ones is not told for now. */
+export class TooManyFailuresError extends UnavailableError {
+  override readonly code = 'too_many_failures';
+
+  constructor(retryAfterSeconds: number) {
+    super('Too many failed authentications from this address', retryAfterSeconds);
   }
 }
 

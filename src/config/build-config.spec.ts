@@ -103,6 +103,8 @@ test('never prints a session store that it refuses', () => {
     'redis://u:s3cret@',
     's3cret',
     'redis://h\n/s3cret',
+    'redis://h/s3cret',
+    'redis://u:s3cret%zz@h',
   ]) {
     assert.throws(
       () => buildConfig('proxy', [set('proxy', 'session_store', url)]),

@@ -5,7 +5,20 @@ export function checkSessionStore(value: string): string | undefined {
   if (url === null || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') {
     return 'expected memory, redis://host or rediss://host';
   }
+  if (!/^\/?\d*$/.test(url.pathname)) return 'expected the number of a database after the host, or nothing';
+  if (![url.username, url.password].every(isPercentEncoded)) {
+    return 'expected user and password in percent-encoded UTF-8';
+  }
   return undefined;
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The URL without user, password and query, each of which can carry a secret. */

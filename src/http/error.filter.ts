@@ -1,6 +1,12 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ClientGoneError, InvalidRequestError, MethodNotAllowedError, NotFoundError } from '../errors.js';
+import {
+  ClientGoneError,
+  InvalidRequestError,
+  MethodNotAllowedError,
+  NotFoundError,
+  TooManyFailuresError,
+} from '../errors.js';
 import { describeError, type Logger } from '../logger.js';
 import { errorStatus } from './error-response.js';
 import { Exchange } from './exchange.js';
@@ -46,5 +52,7 @@ export function logFailure(logger: Logger, exchange: Exchange, error: unknown): 
   const status = errorStatus(error);
   // The text of a 404 names what was asked for, which may be the id of a ticket: not for the log.
   exchange.logFields['error'] = error instanceof NotFoundError ? error.code : describeError(error);
+  // Who tries many wrong credentials must not fill the log.
+  if (error instanceof TooManyFailuresError) return;
   if (status >= 500) logger.error({ ...exchange.logFields, status }, 'Request failed');
 }

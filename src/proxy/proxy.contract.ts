@@ -8,6 +8,7 @@ import { signedTicketSecurityName, signedTicketSecurityScheme } from '../session
 import { PlainTicketVerifier } from '../sessions/signed-ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { createProxyDataApplication, createProxyParts } from './proxy.js';
+import { memorySessionStores } from './session-stores.js';
 
 /** The contract of the proxy, read off the application that it serves; no socket is bound. */
 export async function proxyContract(): Promise<OpenAPIObject> {
@@ -34,8 +35,7 @@ export async function proxyContract(): Promise<OpenAPIObject> {
     });
   } finally {
     await application.close();
-    await parts.sessionStore.close();
-    await parts.grantStore.close();
+    for (const resource of stores.resources) await resource.close();
     agents.close();
   }
 }

@@ -2,15 +2,10 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { InfoController } from '../http/info.controller.js';
 import { RelayModule } from '../relay/relay.module.js';
 import type { RelayedImages } from '../relay/relayed-images.js';
-import type { GrantStore, SessionStore } from '../sessions/session.store.js';
-import { SessionsModule } from '../sessions/sessions.module.js';
-import type { TicketVerifier } from '../sessions/ticket.verifier.js';
+import { SessionsModule, type SessionsModuleOptions } from '../sessions/sessions.module.js';
 
-export interface ProxyModuleOptions {
+export interface ProxyModuleOptions extends SessionsModuleOptions {
   readonly images: RelayedImages;
-  readonly ticketVerifier: TicketVerifier;
-  readonly sessionStore: SessionStore;
-  readonly grantStore: GrantStore;
 }
 
 /** Everything that the proxy's public listener serves. */

@@ -12,13 +12,14 @@ import { RelayAccess } from '../relay/relay-access.js';
 import { RelayProxy } from '../relay/relay.proxy.js';
 import { RelayedImages } from '../relay/relayed-images.js';
 import { Credentials } from '../sessions/credentials.js';
-import { MemoryGrantStore } from '../sessions/memory-grant.store.js';
-import { MemorySessionStore } from '../sessions/memory-session.store.js';
+import { FailedAuthentications } from '../sessions/failed-authentications.js';
 import { loadTicketVerifier } from '../sessions/ticket-verifier.factory.js';
 import type { TicketVerifier } from '../sessions/ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
-import { ProxyModule } from './proxy.module.js';
+import { GrantsBehindTickets } from './grants-behind-tickets.js';
+import { ProxyModule, type ProxyModuleOptions } from './proxy.module.js';
+import { openSessionStores, type SessionStores } from './session-stores.js';
 
 const sweepIntervalSeconds = 10;
 
@@ -70,7 +71,7 @@ export async function createProxy(
     ...(config.local.enable ? [factory.local(data)] : []),
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
-  const resources = [parts.sessionStore, parts.grantStore, agents];
+  const resources = [...stores.resources, agents];
   return new Service(
     { applications: [data, controlApplication], listeners, resources, graceSeconds: limits.graceSeconds },
     logger,
@@ -80,39 +81,49 @@ export async function createProxy(
 interface ProxyInputs {
   readonly tickets: MemoryTicketStore;
   readonly ticketVerifier: TicketVerifier;
+  readonly stores: SessionStores;
   readonly agents: DaemonAgents;
   readonly logger: Logger;
 }
 
-export interface ProxyParts {
-  readonly images: RelayedImages;
-  readonly ticketVerifier: TicketVerifier;
-  readonly sessionStore: MemorySessionStore;
-  readonly grantStore: MemoryGrantStore;
-}
-
 /** What the data application is made of. */
-export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyParts {
-  const { tickets, ticketVerifier, agents, logger } = inputs;
+export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyModuleOptions {
+  const { tickets, ticketVerifier, stores, agents, logger } = inputs;
   const { limits, proxy, daemon, tls } = config;
-  const storeLimits = { sessionsMax: limits.sessionsMax, sweepIntervalSeconds };
-  const sessionStore = new MemorySessionStore(storeLimits, systemClock);
-  const grantStore = new MemoryGrantStore(storeLimits, systemClock);
+  const failedAuthentications = new FailedAuthentications(
+    {
+      failuresMax: limits.failedAuthenticationsMax,
+      failuresPerSecond: limits.failedAuthenticationsPerSecond,
+      addressesMax: limits.failedAuthenticationAddressesMax,
+    },
+    systemClock,
+    (address) => {
+      logger.warn({ address }, 'Too many failed authentications from one address');
+    },
+  );
   const relay = new RelayProxy(agents, {
     connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
     readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
   });
-  const access = new RelayAccess(new Credentials(ticketVerifier, sessionStore, grantStore), tickets, {
+  const credentials = new Credentials(
+    ticketVerifier,
+    stores.sessionStore,
+    new GrantsBehindTickets(stores.grantStore, tickets),
+    failedAuthentications,
+  );
+  const access = new RelayAccess(credentials, tickets, {
     inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,
     allowHttp: !tls.enable,
   });
-  return { images: new RelayedImages(access, relay, logger), ticketVerifier, sessionStore, grantStore };
+  const { sessionStore, grantStore } = stores;
+  const images = new RelayedImages(access, relay, logger);
+  return { images, ticketVerifier, sessionStore, grantStore, failedAuthentications };
 }
 
 /** Sessions, stored tickets and relayed images. */
 export async function createProxyDataApplication(
   { limits }: Config,
-  parts: ProxyParts,
+  parts: ProxyModuleOptions,
   logger: Logger,
 ): Promise<HttpApplication> {
   return HttpApplication.create(

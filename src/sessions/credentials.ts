@@ -1,4 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { FailedAuthentications } from './failed-authentications.js';
 import type { Session } from './session.js';
 import { GRANT_STORE, type GrantStore, SESSION_STORE, type SessionStore } from './session.store.js';
 import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
@@ -15,6 +16,8 @@ export interface ShownCredentials {
   readonly sessionIdQuery?: string | undefined;
   /** The id in the path, decoded. */
   readonly ticketId: string;
+  /** Where the request comes from: failures are limited for each address. */
+  readonly clientAddress?: string | undefined;
 }
 
 /** What a request was authorised by. */
@@ -32,22 +35,26 @@ export class Credentials {
     @Inject(TICKET_VERIFIER) private readonly verifier: TicketVerifier,
     @Inject(SESSION_STORE) private readonly sessions: SessionStore,
     @Inject(GRANT_STORE) private readonly grants: GrantStore,
+    @Optional() private readonly failures?: FailedAuthentications,
   ) {}
 
   /**
    * `POST /sessions/`: opens a session for a signed ticket, or renews the live one that is shown with it, under the same
    * id. A live session alone is answered as it is.
    * @throws UnauthenticatedError when the ticket does not verify, or there is none and no live session either
-   * @throws UnavailableError when there are too many sessions
+   * @throws UnavailableError when there are too many sessions, or the address of the client failed too often
    */
   async openSession(shown: Omit<ShownCredentials, 'ticketId'>): Promise<Session> {
     const session = await this.#findSession(shown);
     if (shown.authorization) {
-      const grant = this.verifier.verify(shown.authorization);
+      const grant = this.verify(shown.authorization, shown.clientAddress);
       const renewed = session && (await this.sessions.renew(session.id, grant));
       return renewed ?? this.sessions.create(grant);
     }
-    if (!session) throw new UnauthenticatedError('Neither a signed ticket nor a live session was shown');
+    if (!session) {
+      const error = new UnauthenticatedError('Neither a signed ticket nor a live session was shown');
+      throw this.failure(error, shown.clientAddress);
+    }
     return session;
   }
 
@@ -81,9 +88,25 @@ export class Credentials {
 
   /** The error for a request that nothing authorises. */
   refusal(shown: ShownCredentials): ServiceError {
-    return shown.sessionIdHeader || shown.sessionIdQuery
-      ? new NotAllowedError('the session is unknown or has expired')
-      : new UnauthenticatedError('No signed ticket and no session was shown');
+    const error =
+      shown.sessionIdHeader || shown.sessionIdQuery
+        ? new NotAllowedError('the session is unknown or has expired')
+        : new UnauthenticatedError('No signed ticket and no session was shown');
+    return this.failure(error, shown.clientAddress);
+  }
+
+  /** Verifies a signed ticket. @throws UnauthenticatedError, or TooManyFailuresError when the address of the client failed too often */
+  verify(ticket: string, clientAddress: string | undefined): TransferGrant {
+    try {
+      return this.verifier.verify(ticket);
+    } catch (error) {
+      throw error instanceof UnauthenticatedError ? this.failure(error, clientAddress) : error;
+    }
+  }
+
+  /** Counts a failed authentication. @returns what to answer it with */
+  failure(error: ServiceError, clientAddress: string | undefined): ServiceError {
+    return this.failures?.refusal(clientAddress, error) ?? error;
   }
 
   /**
@@ -91,7 +114,7 @@ export class Credentials {
    * relies on it. The session shown with it is renewed (1.x clients do that with any request).
    */
   async #findBySignedTicket(ticket: string, shown: ShownCredentials): Promise<Authorization> {
-    const grant = this.verifier.verify(ticket);
+    const grant = this.verify(ticket, shown.clientAddress);
     requireMatch(grant, shown.ticketId);
     const session = (await this.#renewSession(grant, shown)) ?? (await this.sessions.findOrCreate(grant));
     return { session, sessionId: session.id };

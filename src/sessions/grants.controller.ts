@@ -1,9 +1,10 @@
-import { Body, Controller, Delete, HttpCode, Inject, Param, Put } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Inject, Param, Put, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Credentials } from './credentials.js';
 import { errorResponse } from '../http/contract.js';
 import { BytesRequestBody } from '../http/request-body.decorator.js';
 import { GRANT_STORE, type GrantStore } from './session.store.js';
-import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
 import type { TransferGrant } from './transfer-grant.js';
 import { InvalidRequestError, NotAllowedError, NotFoundError, UnauthenticatedError } from '../errors.js';
 
@@ -22,9 +23,10 @@ const notVerified = errorResponse(
   'The ticket does not verify, and why.',
   'You are not allowed to access this resource: Signed ticket: has expired',
 );
-const full = errorResponse(
+const unavailable = errorResponse(
   503,
-  'There are as many tickets as this proxy takes; `Retry-After` says when to try again.',
+  'There are as many tickets as this proxy takes, the store that proxies share is away, or too many tickets from this address ' +
+    'were wrong; `Retry-After` says when to try again.',
   'The limit of 10000 sessions is reached',
 );
 
@@ -33,7 +35,7 @@ const full = errorResponse(
 @Controller('tickets')
 export class GrantsController {
   constructor(
-    @Inject(TICKET_VERIFIER) private readonly verifier: TicketVerifier,
+    private readonly credentials: Credentials,
     @Inject(GRANT_STORE) private readonly grants: GrantStore,
   ) {}
 
@@ -51,9 +53,12 @@ export class GrantsController {
   @ApiBody(signedTicketBody)
   @ApiResponse({ status: 200, description: 'The ticket is stored.' })
   @ApiResponse(notVerified)
-  @ApiResponse(full)
-  async putSignedTicket(@Body() body: Buffer | string | undefined): Promise<void> {
-    await this.grants.put(this.#verify(body));
+  @ApiResponse(unavailable)
+  async putSignedTicket(
+    @Body() body: Buffer | string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
+    await this.grants.put(this.#verify(body, request));
   }
 
   @Put(':id')
@@ -77,12 +82,13 @@ export class GrantsController {
     ),
   )
   @ApiResponse(notVerified)
-  @ApiResponse(full)
+  @ApiResponse(unavailable)
   async putSignedTicketById(
     @Param('id') id: string,
     @Body() body: Buffer | string | undefined,
+    @Req() request: FastifyRequest,
   ): Promise<void> {
-    const grant = this.#verify(body);
+    const grant = this.#verify(body, request);
     // With an empty id the request is `PUT /tickets/`, which routers take for this route.
     if (id !== '' && grant.transferTicketId !== id) {
       throw new InvalidRequestError('Ticket id in the path must match the signed ticket');
@@ -113,16 +119,19 @@ export class GrantsController {
   @ApiResponse({ status: 204, description: 'The ticket is removed.' })
   @ApiResponse(errorResponse(400, 'The id is missing.', 'Ticket id is required'))
   @ApiResponse(errorResponse(404, 'There is no such ticket, or it has expired.', 'No such ticket'))
-  async deleteSignedTicket(@Param('id') id: string): Promise<void> {
+  @ApiResponse(unavailable)
+  async deleteSignedTicket(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
     if (id === '') throw new InvalidRequestError('Ticket id is required');
-    if (!(await this.grants.delete(id))) throw new NotFoundError('No such ticket');
+    if (await this.grants.delete(id)) return;
+    throw this.credentials.failure(new NotFoundError('No such ticket'), request.raw.socket.remoteAddress);
   }
 
   /** The same judgement as for sessions, told as 403: here the ticket is what is put, not a credential that is shown. */
-  #verify(body: Buffer | string | undefined): TransferGrant {
+  #verify(body: Buffer | string | undefined, request: FastifyRequest): TransferGrant {
     try {
       // A file that is sent as it is ends in a newline.
-      return this.verifier.verify((body ?? '').toString().replace(/\r?\n$/, ''));
+      const ticket = (body ?? '').toString().replace(/\r?\n$/, '');
+      return this.credentials.verify(ticket, request.raw.socket.remoteAddress);
     } catch (error) {
       if (error instanceof UnauthenticatedError) throw new NotAllowedError(error.message, { cause: error });
       throw error;

@@ -1,64 +1,8 @@
-import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { describeGrantStore } from './grant-store.conformance.js';
 import { MemoryGrantStore } from './memory-grant.store.js';
-import type { SessionEnd } from './session.js';
-import type { TransferGrant } from './transfer-grant.js';
-import { UnavailableError } from '../errors.js';
-import {
-  exampleTicketId,
-  FakeClock,
-  fixedUnixSeconds,
-  makeTicket,
-  makeVerifier,
-} from '../../test/vectors/signed-ticket.fixtures.js';
 
-const clockStart = fixedUnixSeconds;
-
-function makeStore(t: TestContext, sessionsMax = 100): { store: MemoryGrantStore; clock: FakeClock } {
-  const clock = new FakeClock(clockStart);
-  const store = new MemoryGrantStore({ sessionsMax, sweepIntervalSeconds: 1 }, clock);
+describeGrantStore('memory', async (t, options, clock) => {
+  const store = new MemoryGrantStore(options, clock);
   t.after(() => store.close());
-  return { store, clock };
-}
-
-function makeGrant(expiresInSeconds = 3600, ticketId = exampleTicketId): TransferGrant {
-  const payload = { exp: clockStart + expiresInSeconds, 'transfer-ticket': ticketId };
-  return makeVerifier().verify(makeTicket({ payload }));
-}
-
-test('stores a grant under its transfer ticket until it ends', async (t) => {
-  const { store, clock } = makeStore(t);
-  const stored = await store.put(makeGrant(10));
-  assert.equal(await store.find(exampleTicketId), stored);
-  assert.equal(await store.find(crypto.randomUUID()), undefined);
-  clock.nowUnixSeconds = clockStart + 10;
-  assert.equal(await store.find(exampleTicketId), undefined);
-});
-
-test('renews the grant of the same transfer ticket, and what runs goes on', async (t) => {
-  const { store, clock } = makeStore(t);
-  const stored = await store.put(makeGrant(10));
-  const ends: SessionEnd[] = [];
-  stored.run((end) => ends.push(end));
-  await store.put(makeGrant(20));
-  assert.equal(await store.count(), 1);
-  clock.nowUnixSeconds = clockStart + 10;
-  assert.equal(await store.find(exampleTicketId), stored);
-  assert.deepEqual(ends, []);
-});
-
-test('cancels what runs for a grant that is deleted', async (t) => {
-  const { store } = makeStore(t);
-  const ends: SessionEnd[] = [];
-  (await store.put(makeGrant())).run((end) => ends.push(end));
-  assert.equal(await store.delete(exampleTicketId), true);
-  assert.equal(await store.delete(exampleTicketId), false);
-  assert.deepEqual(ends, ['deleted']);
-});
-
-test('refuses more grants than its limit, but renews at it', async (t) => {
-  const { store } = makeStore(t, 1);
-  await store.put(makeGrant());
-  await store.put(makeGrant());
-  await assert.rejects(store.put(makeGrant(3600, crypto.randomUUID())), UnavailableError);
+  return store;
 });

@@ -11,6 +11,11 @@ export interface SessionTableOptions {
 
 const retryAfterSeconds = 10;
 
+/** What opening one session too many is refused with. */
+export function sessionLimitReached(sessionsMax: number): UnavailableError {
+  return new UnavailableError(`The limit of ${sessionsMax} sessions is reached`, retryAfterSeconds);
+}
+
 /**
  * Sessions of this process by id: bounded, and swept, so that one that nobody asks for again does not stay, and
  * what runs for it is cancelled when its time is over.
@@ -39,12 +44,7 @@ export class SessionTable {
   /** @throws UnavailableError when it is full of live sessions */
   add(session: Session): void {
     if (this.#sessions.size >= this.options.sessionsMax) this.sweep();
-    if (this.#sessions.size >= this.options.sessionsMax) {
-      throw new UnavailableError(
-        `The limit of ${this.options.sessionsMax} sessions is reached`,
-        retryAfterSeconds,
-      );
-    }
+    if (this.#sessions.size >= this.options.sessionsMax) throw sessionLimitReached(this.options.sessionsMax);
     this.#sessions.set(session.id, session);
   }
 

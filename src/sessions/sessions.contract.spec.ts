@@ -27,13 +27,13 @@ test('describes every operation with all its statuses', async (t) => {
   const document = SwaggerModule.createDocument(app, config);
   assert.deepEqual(describeOperations(document), {
     openSession: 'post /sessions: 200 401 503',
-    deleteSession: 'delete /sessions/{id}: 204 404',
+    deleteSession: 'delete /sessions/{id}: 204 404 503',
     sessionsOptions: 'options /sessions: 204',
     sessionOptions: 'options /sessions/{id}: 204',
     putSignedTicket: 'put /tickets: 200 403 503',
     putSignedTicketById: 'put /tickets/{id}: 200 400 403 503',
     deleteSignedTicketWithoutId: 'delete /tickets: 400',
-    deleteSignedTicket: 'delete /tickets/{id}: 204 400 404',
+    deleteSignedTicket: 'delete /tickets/{id}: 204 400 404 503',
   });
   const openSession = document.paths['/sessions']?.post;
   assert.deepEqual(openSession?.security, [{ [signedTicketSecurityName]: [] }]);

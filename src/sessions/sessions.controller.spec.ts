@@ -152,3 +152,27 @@ test('answers OPTIONS without authorisation', async (t) => {
     assert.equal(response.headers.get('allow'), allow, path);
   }
 });
+
+test('tells an address whose credentials are wrong too often no more reasons, but takes its right ones', async (t) => {
+  const { url } = await startSessionsApp(t, { failuresMax: 3 });
+  const open = (authorization: string): Promise<Response> =>
+    fetch(`${url}/sessions/`, { method: 'POST', headers: { authorization } });
+  const unknown = crypto.randomUUID();
+  assert.equal((await open('wrong')).status, 401);
+  assert.equal((await fetch(`${url}/sessions/${unknown}`, { method: 'DELETE' })).status, 404);
+  assert.equal((await fetch(`${url}/tickets/`, { method: 'PUT', body: 'wrong' })).status, 403);
+  for (const refused of [
+    await open('wrong'),
+    await open(''),
+    await fetch(`${url}/sessions/${unknown}`, { method: 'DELETE' }),
+    await fetch(`${url}/tickets/`, { method: 'PUT', body: 'wrong' }),
+    await fetch(`${url}/tickets/${unknown}`, { method: 'DELETE' }),
+  ]) {
+    assert.equal(refused.status, 503);
+    assert.match(await refused.text(), /^Too many failed authentications/);
+  }
+  const opened = await open(makeTicket());
+  assert.equal(opened.status, 200);
+  const session = opened.headers.get('session-id')!;
+  assert.equal((await fetch(`${url}/sessions/${session}`, { method: 'DELETE' })).status, 204);
+});

@@ -1,12 +1,30 @@
-import { Controller, Delete, Headers, HttpCode, Inject, Options, Param, Post, Res } from '@nestjs/common';
+import {
+  Controller,
+  Delete,
+  Headers,
+  HttpCode,
+  Inject,
+  Options,
+  Param,
+  Post,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
 import { errorResponse } from '../http/contract.js';
 import { SessionDto } from './session.dto.js';
 import { SESSION_STORE, type SessionStore } from './session.store.js';
 import { signedTicketSecurityName } from './signed-ticket.security.js';
 import { NotFoundError } from '../errors.js';
+
+const unavailable = errorResponse(
+  503,
+  'There are as many sessions as this proxy takes, the store that proxies share is away, or too many credentials from this address ' +
+    'were wrong; `Retry-After` says when to try again.',
+  'The limit of 10000 sessions is reached',
+);
 
 @ApiTags('sessions')
 @Controller('sessions')
@@ -58,19 +76,18 @@ export class SessionsController {
       'Signed ticket: has expired',
     ),
   )
-  @ApiResponse(
-    errorResponse(
-      503,
-      'There are as many sessions as this proxy takes; `Retry-After` says when to try again.',
-      'The limit of 10000 sessions is reached',
-    ),
-  )
+  @ApiResponse(unavailable)
   async openSession(
     @Headers('authorization') authorization: string | undefined,
     @Headers('session-id') sessionIdHeader: string | undefined,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionDto> {
-    const session = await this.credentials.openSession({ authorization, sessionIdHeader });
+    const session = await this.credentials.openSession({
+      authorization,
+      sessionIdHeader,
+      clientAddress: request.raw.socket.remoteAddress,
+    });
     reply.header('Session-Id', session.id).header('Cache-Control', 'no-store');
     return new SessionDto(session);
   }
@@ -85,8 +102,10 @@ export class SessionsController {
   @ApiParam({ name: 'id', description: 'Id of the session.', schema: { type: 'string', format: 'uuid' } })
   @ApiResponse({ status: 204, description: 'The session has ended.' })
   @ApiResponse(errorResponse(404, 'There is no such session, or it has ended before.', 'No such session'))
-  async deleteSession(@Param('id') id: string): Promise<void> {
-    if (!(await this.sessions.delete(id))) throw new NotFoundError('No such session');
+  @ApiResponse(unavailable)
+  async deleteSession(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    if (await this.sessions.delete(id)) return;
+    throw this.credentials.failure(new NotFoundError('No such session'), request.raw.socket.remoteAddress);
   }
 
   @Options()

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from './credentials.js';
+import { FailedAuthentications } from './failed-authentications.js';
 import { GrantsController } from './grants.controller.js';
 import { GRANT_STORE, type GrantStore, SESSION_STORE, type SessionStore } from './session.store.js';
 import { SessionsController } from './sessions.controller.js';
@@ -10,6 +11,7 @@ export interface SessionsModuleOptions {
   readonly sessionStore: SessionStore;
   readonly grantStore: GrantStore;
   readonly ticketVerifier: TicketVerifier;
+  readonly failedAuthentications: FailedAuthentications;
 }
 
 /**
@@ -18,7 +20,8 @@ export interface SessionsModuleOptions {
  */
 @Module({})
 export class SessionsModule {
-  static register({ sessionStore, grantStore, ticketVerifier }: SessionsModuleOptions): DynamicModule {
+  static register(options: SessionsModuleOptions): DynamicModule {
+    const { sessionStore, grantStore, ticketVerifier, failedAuthentications } = options;
     return {
       module: SessionsModule,
       controllers: [SessionsController, GrantsController],
@@ -27,6 +30,7 @@ export class SessionsModule {
         { provide: SESSION_STORE, useValue: sessionStore },
         { provide: GRANT_STORE, useValue: grantStore },
         { provide: TICKET_VERIFIER, useValue: ticketVerifier },
+        { provide: FailedAuthentications, useValue: failedAuthentications },
       ],
       exports: [Credentials, SESSION_STORE, GRANT_STORE],
     };

@@ -6,6 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyReply } from 'fastify';
 import { FakeClock, makeVerifier } from './signed-ticket.fixtures.js';
 import { ServiceError } from '../../src/errors.js';
+import { FailedAuthentications } from '../../src/sessions/failed-authentications.js';
 import { MemoryGrantStore } from '../../src/sessions/memory-grant.store.js';
 import { MemorySessionStore } from '../../src/sessions/memory-session.store.js';
 import { SessionsModule } from '../../src/sessions/sessions.module.js';
@@ -24,6 +25,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   not_allowed: 403,
   not_found: 404,
   unavailable: 503,
+  too_many_failures: 503,
 };
 
 @Catch(ServiceError)
@@ -35,7 +37,10 @@ class ServiceErrorFilter implements ExceptionFilter<ServiceError> {
 }
 
 /** The sessions module in an application of its own on a free port of loopback; it ends with the test. */
-export async function startSessionsApp(t: TestContext, { sessionsMax = 100 } = {}): Promise<SessionsApp> {
+export async function startSessionsApp(
+  t: TestContext,
+  { sessionsMax = 100, failuresMax = 100 } = {},
+): Promise<SessionsApp> {
   const clock = new FakeClock();
   const options = { sessionsMax, sweepIntervalSeconds: 1 };
   const sessions = new MemorySessionStore(options, clock);
@@ -51,6 +56,10 @@ export async function startSessionsApp(t: TestContext, { sessionsMax = 100 } = {
       sessionStore: sessions,
       grantStore: grants,
       ticketVerifier: makeVerifier({ clock }),
+      failedAuthentications: new FailedAuthentications(
+        { failuresMax, failuresPerSecond: 1, addressesMax: 10 },
+        clock,
+      ),
     }),
     adapter,
 

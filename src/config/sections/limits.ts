@@ -105,6 +105,26 @@ export const limitsSection = defineSection({
       unit: 'sessions',
       description: 'Sessions of the proxy in memory; beyond it opening one gets 503.',
     }),
+    failedAuthenticationsMax: count('failed_authentications_per_address', 20, {
+      minimum: 1,
+      maximum: 1_000_000,
+      unit: 'failures',
+      description:
+        'Wrong credentials in a row from one client address (IPv6: a /64) at the proxy; further ones get 503. Right ones never do.',
+    }),
+    failedAuthenticationsPerSecond: float('failed_authentications_per_sec', {
+      default: 1,
+      minimum: 0.001,
+      maximum: 1_000_000,
+      unit: 'failures per second',
+      description: 'How fast an address at failed_authentications_per_address is told reasons again.',
+    }),
+    failedAuthenticationAddressesMax: count('failed_authentication_addresses', 10_000, {
+      minimum: 1,
+      maximum: 10_000_000,
+      unit: 'addresses',
+      description: 'Addresses whose failures are remembered, about 200 bytes each; beyond it the oldest go.',
+    }),
     corsMaxAgeSeconds: count('cors_max_age_sec', 86_400, {
       minimum: 0,
       maximum: 86_400,

@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import type { RedisConnection, RedisReplica, RunCommands } from './redis-connection.js';
+import type { SessionPlace, SessionRecord, WriteMode } from './redis-scripts.js';
+import { Session, type SessionEnd } from './session.js';
+import { sessionLimitReached, type SessionTableOptions } from './session.table.js';
+import { formatGrant, parseGrant } from './stored-grant.js';
+import type { TransferGrant } from './transfer-grant.js';
+import type { Clock } from '../clock.js';
+
+export interface RedisSessionTableOptions extends SessionTableOptions {
+  /** Names the keys and the channel, e.g. `session`. */
+  readonly kind: string;
+}
+
+/** Changes when what is stored does: versions that read it differently do not meet. */
+const prefix = 'ovirt-imageio:1';
+const batchSize = 100;
+
+/**
+ * Sessions that several proxies share. Redis has the truth, and is asked each time; here is one `Session` for each that this
+ * process has had to do with, for the requests that run for it, ended as soon as others tell that it was deleted.
+ *
+ * No key, channel or message has the id of a session in it, but its SHA-256: they are seen by whoever watches the server.
+ */
+export class RedisSessionTable implements RedisReplica {
+  readonly channel: string;
+  /** By `member`. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #indexKey: string;
+  readonly #sessionKeyPrefix: string;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly options: RedisSessionTableOptions,
+    private readonly clock: Clock,
+  ) {
+    const { kind, sweepIntervalSeconds } = options;
+    this.channel = `${prefix}:${kind}:changes`;
+    this.#indexKey = `${prefix}:${kind}:index`;
+    this.#sessionKeyPrefix = `${prefix}:${kind}:id:`;
+    connection.attach(this);
+    this.#timer = setInterval(() => {
+      this.sweep();
+    }, sweepIntervalSeconds * 1000);
+    this.#timer.unref();
+  }
+
+  /**
+   * Writes a session, new or not.
+   * @throws UnavailableError when there are too many, or Redis is away, as every other method does then
+   */
+  async put(id: string, grant: TransferGrant): Promise<Session> {
+    const outcome = await this.#write(this.connection.run, id, grant, 'put');
+    if (outcome === 'full') throw sessionLimitReached(this.options.sessionsMax);
+    return this.#keep(id, grant);
+  }
+
+  /** The live session that the grant's ticket opened, or a new one of that id. @throws like `put` */
+  async findOrPut(id: string, grant: TransferGrant): Promise<Session> {
+    const { sessionsMax } = this.options;
+    const found = await this.connection.run((client) =>
+      client.findOrWriteSession(this.#placeOf(id, grant.fingerprint), recordOf(id, grant), {
+        sessionsMax,
+        nowUnixSeconds: this.clock.unixSeconds(),
+        sessionKeyPrefix: this.#sessionKeyPrefix,
+      }),
+    );
+    if (found === undefined) throw sessionLimitReached(sessionsMax);
+    // It is the grant of this very ticket, whoever wrote it.
+    return this.#keep(found.id, grant);
+  }
+
+  async renew(id: string, grant: TransferGrant): Promise<Session | undefined> {
+    const outcome = await this.#write(this.connection.run, id, grant, 'renew');
+    return outcome === 'written' ? this.#keep(id, grant) : undefined;
+  }
+
+  async find(id: string): Promise<Session | undefined> {
+    const member = memberOf(id);
+    const grant = await this.#read(this.connection.run, member);
+    if (grant !== undefined) return this.#keep(id, grant);
+    this.#drop(member);
+    return undefined;
+  }
+
+  async delete(id: string): Promise<boolean> {
+    const { sessionKey, indexKey, member, channel } = this.#placeOf(id, '');
+    const wasLive = await this.connection.run((client) =>
+      client.deleteSession({ sessionKey, indexKey, member, channel }, this.clock.unixSeconds()),
+    );
+    this.#drop(member);
+    return wasLive;
+  }
+
+  /** How many there are, of all proxies. */
+  async count(): Promise<number> {
+    return this.connection.run((client) => client.countSessions(this.#indexKey, this.clock.unixSeconds()));
+  }
+
+  /** Ends those of this process whose time is over. The timer calls it; in Redis their keys expire. */
+  sweep(): void {
+    const nowUnixSeconds = this.clock.unixSeconds();
+    for (const [member, session] of this.#sessions) {
+      if (session.isOver(nowUnixSeconds)) this.#end(member, session, 'expired');
+    }
+  }
+
+  /** Ends what runs in this process; the sessions stay for the other proxies. The connection is not closed. */
+  close(): void {
+    clearInterval(this.#timer);
+    for (const [member, session] of this.#sessions) this.#end(member, session, 'closed');
+  }
+
+  changed(member: string): void {
+    // Should the server be away now, `synchronize` does it when it is back.
+    this.#refresh(this.connection.run, member).catch(() => undefined);
+  }
+
+  /**
+   * After a server has restarted, perhaps empty, this process gives back the sessions that it knows, so that clients can go on. Of a
+   * server that was only out of reach, what is missing was deleted.
+   */
+  async synchronize(run: RunCommands, serverRestarted: boolean): Promise<void> {
+    this.sweep();
+    const sessions = [...this.#sessions];
+    for (let start = 0; start < sessions.length; start += batchSize) {
+      const batch = sessions.slice(start, start + batchSize);
+      await Promise.all(
+        batch.map(async ([member, session]) => {
+          if (serverRestarted) await this.#write(run, session.id, session.grant, 'restore');
+          await this.#refresh(run, member);
+        }),
+      );
+    }
+  }
+
+  async #refresh(run: RunCommands, member: string): Promise<void> {
+    if (!this.#sessions.has(member)) return;
+    const grant = await this.#read(run, member);
+    const session = this.#sessions.get(member);
+    if (grant === undefined) this.#drop(member);
+    else session?.renew(grant);
+  }
+
+  async #write(run: RunCommands, id: string, grant: TransferGrant, mode: WriteMode) {
+    const place = this.#placeOf(id, grant.fingerprint);
+    const { sessionsMax } = this.options;
+    return run((client) =>
+      client.writeSession(place, recordOf(id, grant), {
+        mode,
+        sessionsMax,
+        nowUnixSeconds: this.clock.unixSeconds(),
+      }),
+    );
+  }
+
+  /** The grant of a live session. */
+  async #read(run: RunCommands, member: string): Promise<TransferGrant | undefined> {
+    const text = await run((client) => client.hGet(this.#sessionKeyPrefix + member, 'grant'));
+    const grant = text === null ? undefined : parseGrant(text);
+    return grant !== undefined && grant.endsUnixSeconds > this.clock.unixSeconds() ? grant : undefined;
+  }
+
+  #keep(id: string, grant: TransferGrant): Session {
+    const member = memberOf(id);
+    const known = this.#sessions.get(member);
+    if (known !== undefined) {
+      known.renew(grant);
+      return known;
+    }
+    const session = new Session(id, grant);
+    this.#sessions.set(member, session);
+    return session;
+  }
+
+  /** It is not in Redis any more. */
+  #drop(member: string): void {
+    const session = this.#sessions.get(member);
+    if (session === undefined) return;
+    this.#end(member, session, session.isOver(this.clock.unixSeconds()) ? 'expired' : 'deleted');
+  }
+
+  #end(member: string, session: Session, end: SessionEnd): void {
+    this.#sessions.delete(member);
+    session.end(end);
+  }
+
+  #placeOf(id: string, fingerprint: string): SessionPlace {
+    const member = memberOf(id);
+    return {
+      sessionKey: this.#sessionKeyPrefix + member,
+      indexKey: this.#indexKey,
+      ticketKey: `${prefix}:${this.options.kind}:ticket:${fingerprint}`,
+      member,
+      channel: this.channel,
+    };
+  }
+}
+
+function memberOf(id: string): string {
+  return createHash('sha256').update(id).digest('hex');
+}
+
+function recordOf(id: string, grant: TransferGrant): SessionRecord {
+  return { id, grant: formatGrant(grant), fingerprint: grant.fingerprint, ends: grant.endsUnixSeconds };
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { KiB, MiB } from '../../src/units.js';
+import { imagePath } from '../support/client.js';
+import { assertSameImage } from '../support/images.js';
+import type { Service } from '../support/processes.js';
+import { needs } from '../support/requirements.js';
+import { ProxiesFixture, type DaemonImage } from '../e2e/proxies.fixture.js';
+import { EngineUiPage, type FailedChunk } from './engine-ui.page.js';
+
+const chunkBytes = 2 * MiB;
+
+describe('the administration portal in a browser', { skip: needs('chromium') }, () => {
+  let fixture: ProxiesFixture;
+  let proxy: Service;
+  let page: EngineUiPage;
+  before(async () => {
+    [fixture, page] = await Promise.all([ProxiesFixture.start(), EngineUiPage.open()]);
+    proxy = await fixture.startProxy();
+  });
+  after(async () => {
+    await page[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
+  });
+
+  function urlOf({ ticketId }: DaemonImage): string {
+    return `${proxy.url}${imagePath(ticketId)}`;
+  }
+
+  async function openSession(image: DaemonImage): Promise<string> {
+    const answer = await page.send('POST', `${proxy.url}/sessions/`, { Authorization: fixture.sign(image) });
+    assert.equal(answer.status, 200);
+    assert.match(answer.sessionId ?? '', /^[0-9a-f-]{36}$/);
+    return answer.sessionId ?? '';
+  }
+
+  test('sees that the proxy is there', async () => {
+    const answer = await page.send('GET', `${proxy.url}/info/`, {
+      'Content-Type': 'text/plain; charset=utf-8',
+    });
+    assert.equal(answer.status, 200);
+    assert.match((JSON.parse(answer.text) as { version: string }).version, /^\d/);
+  });
+
+  test('uploads in chunks, after a refused one, a pause in mid-chunk and a resume', async () => {
+    const content = randomBytes(4 * chunkBytes + 100 * KiB + 1);
+    const file = fixture.folder.file('upload.raw');
+    await writeFile(file, content);
+    const image = await fixture.addImage(Buffer.alloc(0), { size: content.length });
+    const { vdsm } = fixture.daemon;
+    const sessionId = await openSession(image);
+    const done: number[] = [];
+    const failed: FailedChunk[] = [];
+    await page.prepareUpload(
+      file,
+      { url: urlOf(image), headers: { 'Session-Id': sessionId }, chunkBytes },
+      {
+        chunkDone: async (offset) => {
+          done.push(offset);
+          if (done.length === 1) await vdsm.extendTicket(image.ticketId, 0);
+        },
+        chunkFailed: async (chunk) => {
+          failed.push(chunk);
+          await vdsm.extendTicket(image.ticketId, 300);
+        },
+      },
+    );
+    await page.pauseUploadBeyond(2 * chunkBytes);
+    assert.equal(await page.runUpload(), 'paused');
+    assert.equal((await page.uploadState()).offset, 2 * chunkBytes);
+    assert.equal(await page.runUpload(), 'completed');
+
+    assert.equal(failed.length, 1);
+    assert.deepEqual([failed[0]?.status, failed[0]?.offset], [403, chunkBytes]);
+    assert.match(failed[0]?.text ?? '', /^You are not allowed to access this resource: .*expired/);
+    assert.deepEqual(done, [1, 2, 3, 4].map((count) => count * chunkBytes).concat(content.length));
+    const { progress, ranges } = await page.uploadState();
+    for (const end of done) assert.ok(progress.includes(end), `progress up to ${end}`);
+    // A `Range` that the page can read would tell it how much of the chunk was taken.
+    assert.deepEqual(new Set(ranges), new Set([null]));
+    await assertSameImage(image.file, file);
+    const { transferred, active } = await vdsm.getTicket(image.ticketId);
+    assert.deepEqual([transferred, active], [content.length, false]);
+    assert.equal((await page.send('DELETE', `${proxy.url}/sessions/${sessionId}`)).status, 204);
+  });
+
+  test('downloads by link into a file with the right name and content', async () => {
+    const content = randomBytes(5 * MiB + 3);
+    for (const filename of ['disk.raw', 'Größe ‘ディスク’ 100% "1".qcow2']) {
+      const image = await fixture.addImage(content, { ops: ['read'], filename });
+      const sessionId = await openSession(image);
+      const download = await page.download(`${urlOf(image)}?session_id=${sessionId}&close=y`);
+      const target = fixture.folder.file('download');
+      await download.saveAs(target);
+      // Browsers replace what the file system of some desktop does not take.
+      assert.equal(download.suggestedFilename(), filename.replaceAll('"', '_'));
+      await assertSameImage(target, image.file);
+      const { transferred } = await fixture.daemon.vdsm.getTicket(image.ticketId);
+      assert.equal(transferred, content.length);
+    }
+  });
+
+  test('downloads a control ticket by a link with nothing but its id', async () => {
+    const image = await fixture.addImage(randomBytes(MiB), { ops: ['read'], filename: 'disk.raw' });
+    await proxy.vdsm.addTicket({
+      uuid: image.ticketId,
+      size: MiB,
+      ops: ['read'],
+      timeout: 300,
+      url: `${fixture.daemon.url}/images/${image.ticketId}`,
+    });
+    const download = await page.download(`${urlOf(image)}?close=y`);
+    const target = fixture.folder.file('download');
+    await download.saveAs(target);
+    assert.equal(download.suggestedFilename(), 'disk.raw');
+    await assertSameImage(target, image.file);
+  });
+
+  test('can read why it was refused', async () => {
+    const image = await fixture.addImage(Buffer.from('content'), { ops: ['read'] });
+    const session = { 'Session-Id': await openSession(image) };
+    const another = await fixture.addImage(Buffer.from('content'), { ops: ['read'] });
+    const refusals: [string, string, Record<string, string>, number, RegExp][] = [
+      ['POST', '/sessions/', { Authorization: 'wrong' }, 401, /Signed ticket/],
+      ['POST', '/sessions/', {}, 401, /Neither a signed ticket/],
+      ['GET', imagePath(image.ticketId), {}, 401, /No signed ticket and no session/],
+      ['GET', imagePath(image.ticketId), { 'Session-Id': crypto.randomUUID() }, 403, /session is unknown/],
+      ['GET', imagePath(another.ticketId), session, 400, /must match transfer ticket/],
+      ['PUT', imagePath(image.ticketId), session, 403, /not allowed/],
+      ['GET', imagePath(image.ticketId), { ...session, Range: 'bytes=7-' }, 416, /range/i],
+      ['DELETE', `/sessions/${crypto.randomUUID()}`, {}, 404, /No such session/],
+    ];
+    for (const [method, path, headers, status, text] of refusals) {
+      const answer = await page.send(method, `${proxy.url}${path}`, headers);
+      assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
+      assert.match(answer.text, text);
+    }
+  });
+});

@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import pino from 'pino';
+import { systemClock } from '../../src/clock.js';
+import { UnavailableError } from '../../src/errors.js';
+import { describeGrantStore } from '../../src/sessions/grant-store.conformance.js';
+import { RedisConnection } from '../../src/sessions/redis-connection.js';
+import { RedisGrantStore } from '../../src/sessions/redis-grant.store.js';
+import { RedisSessionStore } from '../../src/sessions/redis-session.store.js';
+import { describeSessionStore } from '../../src/sessions/session-store.conformance.js';
+import type { SessionEnd } from '../../src/sessions/session.js';
+import type { TransferGrant } from '../../src/sessions/transfer-grant.js';
+import { eventually, within } from '../support/deadline.js';
+import { Pki } from '../support/pki.js';
+import { projectRoot } from '../support/project.js';
+import { RedisServer } from '../support/redis-server.js';
+import { needs } from '../support/requirements.js';
+import { TemporaryFolder } from '../support/temporary-folder.js';
+
+const skip = needs('redis-server');
+const storeOptions = { sessionsMax: 100, sweepIntervalSeconds: 0.1 };
+
+/** As the proxy makes it, but more impatient; closed with the test. */
+function connect(
+  t: TestContext,
+  url: string,
+  logLines: string[] = [],
+  authoritiesPem: string[] = [],
+): RedisConnection {
+  const connection = new RedisConnection(
+    { url, authoritiesPem, commandTimeoutSeconds: 0.5, retryAfterSeconds: 7 },
+    pino({ level: 'debug' }, { write: (line: string) => logLines.push(line) }),
+  );
+  t.after(() => connection.close());
+  return connection;
+}
+
+async function openStore(t: TestContext, url: string): Promise<RedisSessionStore> {
+  const connection = connect(t, url);
+  const store = new RedisSessionStore(connection, storeOptions, systemClock);
+  t.after(() => store.close());
+  await connection.open();
+  return store;
+}
+
+function makeGrant(lifetimeSeconds = 3600, fingerprint = crypto.randomUUID()): TransferGrant {
+  const now = Date.now() / 1000;
+  return {
+    transferTicketId: crypto.randomUUID(),
+    imagedUri: new URL('https://localhost:54322'),
+    notBeforeUnixSeconds: now,
+    issuedAtUnixSeconds: now,
+    expiresUnixSeconds: now + lifetimeSeconds,
+    endsUnixSeconds: now + lifetimeSeconds,
+    fingerprint,
+  };
+}
+
+const isUnavailable = (error: unknown): boolean =>
+  error instanceof UnavailableError && error.retryAfterSeconds === 7;
+
+describe('sessions in Redis', { skip }, () => {
+  let server: RedisServer;
+  before(async () => {
+    server = await RedisServer.start();
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  async function emptyServer(connection: RedisConnection): Promise<void> {
+    await connection.open();
+    await connection.run((client) => client.flushAll());
+  }
+  describeSessionStore('Redis', async (t, options, clock) => {
+    const connection = connect(t, server.url);
+    const store = new RedisSessionStore(connection, options, clock);
+    t.after(() => store.close());
+    await emptyServer(connection);
+    return store;
+  });
+  describeGrantStore('Redis', async (t, options, clock) => {
+    const connection = connect(t, server.url);
+    const store = new RedisGrantStore(connection, options, clock);
+    t.after(() => store.close());
+    await emptyServer(connection);
+    return store;
+  });
+
+  test('are found, renewed and counted by every proxy', async (t) => {
+    const [one, other] = [await openStore(t, server.url), await openStore(t, server.url)];
+    const before = await other.count();
+    const [older, newer] = [makeGrant(100), makeGrant(200)];
+    const session = await one.create(older);
+    const seen = await other.find(session.id);
+    assert.deepEqual(seen?.grant, older);
+    assert.equal((await other.findOrCreate(older)).id, session.id);
+    assert.equal((await other.renew(session.id, newer))?.id, session.id);
+    assert.equal(await other.count(), before + 1);
+    // What runs on the first proxy must not be cut at the end of the older grant.
+    await eventually(() => session.grant.endsUnixSeconds === newer.endsUnixSeconds || undefined, 'renewed');
+  });
+
+  test('are cut on every proxy when they are deleted on one', async (t) => {
+    const [one, other] = [await openStore(t, server.url), await openStore(t, server.url)];
+    const session = await one.create(makeGrant());
+    const cut = Promise.withResolvers<SessionEnd>();
+    session.run(cut.resolve);
+    assert.equal(await other.delete(session.id), true);
+    assert.equal(await within(cut.promise, 'the cut'), 'deleted');
+    assert.equal(await one.find(session.id), undefined);
+    assert.equal(await one.delete(session.id), false);
+  });
+
+  test('are one for each ticket, however many proxies it is shown to at once', async (t) => {
+    const stores = await Promise.all([1, 2, 3].map(() => openStore(t, server.url)));
+    const grant = makeGrant();
+    const sessions = await Promise.all(
+      [...stores, ...stores].map((store) => store.findOrCreate({ ...grant })),
+    );
+    assert.equal(new Set(sessions.map(({ id }) => id)).size, 1);
+  });
+
+  test('expire in Redis by themselves, and what runs for them is cut', async (t) => {
+    const connection = connect(t, server.url);
+    const store = new RedisSessionStore(connection, storeOptions, systemClock);
+    t.after(() => store.close());
+    await emptyServer(connection);
+    const session = await store.create(makeGrant(0.5));
+    const cut = Promise.withResolvers<SessionEnd>();
+    session.run(cut.resolve);
+    assert.notEqual(await connection.run((client) => client.dbSize()), 0);
+    assert.equal(await within(cut.promise, 'the cut'), 'expired');
+    await eventually(
+      async () => (await connection.run((client) => client.dbSize())) === 0 || undefined,
+      'nothing is left in Redis',
+    );
+  });
+
+  test('show no id in keys, channels and messages', async (t) => {
+    const watcher = connect(t, server.url);
+    await watcher.open();
+    const messages: string[] = [];
+    await watcher.run((client) =>
+      client.pSubscribe('*', (message, channel) => messages.push(channel, message)),
+    );
+    const store = await openStore(t, server.url);
+    const session = await store.create(makeGrant());
+    await store.renew(session.id, makeGrant());
+    const keys = await watcher.run((client) => client.keys('*'));
+    await store.delete(session.id);
+    await eventually(() => messages.length >= 4 || undefined, 'both messages');
+    assert.ok(keys.length >= 3);
+    for (const text of [...keys, ...messages]) {
+      assert.match(text, /^(ovirt-imageio:1:|[0-9a-f]{64}$)/);
+      assert.ok(!text.includes(session.id));
+      assert.ok(!text.includes(session.grant.transferTicketId));
+    }
+  });
+});
+
+describe('a Redis server that fails', { skip }, () => {
+  test('is not needed for the start: requests are refused until it is there', async (t) => {
+    await using server = await RedisServer.stopped();
+    const lines: string[] = [];
+    const connection = connect(t, server.url.replace('//', '//:s3cret@'), lines);
+    const store = new RedisSessionStore(connection, storeOptions, systemClock);
+    await connection.open();
+    assert.equal(connection.isAvailable, false);
+    await assert.rejects(store.create(makeGrant()), isUnavailable);
+    assert.match(lines.join(''), /"level":40.*The session store is away/);
+    assert.ok(!lines.join('').includes('s3cret'));
+  });
+
+  test('cuts nothing that runs, and gets back the sessions that its crash lost', async (t) => {
+    await using server = await RedisServer.start();
+    const [one, other] = [await openStore(t, server.url), await openStore(t, server.url)];
+    const session = await one.create(makeGrant());
+    const ends: SessionEnd[] = [];
+    session.run((end) => ends.push(end));
+    const others = [await one.create(makeGrant()), await other.create(makeGrant())];
+    await other.find(session.id);
+    await server.kill();
+    await assert.rejects(one.find(session.id), isUnavailable);
+    await assert.rejects(other.delete(session.id), isUnavailable);
+    await server.restart();
+    const found = await eventually(
+      () => other.find(session.id).catch(() => undefined),
+      'the other proxy finds the session again',
+    );
+    assert.deepEqual(found.grant, session.grant);
+    await eventually(() => one.count().catch(() => undefined), 'the first proxy is back too');
+    for (const { id } of others) assert.equal((await other.find(id))?.id, id);
+    assert.equal(await one.count(), 3);
+    assert.deepEqual(ends, []);
+  });
+
+  test('tells of deletions again after its restart', async (t) => {
+    await using server = await RedisServer.start();
+    const [one, other] = [await openStore(t, server.url), await openStore(t, server.url)];
+    await server.kill();
+    await server.restart();
+    const session = await eventually(() => one.create(makeGrant()).catch(() => undefined), 'one is back');
+    const cut = Promise.withResolvers<SessionEnd>();
+    session.run(cut.resolve);
+    await eventually(() => other.delete(session.id).catch(() => undefined), 'the other is back');
+    assert.equal(await within(cut.promise, 'the cut'), 'deleted');
+  });
+
+  test('that stalls is answered for within a bound, at once afterwards, and used again when it goes on', async (t) => {
+    await using server = await RedisServer.start();
+    const store = await openStore(t, server.url);
+    const session = await store.create(makeGrant());
+    server.signal('SIGSTOP');
+    t.after(() => {
+      server.signal('SIGCONT');
+    });
+    const stalled = Array.from({ length: 50 }, () => store.find(session.id));
+    for (const { status } of await within(Promise.allSettled(stalled), 'refusals', { deadlineMs: 5000 })) {
+      assert.equal(status, 'rejected');
+    }
+    await assert.rejects(store.find(session.id), isUnavailable);
+    server.signal('SIGCONT');
+    await eventually(() => store.find(session.id).catch(() => undefined), 'the session is found');
+  });
+
+  test('has deletions that a proxy missed heard of when that proxy is connected again', async (t) => {
+    await using server = await RedisServer.start();
+    const connection = connect(t, server.url);
+    const one = new RedisSessionStore(connection, storeOptions, systemClock);
+    await connection.open();
+    const other = await openStore(t, server.url);
+    const session = await one.create(makeGrant());
+    const kept = await one.create(makeGrant());
+    const cut = Promise.withResolvers<SessionEnd>();
+    session.run(cut.resolve);
+    const keptEnds: SessionEnd[] = [];
+    kept.run((end) => keptEnds.push(end));
+    // Redis closes the first proxy's connection, and the session goes before it is open again.
+    const clientId = await connection.run((client) => client.clientId());
+    const killer = connect(t, server.url);
+    await killer.open();
+    await killer.run(async (client) => {
+      await Promise.all([
+        client.clientKill({ filter: 'ID', id: clientId }),
+        client.sendCommand(['CLIENT', 'PAUSE', '100', 'WRITE']),
+      ]);
+    });
+    await other.delete(session.id);
+    assert.equal(await within(cut.promise, 'the cut'), 'deleted');
+    assert.equal(
+      (await eventually(() => one.find(kept.id).catch(() => undefined), 'it is back')).id,
+      kept.id,
+    );
+    assert.deepEqual(keptEnds, []);
+  });
+
+  test('that refuses the password does not get it into the log', async (t) => {
+    const lines: string[] = [];
+    for (const args of [
+      ['--requirepass', 'another'],
+      // An old server does not know HELLO and repeats its arguments.
+      ['--requirepass', 's3cret', '--rename-command', 'HELLO', ''],
+    ]) {
+      await using server = await RedisServer.start(args);
+      const connection = connect(t, server.url.replace('//', '//:s3cret@'), lines);
+      await connection.open();
+      assert.equal(connection.isAvailable, false);
+      await connection.close();
+    }
+    assert.match(lines.join(''), /WRONGPASS/);
+    assert.match(lines.join(''), /unknown command/);
+    assert.ok(!lines.join('').includes('s3cret'));
+  });
+
+  test('over TLS is used only when its certificate is right, name included', async (t) => {
+    await using folder = await TemporaryFolder.create();
+    const pki = await Pki.create(folder.file('pki'));
+    const rogue = await Pki.create(folder.file('rogue'));
+    const identity = await pki.issueHost('redis', { names: ['localhost'] });
+    await using server = await RedisServer.startTls(identity, pki.caFile);
+    const url = new URL(server.url.replace('redis:', 'rediss:'));
+    const byAddress = connect(t, url.href, [], [pki.caPem]);
+    const lines: string[] = [];
+    const ofRogue = connect(t, url.href.replace('127.0.0.1', 'localhost'), lines, [rogue.caPem]);
+    const right = connect(t, url.href.replace('127.0.0.1', 'localhost'), [], [rogue.caPem, pki.caPem]);
+    await Promise.all([byAddress, ofRogue, right].map((connection) => connection.open()));
+    assert.deepEqual(
+      [byAddress, ofRogue, right].map(({ isAvailable }) => isAvailable),
+      [false, false, true],
+    );
+    assert.match(lines.join(''), /certificate/);
+  });
+
+  test('may give the user no more than what docs/proxy.md says', async (t) => {
+    const documented = readFileSync(join(projectRoot, 'docs/proxy.md'), 'utf8');
+    const rights = [...documented.matchAll(/[+~&][a-z][a-z|:*0-9-]*/g)].map(([right]) => right);
+    assert.ok(rights.includes('+evalsha') && rights.includes('~ovirt-imageio:1:*'));
+    await using server = await RedisServer.start(['--user', 'imageio', 'on', '>s3cret', ...rights]);
+    const connection = connect(t, `${server.url.replace('//', '//imageio:s3cret@')}/1`);
+    const store = new RedisSessionStore(connection, storeOptions, systemClock);
+    await connection.open();
+    const grant = makeGrant();
+    const session = await store.findOrCreate(grant);
+    await store.renew(session.id, makeGrant());
+    assert.equal(await store.find(session.id), session);
+    assert.equal(await store.count(), 1);
+    assert.equal(await store.delete(session.id), true);
+    assert.equal(connection.isAvailable, true);
+    await store.close();
+  });
+
+  test('takes the user, password and database of the URL', async (t) => {
+    await using server = await RedisServer.start(['--requirepass', 'p@ss/word']);
+    const url = `${server.url.replace('//', `//default:${encodeURIComponent('p@ss/word')}@`)}/3`;
+    const connection = connect(t, url);
+    const store = new RedisSessionStore(connection, storeOptions, systemClock);
+    await connection.open();
+    await store.create(makeGrant());
+    const info = await connection.run((client) => client.info('keyspace'));
+    assert.match(info, /^db3:keys=3/m);
+    assert.doesNotMatch(info, /^db0/m);
+    await store.close();
+  });
+});
