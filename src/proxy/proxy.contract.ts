@@ -21,7 +21,8 @@ export async function proxyContract(): Promise<OpenAPIObject> {
     systemClock,
   );
   const agents = new DaemonAgents({ caPem: undefined });
-  const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
+  const stores = memorySessionStores(config);
+  const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger });
   const application = await createProxyDataApplication(config, parts, logger);
   await application.init();
   try {

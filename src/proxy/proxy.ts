@@ -21,8 +21,6 @@ import { GrantsBehindTickets } from './grants-behind-tickets.js';
 import { ProxyModule, type ProxyModuleOptions } from './proxy.module.js';
 import { openSessionStores, type SessionStores } from './session-stores.js';
 
-const sweepIntervalSeconds = 10;
-
 /**
  * The proxy: relays clients that cannot reach the hosts. Its data application serves sessions and relayed images, its control
  * application takes the tickets of 2.x engines, whose urls point to daemons.
@@ -59,7 +57,8 @@ export async function createProxy(
   for (const warning of ticketVerifier.warnings) logger.warn(warning);
 
   const agents = new DaemonAgents({ caPem: daemonAuthorities(config) });
-  const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
+  const stores = await openSessionStores(config, logger);
+  const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger });
   const data = await createProxyDataApplication(config, parts, logger);
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);

@@ -9,6 +9,14 @@ import { ticketPermit } from './ticket-permit.js';
 /** What decides over sessions and signed tickets: `Credentials` in the proxy. */
 export type SessionCredentials = Pick<Credentials, 'find' | 'refusal'>;
 
+/** What the headers and the connection of a request tell of who asks. */
+export interface ClientCredentials {
+  readonly authorization: string | undefined;
+  readonly sessionId: string | undefined;
+  /** Where failed authentications are counted. */
+  readonly address: string | undefined;
+}
+
 export interface RelayAccessOptions {
   /** How long a client of a session may be silent: signed tickets do not say. */
   readonly inactivityTimeoutSeconds: number;
@@ -28,15 +36,13 @@ export class RelayAccess {
    * @throws UnauthenticatedError when nothing was shown, NotAllowedError when what was shown does not allow it,
    *   InvalidRequestError when it is for another image, UnavailableError when there are too many sessions
    */
-  async permit(
-    request: ImageRequest,
-    headers: { readonly authorization?: string | undefined; readonly sessionId?: string | undefined },
-  ): Promise<RelayPermit> {
+  async permit(request: ImageRequest, client: ClientCredentials): Promise<RelayPermit> {
     const shown: ShownCredentials = {
-      authorization: headers.authorization,
-      sessionIdHeader: headers.sessionId,
+      authorization: client.authorization,
+      sessionIdHeader: client.sessionId,
       sessionIdQuery: request.sessionIdQuery,
       ticketId: request.ticketId,
+      clientAddress: client.address,
     };
     const authorization = await this.credentials.find(shown);
     if (authorization !== undefined) {

@@ -39,6 +39,7 @@ export class RelayedImages {
     const permit = await this.access.permit(wanted, {
       authorization: request.headers.authorization,
       sessionId: [request.headers['session-id']].flat()[0],
+      address: request.socket.remoteAddress,
     });
     connection.authorized(permit.inactivityTimeoutSeconds);
     logFields['operation'] = wanted.kind;
