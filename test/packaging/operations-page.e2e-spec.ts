@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { describeOptions } from '../../src/config/describe-options.js';
+import { projectRoot } from '../support/project.js';
+
+const page = readFileSync(join(projectRoot, 'docs', 'operations.md'), 'utf8');
+
+test('the operations page says of every limit what it is by default and when to change it', () => {
+  const rows = [...page.matchAll(/^\| `\[(\w+)\] (\w+)` +\| (\d+) +\| (\S.*?) +\| (\S.*?) +\|$/gm)];
+  const tuned = rows.map(
+    ([, section, option, value]) => `[${section ?? ''}] ${option ?? ''} = ${value ?? ''}`,
+  );
+  const limits = describeOptions()
+    .filter(({ unit }) => unit !== undefined)
+    .map(({ section, option, defaults }) => `[${section}] ${option} = ${String(defaults?.daemon)}`);
+  assert.deepEqual(tuned, limits);
+});
+
+test('the operations page states how many transfers the default buffer pool is for', () => {
+  const value = (option: string): number =>
+    Number(describeOptions().find((limit) => limit.option === option)?.defaults?.daemon);
+  const blockBytes = 4096;
+  const transferBytes = value('buffers_per_transfer') * (value('buffer_bytes') + 2 * blockBytes);
+  const transfers = Math.floor(value('buffer_pool_bytes') / transferBytes);
+  assert.match(page, new RegExp(`: ${transfers} with the defaults`));
+});
