@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { describeOptions } from '../../src/config/describe-options.js';
 import { projectRoot } from '../support/project.js';
 import { configSchema } from './chart-schema.js';
@@ -34,10 +35,15 @@ describe('the schema of the values', { skip }, () => {
       proxyConfig: configSchema('proxy', options),
       ...closedDefinitions(definitions, kubernetesTypes(schema.properties)),
     };
-    // `UPDATE_GENERATED=1 npm test -- helm/values-schema` writes what is expected.
     if (process.env['UPDATE_GENERATED'] === '1') {
-      writeFileSync(schemaFile, JSON.stringify({ ...schema, definitions: expected }, undefined, 2));
-    } else assert.deepEqual(schema.definitions, expected);
+      const updated = { ...schema, definitions: expected };
+      writeFileSync(schemaFile, `${JSON.stringify(updated, undefined, 2)}\n`);
+      return;
+    }
+    assert.ok(
+      isDeepStrictEqual(schema.definitions, expected),
+      'values.schema.json is out of date: UPDATE_GENERATED=1 npm test -- helm/values-schema writes it anew',
+    );
   });
 
   test('is closed: every object lists what it may have', () => {
@@ -52,6 +58,23 @@ describe('the schema of the values', { skip }, () => {
       const described = schema.properties[component] as { properties: object };
       assert.deepEqual(namesIn(described.properties), Object.keys(own).sort());
     }
+  });
+
+  test('is matched by the table of values in the README', () => {
+    const values = readYaml(join(chartFolder, 'values.yaml'));
+    const readme = readFileSync(join(chartFolder, 'README.md'), 'utf8');
+    const rows = [...readme.matchAll(/^\| `([\w.]+)` +\| (?:empty|`(.*?)`) +\| \S/gm)];
+    assert.deepEqual(
+      rows.map(([, path, value]) => [path, shown(valueAt(values, path ?? '')), value ?? 'empty']),
+      rows.map(([, path, value]) => [path, value ?? 'empty', value ?? 'empty']),
+    );
+    const described = rows.map(([, path]) => path ?? '');
+    assert.deepEqual(
+      leaves(values, '').filter(
+        (path) => !described.some((row) => path === row || path.startsWith(`${row}.`)),
+      ),
+      [],
+    );
   });
 
   const misspelt: readonly (readonly [string, string])[] = [
@@ -103,6 +126,23 @@ describe('the schema of the values', { skip }, () => {
 
 function namesIn(properties: object): string[] {
   return Object.keys(properties).sort();
+}
+
+function valueAt(values: unknown, path: string): unknown {
+  return path.split('.').reduce((part, name) => (part as Record<string, unknown>)[name], values);
+}
+
+/** As the README writes a default. */
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return ['', '{}', '[]'].includes(text) ? 'empty' : text;
+}
+
+function leaves(part: unknown, path: string): string[] {
+  if (typeof part !== 'object' || part === null || Array.isArray(part)) return [path];
+  const names = Object.entries(part);
+  if (names.length === 0) return [path];
+  return names.flatMap(([name, value]) => leaves(value, path === '' ? name : `${path}.${name}`));
 }
 
 /** The types of Kubernetes that the written part refers to. */

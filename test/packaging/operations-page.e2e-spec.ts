@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeOptions } from '../../src/config/describe-options.js';
+import { BufferPool } from '../../src/images/backends/buffer-pool.js';
 import { projectRoot } from '../support/project.js';
 
 const page = readFileSync(join(projectRoot, 'docs', 'operations.md'), 'utf8');
@@ -19,10 +20,13 @@ test('the operations page says of every limit what it is by default and when to 
 });
 
 test('the operations page states how many transfers the default buffer pool is for', () => {
-  const value = (option: string): number =>
+  const byDefault = (option: string): number =>
     Number(describeOptions().find((limit) => limit.option === option)?.defaults?.daemon);
-  const blockBytes = 4096;
-  const transferBytes = value('buffers_per_transfer') * (value('buffer_bytes') + 2 * blockBytes);
-  const transfers = Math.floor(value('buffer_pool_bytes') / transferBytes);
-  assert.match(page, new RegExp(`: ${transfers} with the defaults`));
+  const pool = new BufferPool({
+    poolBytes: byDefault('buffer_pool_bytes'),
+    bufferBytes: byDefault('buffer_bytes'),
+  });
+  const buffers = pool.statistics().large.countMax;
+  const atFullSpeed = Math.floor(buffers / byDefault('buffers_per_transfer'));
+  assert.match(page, new RegExp(`: ${buffers} with the defaults\\..*: ${atFullSpeed} at full speed\\.`));
 });
