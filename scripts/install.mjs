@@ -14,6 +14,8 @@ const systemPrograms = [
   { program: 'chromium', debianPackage: 'chromium', tests: 'browsers' },
   { program: 'redis-server', debianPackage: 'redis-server', tests: 'sessions shared through Redis' },
   { program: 'curl', debianPackage: 'curl', tests: 'curl as a client, and the demo' },
+  { program: 'jq', debianPackage: 'jq', tests: 'the incremental backup walk-through' },
+  { program: 'python3', debianPackage: 'python3', tests: 'systemd notification' },
   { program: 'openssl', debianPackage: 'openssl', tests: 'signatures checked by another implementation' },
 ];
 

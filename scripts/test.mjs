@@ -36,7 +36,7 @@ process.exitCode = total.failed === 0 ? 0 : 1;
 async function testEverything() {
   for (const name of ['lint', 'format', 'imports', 'build and API contract']) await check(name);
   if (!(await check('types'))) return;
-  await runTests('unit tests', specs('src', '.spec.ts'));
+  await runTests('unit tests', [...specs('src', '.spec.ts'), ...specs('bench', '.spec.ts')]);
   await runTests('end-to-end tests', specs('test', '.e2e-spec.ts'), [`--test-concurrency=${e2eConcurrency}`]);
 }
 
