@@ -12,6 +12,7 @@ import {
   RangeNotSatisfiableError,
   ServiceError,
   StorageError,
+  TooManyFailuresError,
   UnauthenticatedError,
   UnavailableError,
 } from '../errors.js';
@@ -41,6 +42,7 @@ export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [NoSpaceError, 507],
   [StorageError, 500],
   [BadGatewayError, 502],
+  [TooManyFailuresError, 503],
   [UnavailableError, 503],
   [GatewayTimeoutError, 504],
 ];

@@ -13,6 +13,9 @@ const canceled = 'You are not allowed to access this resource: Ticket was cancel
 /** No client and no long operation holds a removal up, only the one I/O in flight does. */
 const promptMs = 2000;
 
+// Sparse zeroes of 100 GiB take milliseconds; this is near the most that ext4 holds in one file.
+const zeroBytes = 15 * 1024 * GiB;
+
 describe('removing a ticket', () => {
   let fixture: DaemonFixture;
   before(async () => {
@@ -88,12 +91,12 @@ describe('removing a ticket', () => {
     assert.equal(parseAnswer(await socket.readUntilClose()).complete, false);
   });
 
-  test('while 100 GiB are zeroed ends that, and its client gets 403', async () => {
-    const ticket = await fixture.addImage(0, { size: 100 * GiB, sparse: true });
+  test('while terabytes are zeroed ends that, and its client gets 403', async () => {
+    const ticket = await fixture.addImage(0, { size: zeroBytes, sparse: true });
     const zero = fixture.client().request('PATCH', ticket.path, {
-      body: JSON.stringify({ op: 'zero', offset: 0, size: 100 * GiB }),
+      body: JSON.stringify({ op: 'zero', offset: 0, size: zeroBytes }),
     });
-    await fixture.ticketState(ticket, ({ transferred }) => transferred! > 10 * MiB, 'it is zeroed');
+    await fixture.ticketState(ticket, ({ transferred }) => transferred! > 0, 'it is zeroed');
     await remove(ticket);
     const right = await stat(ticket.file);
     const answer = await zero;
@@ -101,7 +104,7 @@ describe('removing a ticket', () => {
     await delay(2000);
     const later = await stat(ticket.file);
     assert.deepEqual([later.size, later.blocks, later.mtimeMs], [right.size, right.blocks, right.mtimeMs]);
-    assert.ok(right.size < 100 * GiB);
+    assert.ok(right.size < zeroBytes);
   });
 
   test('closes the images of idle connections, which can go on with other tickets', async () => {

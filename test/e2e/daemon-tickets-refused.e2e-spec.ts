@@ -64,7 +64,7 @@ describe('a ticket that is refused', () => {
     ['url', ['1', '""', '[]', '"/path"', '"ftp://host/x"', '"FILE:///x"', '"file"', '"javascript:x"', '":"']],
     ['transfer_id', ['1', 'true', '[]', '{}']],
     ['inactivity_timeout', ['"60"', 'true', '-1', '1.5', '60.0', '2147483648']],
-    ['filename', ['1', 'true', '[]', '{}']],
+    ['filename', ['1', 'true', '[]', '{}', 'null']],
     ['sparse', ['"yes"', '1', '0', '[]', '"true"']],
     ['dirty', ['"yes"', '1', '0', '{}', '"false"']],
   ];
