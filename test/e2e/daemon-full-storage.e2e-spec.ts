@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -25,7 +25,6 @@ describe('storage without room', { skip: refusal ?? false }, () => {
     fixture = await DaemonFixture.start();
     client = fixture.client();
     mountPoint = fixture.folder.file('small');
-    await mkdir(mountPoint);
     mount('tmpfs', 'none', mountPoint, '-o', `size=${storageBytes}`);
   });
   after(async () => {
