@@ -28,12 +28,13 @@ try {
     }
     case 'start': {
       const { role, confDir, ticketFiles } = commandLine;
-      const loaded = loadConfig({ role, confDir, environment: process.env });
+      const load = () => loadConfig({ role, confDir, environment: process.env });
+      const loaded = load();
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
       process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
       // Loaded only here: the framework takes most of a second, which installers that only ask for the configuration need not wait.
       const { run } = await import('./run.js');
-      await run(role, loaded, ticketFiles, process.env['NOTIFY_SOCKET']);
+      await run(role, loaded, { ticketFiles, notifySocket: process.env['NOTIFY_SOCKET'], reload: load });
       break;
     }
   }

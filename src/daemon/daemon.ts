@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.js';
 import { systemClock } from '../clock.js';
 import { createControlApplication } from '../control/control-application.js';
+import { showTickets } from '../control/ticket-metrics.js';
 import { HttpApplication } from '../http/http-application.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
 import { BufferPool } from '../images/backends/buffer-pool.js';
@@ -9,12 +10,18 @@ import { FileSource } from '../images/backends/file/file-source.js';
 import { NbdSource } from '../images/backends/nbd/nbd-source.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { ImagesModule } from '../images/images.module.js';
+import { certificateReload } from '../listeners/certificate-reload.js';
 import type { HttpListener } from '../listeners/http-listener.js';
 import { ListenerFactory } from '../listeners/listener-factory.js';
+import { createMonitoring } from '../listeners/monitoring.js';
 import { Service } from '../listeners/service.js';
 import type { Logger } from '../logger.js';
+import { Metrics } from '../observability/metrics.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
+import type { TransferObserver } from '../tickets/transfer-observer.js';
+import { version } from '../version.js';
+import { buffersCheck, showBuffers } from './buffer-monitoring.js';
 
 /**
  * The daemon: exposes the images of this host. The data application (images) and the control application (tickets) share one
@@ -37,12 +44,16 @@ export async function createDaemon(
     const { inactivityTimeoutSeconds } = config.daemon;
     await tickets.add(await readTicketFile(file, { inactivityTimeoutSeconds, schemes }));
   }
+  const metrics = config.metrics.enable ? new Metrics({ role: 'daemon', version }) : undefined;
+  const pool = createBufferPool(config);
   let local: HttpListener | undefined;
   const hashWorkers = new HashWorkers();
   const data = await createDataApplication(config, {
     hashWorkers,
+    pool,
     tickets,
     sources,
+    observer: metrics?.transfers,
     unixSocket: () => local?.unixAddress?.address,
     logger,
   });
@@ -50,17 +61,26 @@ export async function createDaemon(
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
   await Promise.all([data.init(), controlApplication.init()]);
 
-  const factory = new ListenerFactory(config, logger);
+  const factory = new ListenerFactory(config, logger, metrics?.listeners);
   if (config.local.enable) local = factory.local(data);
+  const remote = factory.remote(data);
   const listeners = [
-    factory.remote(data),
+    remote,
     ...(local === undefined ? [] : [local]),
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
+  let monitoring: HttpListener | undefined;
+  if (metrics !== undefined) {
+    showTickets(metrics, tickets);
+    showBuffers(metrics, pool);
+    monitoring = createMonitoring(factory, { metrics, listeners, checks: [buffersCheck(pool)] });
+  }
   return new Service(
     {
       applications: [data, controlApplication],
       listeners,
+      monitoring,
+      reloadables: config.tls.enable ? [certificateReload(remote)] : [],
       resources: [hashWorkers],
       graceSeconds: limits.graceSeconds,
     },
@@ -78,20 +98,25 @@ export function imageSources(logger: Logger): readonly ImageSource[] {
   return [new FileSource(warn), new NbdSource({ connectTimeoutSeconds: nbdConnectTimeoutSeconds })];
 }
 
+export function createBufferPool({ limits }: Config): BufferPool {
+  return new BufferPool({ poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes });
+}
+
 interface DataApplicationParts {
+  readonly pool: BufferPool;
   readonly tickets: MemoryTicketStore;
   readonly sources: readonly ImageSource[];
   readonly hashWorkers: HashWorkers;
   readonly unixSocket: () => string | undefined;
   readonly logger: Logger;
+  readonly observer?: TransferObserver | undefined;
 }
 
 /** The images API of the remote and the local listener. */
 export async function createDataApplication(
   { limits, daemon }: Config,
-  { tickets, sources, hashWorkers, unixSocket, logger }: DataApplicationParts,
+  { pool, tickets, sources, hashWorkers, unixSocket, logger, observer }: DataApplicationParts,
 ): Promise<HttpApplication> {
-  const pool = new BufferPool({ poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes });
   return HttpApplication.create(
     {
       module: ImagesModule.register({
@@ -103,6 +128,7 @@ export async function createDataApplication(
         zeroStepBytes: limits.zeroStepBytes,
         capabilities: { unixSocket, connectionsMax: daemon.connectionsMax },
         logger,
+        observer,
       }),
       bodyBytesMax: limits.jsonBodyBytesMax,
       requestHeadBytes: limits.requestHeadBytesMax,

@@ -46,5 +46,6 @@ export function logFailure(logger: Logger, exchange: Exchange, error: unknown): 
   const status = errorStatus(error);
   // The text of a 404 names what was asked for, which may be the id of a ticket: not for the log.
   exchange.logFields['error'] = error instanceof NotFoundError ? error.code : describeError(error);
-  if (status >= 500) logger.error({ ...exchange.logFields, status }, 'Request failed');
+  if (status >= 500)
+    logger.error({ request_id: exchange.requestId, ...exchange.logFields, status }, 'Request failed');
 }

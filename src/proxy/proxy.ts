@@ -2,12 +2,19 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import { createControlApplication } from '../control/control-application.js';
+import { showTickets } from '../control/ticket-metrics.js';
 import { HttpApplication } from '../http/http-application.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
+import { certificateReload } from '../listeners/certificate-reload.js';
+import type { HttpListener } from '../listeners/http-listener.js';
 import { ListenerFactory } from '../listeners/listener-factory.js';
+import { createMonitoring } from '../listeners/monitoring.js';
+import type { Reloadable } from '../listeners/reloadable.js';
 import { Service } from '../listeners/service.js';
 import type { Logger } from '../logger.js';
+import { Metrics } from '../observability/metrics.js';
 import { DaemonAgents } from '../relay/daemon-agents.js';
+import { daemonFailureKinds } from '../relay/daemon-failure.js';
 import { RelayAccess } from '../relay/relay-access.js';
 import { RelayProxy } from '../relay/relay.proxy.js';
 import { RelayedImages } from '../relay/relayed-images.js';
@@ -18,7 +25,9 @@ import { loadTicketVerifier } from '../sessions/ticket-verifier.factory.js';
 import type { TicketVerifier } from '../sessions/ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
+import { version } from '../version.js';
 import { ProxyModule } from './proxy.module.js';
+import { showSessions } from './session-metrics.js';
 
 // Daemons keep unused connections for 60 s at least; ours go earlier, so that we seldom send into one that is being closed.
 const daemonIdleSeconds = 30;
@@ -65,21 +74,38 @@ export async function createProxy(
     idleSeconds: daemonIdleSeconds,
     idlePerDaemonMax,
   });
-  const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
+  const metrics = config.metrics.enable
+    ? new Metrics({ role: 'proxy', version, daemonFailureKinds })
+    : undefined;
+  const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger, metrics });
   const data = await createProxyDataApplication(config, parts, logger);
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
   await Promise.all([data.init(), controlApplication.init()]);
 
-  const factory = new ListenerFactory(config, logger);
+  const factory = new ListenerFactory(config, logger, metrics?.listeners);
+  const remote = factory.remote(data);
   const listeners = [
-    factory.remote(data),
+    remote,
     ...(config.local.enable ? [factory.local(data)] : []),
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
+  let monitoring: HttpListener | undefined;
+  if (metrics !== undefined) {
+    showTickets(metrics, tickets);
+    showSessions(metrics, parts.sessionStore);
+    monitoring = createMonitoring(factory, { metrics, listeners, checks: [] });
+  }
   const resources = [parts.sessionStore, parts.grantStore, agents];
   return new Service(
-    { applications: [data, controlApplication], listeners, resources, graceSeconds: limits.graceSeconds },
+    {
+      applications: [data, controlApplication],
+      listeners,
+      monitoring,
+      reloadables: tls.enable ? [certificateReload(remote), authoritiesReload(agents)] : [],
+      resources,
+      graceSeconds: limits.graceSeconds,
+    },
     logger,
   );
 }
@@ -89,6 +115,7 @@ interface ProxyInputs {
   readonly ticketVerifier: TicketVerifier;
   readonly agents: DaemonAgents;
   readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 export interface ProxyParts {
@@ -100,7 +127,7 @@ export interface ProxyParts {
 
 /** What the data application is made of. */
 export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyParts {
-  const { tickets, ticketVerifier, agents, logger } = inputs;
+  const { tickets, ticketVerifier, agents, logger, metrics } = inputs;
   const { limits, proxy, daemon, tls } = config;
   const storeLimits = { sessionsMax: limits.sessionsMax, sweepIntervalSeconds };
   const sessionStore = new MemorySessionStore(storeLimits, systemClock);
@@ -113,7 +140,11 @@ export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyPart
     inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,
     allowHttp: !tls.enable,
   });
-  return { images: new RelayedImages(access, relay, logger), ticketVerifier, sessionStore, grantStore };
+  const images = new RelayedImages(access, relay, logger, {
+    transfers: metrics?.transfers,
+    daemonFailures: metrics,
+  });
+  return { images, ticketVerifier, sessionStore, grantStore };
 }
 
 /** Sessions, stored tickets and relayed images. */
@@ -132,6 +163,15 @@ export async function createProxyDataApplication(
     },
     logger,
   );
+}
+
+function authoritiesReload(agents: DaemonAgents): Reloadable {
+  return {
+    what: 'the authorities that daemons are verified with',
+    reload: (config) => {
+      agents.trust(daemonAuthorities(config));
+    },
+  };
 }
 
 /** The authority that daemons' certificates are verified with; undefined: those of the system. */
