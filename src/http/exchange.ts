@@ -24,6 +24,7 @@ export class Exchange implements RunningExchange {
   #waits = 0;
   #expectsContinue: boolean;
   #bodyBroken: Error | undefined;
+  #work: Promise<void> = Promise.resolve();
   /** What the log line of this request should say besides method and status: transfer, range, bytes. */
   readonly logFields: Record<string, string | number | boolean> = {};
   readonly startedAt = performance.now();
@@ -67,6 +68,17 @@ export class Exchange implements RunningExchange {
 
   abort(reason: Error): void {
     this.#controller.abort(reason);
+  }
+
+  /** Does `work` for the request, which may go on a little after the response has ended. It must not reject. */
+  async do(work: () => Promise<void>): Promise<void> {
+    this.#work = work();
+    await this.#work;
+  }
+
+  /** Resolves when nothing is done for the request any more, so that `logFields` are complete. */
+  async workEnded(): Promise<void> {
+    await this.#work;
   }
 
   /** The request announces a body that is not wholly received. */

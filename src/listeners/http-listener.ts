@@ -14,7 +14,7 @@ import { ClientConnection, type ConnectionLimits, type RunningExchange } from '.
 import { Exchange } from '../http/exchange.js';
 import { answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
-import type { ListenerObserver } from './listener-observer.js';
+import { RequestReports, type RequestReportOptions } from './request-reports.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
 
 /** What answers requests: the router of a Nest application. */
@@ -36,8 +36,7 @@ export interface ServerTls {
   readonly minVersion: SecureVersion;
 }
 
-export interface HttpListenerOptions {
-  readonly name: string;
+export interface HttpListenerOptions extends RequestReportOptions {
   readonly handler: RequestHandler;
   readonly allowedMethods: readonly string[];
   readonly listen: TcpAddress | UnixAddress;
@@ -45,9 +44,6 @@ export interface HttpListenerOptions {
   readonly tls?: ServerTls | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
   readonly requireHostHeader: boolean;
-  /** Requests that come all the time and say nothing, such as those of a monitoring system, are for debugging only. Default `info`. */
-  readonly requestLogLevel?: 'info' | 'debug';
-  readonly observer?: ListenerObserver | undefined;
   readonly limits: ConnectionLimits & {
     readonly requestHeadBytes: number;
     readonly headersTimeoutSeconds: number;
@@ -68,6 +64,7 @@ export class HttpListener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #accepted = new Set<ClientConnection>();
+  readonly #reports: RequestReports;
   #unixSocket: BoundUnixSocket | undefined;
   #certificate: X509Certificate | undefined;
   #draining = false;
@@ -78,6 +75,7 @@ export class HttpListener {
   ) {
     this.name = options.name;
     this.#options = options;
+    this.#reports = new RequestReports(options, logger);
     const serverOptions = {
       maxHeaderSize: options.limits.requestHeadBytes,
       headersTimeout: options.limits.headersTimeoutSeconds * 1000,
@@ -254,7 +252,7 @@ export class HttpListener {
       expectsContinue,
       listener: this.name,
     });
-    this.#reportWhenDone(exchange);
+    this.#reports.whenDone(exchange);
     if (before === undefined) {
       this.#dispatch(exchange);
       return;
@@ -292,35 +290,7 @@ export class HttpListener {
   async #refuse(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
     const client = socket.remoteAddress;
     const status = await answerUnparsable(error, socket, this.#options.allowedMethods);
-    if (status === undefined) return;
-    this.#options.observer?.requestRefused(this.name, status);
-    this.logger.info({ listener: this.name, client, status, error: error.code }, 'Request cannot be parsed');
-  }
-
-  #reportWhenDone(exchange: Exchange): void {
-    const { requestLogLevel = 'info', observer } = this.#options;
-    exchange.response.once('close', () => {
-      const { request, response, requestId, clientAddress, route, logFields } = exchange;
-      const { method = '' } = request;
-      const status = response.headersSent ? response.statusCode : 0;
-      const seconds = (performance.now() - exchange.startedAt) / 1000;
-      this.logger[requestLogLevel](
-        {
-          request_id: requestId,
-          listener: this.name,
-          client: clientAddress,
-          method,
-          route: route ?? 'unknown',
-          ...logFields,
-          status,
-          complete: response.writableFinished,
-          milliseconds: Math.round(seconds * 1000),
-          client_milliseconds: Math.round(exchange.clientSeconds * 1000),
-        },
-        'Request ended',
-      );
-      observer?.requestEnded({ listener: this.name, method, route, status });
-    });
+    if (status !== undefined) this.#reports.refused({ client, status, code: error.code });
   }
 }
 
