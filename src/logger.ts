@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { boundedRecord, escapeControls } from './log-record.js';
 
 /** The service's log: pino, one JSON line a record on stderr. */
 export type Logger = pino.Logger;
@@ -8,17 +9,21 @@ export const LOGGER = Symbol('LOGGER');
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
+  /** R9: the most bytes of one record, its line end included, whatever a client sends. */
+  readonly recordBytesMax: number;
 }
 
-/** R9: a record is one line of bounded length, whatever a client sends. */
-const fieldCharactersMax = 1024;
+/** Where lines go. */
+export interface LogDestination {
+  write(line: string): unknown;
+}
 
 /**
  * Makes the logger. Records go to stderr: stdout belongs to `--show-config` and to people.
  * Nothing that opens a door (ticket and session ids, signed tickets, keys) is ever passed to it.
  */
-export function createLogger(options: LoggerOptions): Logger {
-  const destination = pino.destination({ dest: 2, sync: true });
+export function createLogger(options: LoggerOptions, destination: LogDestination = standardError()): Logger {
+  const format = options.format === 'json' ? (line: string) => line : prettyLine;
   return pino(
     {
       level: options.level,
@@ -27,18 +32,23 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: {
         level: (label) => ({ level: label }),
         log: (record) =>
-          Object.fromEntries(Object.entries(record).map(([name, value]) => [name, bounded(value)])),
+          Object.fromEntries(
+            Object.entries(record).map(([name, value]) => [
+              name,
+              // The stack would be most of the record, and says where in the service, not what to do about it.
+              value instanceof Error ? describeError(value) : value,
+            ]),
+          ),
       },
     },
-    options.format === 'json' ? destination : prettyStream(destination),
+    {
+      write: (line: string) => destination.write(format(boundedRecord(line, options.recordBytesMax))),
+    },
   );
 }
 
-function bounded(value: unknown): unknown {
-  if (value instanceof Error) return bounded(describeError(value));
-  if (typeof value === 'string' && value.length > fieldCharactersMax)
-    return `${value.slice(0, fieldCharactersMax)}…`;
-  return value;
+function standardError(): LogDestination {
+  return pino.destination({ dest: 2, sync: true });
 }
 
 /** An error and its causes on one line. */
@@ -51,18 +61,15 @@ export function describeError(error: unknown): string {
 interface LogRecord {
   time: string;
   level: string;
-  msg: string;
+  msg?: string;
   [field: string]: unknown;
 }
 
-/** For a terminal: time, level, message, then the fields as JSON, so that control characters stay escaped. */
-function prettyStream(destination: { write(text: string): unknown }): { write(line: string): void } {
-  return {
-    write(line) {
-      const { time, level, msg, ...fields } = JSON.parse(line) as LogRecord;
-      delete fields['pid'];
-      const detail = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
-      destination.write(`${time} ${level.toUpperCase()} ${msg}${detail}\n`);
-    },
-  };
+/** For a terminal: time, level, message, then the fields as JSON. Control characters stay escaped in all of them. */
+function prettyLine(line: string): string {
+  const { time, level, msg = '', ...fields } = JSON.parse(line) as LogRecord;
+  delete fields['pid'];
+  const message = escapeControls(JSON.stringify(msg).slice(1, -1)).replaceAll(String.raw`\"`, '"');
+  const detail = Object.keys(fields).length === 0 ? '' : ` ${escapeControls(JSON.stringify(fields))}`;
+  return `${time} ${level.toUpperCase()} ${message}${detail}\n`;
 }

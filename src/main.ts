@@ -3,6 +3,7 @@ import { helpText, parseCommandLine } from './command-line.js';
 import { ConfigError } from './config/config-error.js';
 import { loadConfig } from './config/load-config.js';
 import { showConfig } from './config/show-config.js';
+import { restartWithRuntimeOptions } from './runtime-options.js';
 import { version } from './version.js';
 
 const usageExitCode = 2;
@@ -27,13 +28,15 @@ try {
       break;
     }
     case 'start': {
+      restartWithRuntimeOptions(process.env, process.argv);
       const { role, confDir, ticketFiles } = commandLine;
-      const loaded = loadConfig({ role, confDir, environment: process.env });
+      const load = () => loadConfig({ role, confDir, environment: process.env });
+      const loaded = load();
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
       process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
       // Loaded only here: the framework takes most of a second, which installers that only ask for the configuration need not wait.
       const { run } = await import('./run.js');
-      await run(role, loaded, ticketFiles, process.env['NOTIFY_SOCKET']);
+      await run(role, loaded, { ticketFiles, notifySocket: process.env['NOTIFY_SOCKET'], reload: load });
       break;
     }
   }

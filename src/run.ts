@@ -11,18 +11,25 @@ import { version } from './version.js';
 
 const roleFactories = { daemon: createDaemon, proxy: createProxy } satisfies Record<Role, unknown>;
 
+export interface RunOptions {
+  /** JSON files of tickets to install before the service is ready. */
+  readonly ticketFiles: readonly string[];
+  /** NOTIFY_SOCKET of systemd. */
+  readonly notifySocket: string | undefined;
+  /** Loads the configuration anew, at SIGHUP. */
+  readonly reload: () => LoadedConfig;
+}
+
 /**
  * Starts a role and runs it until a signal stops it. The start is complete when every listener is bound: only then it becomes
  * unprivileged, tells systemd, and logs `Ready for requests`.
- * @param notifySocket NOTIFY_SOCKET of systemd
  */
 export async function run(
   role: Role,
   { config, warnings }: LoadedConfig,
-  ticketFiles: readonly string[],
-  notifySocket: string | undefined,
+  { ticketFiles, notifySocket, reload }: RunOptions,
 ): Promise<void> {
-  const logger = createLogger(config.logging);
+  const logger = createLogger({ ...config.logging, recordBytesMax: config.limits.logRecordBytesMax });
   for (const warning of warnings) logger.warn(warning);
   try {
     const service = await roleFactories[role](config, ticketFiles, logger);
@@ -30,6 +37,7 @@ export async function run(
     const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
     dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
     stopOnSignals(service, systemdEnable ? notifySocket : undefined, logger);
+    reloadOnHangup(service, reload, logger);
     if (systemdEnable) notifyReady(notifySocket);
     logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
   } catch (error: unknown) {
@@ -59,4 +67,21 @@ function stopOnSignals(service: Service, notifySocket: string | undefined, logge
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+/**
+ * SIGHUP takes the log level of the configuration and the certificates of its files. Everything else in the configuration needs a restart.
+ */
+function reloadOnHangup(service: Service, reload: () => LoadedConfig, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    let config: LoadedConfig['config'];
+    try {
+      ({ config } = reload());
+    } catch (error: unknown) {
+      logger.error(`Cannot reload the configuration, nothing has changed: ${describeError(error)}`);
+      return;
+    }
+    logger.level = config.logging.level;
+    service.reload(config);
+  });
 }

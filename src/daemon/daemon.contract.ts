@@ -6,18 +6,19 @@ import { openApiDocument } from '../http/openapi-document.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { createLogger } from '../logger.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
-import { createDataApplication, imageSources } from './daemon.js';
+import { createBufferPool, createDataApplication, imageSources } from './daemon.js';
 
 /** The contracts of the daemon, read off the applications that it serves; no socket is bound. */
 export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; control: OpenAPIObject }> {
   const { config } = buildConfig('daemon', []);
-  const logger = createLogger({ level: 'silent', format: 'json' });
+  const logger = createLogger({ level: 'silent', format: 'json', recordBytesMax: 2048 });
   const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 0, ticketsMax: 1 }, systemClock);
   const sources = imageSources(logger);
   const schemes = sources.flatMap((source) => source.schemes);
   const hashWorkers = new HashWorkers();
   const data = await createDataApplication(config, {
     hashWorkers,
+    pool: createBufferPool(config),
     tickets,
     sources,
     unixSocket: () => undefined,

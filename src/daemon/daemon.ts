@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.js';
 import { systemClock } from '../clock.js';
 import { createControlApplication } from '../control/control-application.js';
+import { showTickets } from '../control/ticket-metrics.js';
 import { HttpApplication } from '../http/http-application.js';
 import { imageSubResources } from '../http/ticket-path.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
@@ -10,14 +11,22 @@ import { FileSource } from '../images/backends/file/file-source.js';
 import { NbdSource } from '../images/backends/nbd/nbd-source.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { ImagesModule } from '../images/images.module.js';
+import { certificateReload } from '../listeners/certificate-reload.js';
 import type { HttpListener } from '../listeners/http-listener.js';
 import { ImageDispatcher } from './image-dispatcher.js';
+import { daemonFailureKinds } from '../relay/daemon-failure.js';
+import { authoritiesReload } from '../relay/daemon-agents.js';
 import { createDaemonAgents, createRelayApplication } from './relay-application.js';
 import { ListenerFactory } from '../listeners/listener-factory.js';
+import { createMonitoring } from '../listeners/monitoring.js';
 import { Service } from '../listeners/service.js';
 import type { Logger } from '../logger.js';
+import { Metrics } from '../observability/metrics.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
+import type { TransferObserver } from '../tickets/transfer-observer.js';
+import { version } from '../version.js';
+import { buffersCheck, showBuffers } from './buffer-monitoring.js';
 
 /**
  * The daemon: exposes the images of this host. The data application (images) and the control application (tickets) share one
@@ -41,33 +50,48 @@ export async function createDaemon(
     const { inactivityTimeoutSeconds } = config.daemon;
     await tickets.add(await readTicketFile(file, { inactivityTimeoutSeconds, schemes }));
   }
+  const metrics = config.metrics.enable
+    ? new Metrics({ role: 'daemon', version, daemonFailureKinds })
+    : undefined;
+  const pool = createBufferPool(config);
   let local: HttpListener | undefined;
   const hashWorkers = new HashWorkers();
   const data = await createDataApplication(config, {
     hashWorkers,
+    pool,
     tickets,
     sources,
+    observer: metrics?.transfers,
     unixSocket: () => local?.unixAddress?.address,
     logger,
   });
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
   const agents = createDaemonAgents(config);
-  const relay = await createRelayApplication(config, { tickets, agents, logger });
+  const relay = await createRelayApplication(config, { tickets, agents, logger, metrics });
   await Promise.all([data.init(), relay.init(), controlApplication.init()]);
   const images = new ImageDispatcher(tickets, relaySchemes, { images: data, relay });
 
-  const factory = new ListenerFactory(config, logger);
+  const factory = new ListenerFactory(config, logger, metrics?.listeners);
   if (config.local.enable) local = factory.local(images);
+  const remote = factory.remote(images);
   const listeners = [
-    factory.remote(images),
+    remote,
     ...(local === undefined ? [] : [local]),
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
+  let monitoring: HttpListener | undefined;
+  if (metrics !== undefined) {
+    showTickets(metrics, tickets);
+    showBuffers(metrics, pool);
+    monitoring = createMonitoring(factory, { metrics, listeners, checks: [buffersCheck(pool)] });
+  }
   return new Service(
     {
       applications: [data, relay, controlApplication],
       listeners,
+      monitoring,
+      reloadables: config.tls.enable ? [certificateReload(remote), authoritiesReload(agents)] : [],
       resources: [hashWorkers, agents],
       graceSeconds: limits.graceSeconds,
     },
@@ -85,20 +109,25 @@ export function imageSources(logger: Logger): readonly ImageSource[] {
   return [new FileSource(warn), new NbdSource({ connectTimeoutSeconds: nbdConnectTimeoutSeconds })];
 }
 
+export function createBufferPool({ limits }: Config): BufferPool {
+  return new BufferPool({ poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes });
+}
+
 interface DataApplicationParts {
+  readonly pool: BufferPool;
   readonly tickets: MemoryTicketStore;
   readonly sources: readonly ImageSource[];
   readonly hashWorkers: HashWorkers;
   readonly unixSocket: () => string | undefined;
   readonly logger: Logger;
+  readonly observer?: TransferObserver | undefined;
 }
 
 /** The images API of the remote and the local listener. */
 export async function createDataApplication(
   { limits, daemon }: Config,
-  { tickets, sources, hashWorkers, unixSocket, logger }: DataApplicationParts,
+  { pool, tickets, sources, hashWorkers, unixSocket, logger, observer }: DataApplicationParts,
 ): Promise<HttpApplication> {
-  const pool = new BufferPool({ poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes });
   return HttpApplication.create(
     {
       module: ImagesModule.register({
@@ -110,6 +139,7 @@ export async function createDataApplication(
         zeroStepBytes: limits.zeroStepBytes,
         capabilities: { unixSocket, connectionsMax: daemon.connectionsMax },
         logger,
+        observer,
       }),
       bodyBytesMax: limits.jsonBodyBytesMax,
       requestHeadBytes: limits.requestHeadBytesMax,

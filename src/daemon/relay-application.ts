@@ -3,6 +3,7 @@ import { NotAllowedError } from '../errors.js';
 import { HttpApplication } from '../http/http-application.js';
 import { imageSubResources } from '../http/ticket-path.js';
 import type { Logger } from '../logger.js';
+import type { Metrics } from '../observability/metrics.js';
 import { DaemonAgents, daemonAuthorities } from '../relay/daemon-agents.js';
 import { RelayAccess, type SessionCredentials } from '../relay/relay-access.js';
 import { RelayModule } from '../relay/relay.module.js';
@@ -24,12 +25,13 @@ interface RelayApplicationParts {
   readonly tickets: TicketStore;
   readonly agents: DaemonAgents;
   readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 /** Relays tickets whose images other daemons have. */
 export async function createRelayApplication(
   { daemon, limits, proxy, tls }: Config,
-  { tickets, agents, logger }: RelayApplicationParts,
+  { tickets, agents, logger, metrics }: RelayApplicationParts,
 ): Promise<HttpApplication> {
   const relay = new RelayProxy(agents, {
     connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
@@ -39,9 +41,13 @@ export async function createRelayApplication(
     inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,
     allowHttp: !tls.enable,
   });
+  const images = new RelayedImages(access, relay, logger, {
+    transfers: metrics?.transfers,
+    daemonFailures: metrics,
+  });
   return HttpApplication.create(
     {
-      module: RelayModule.register(new RelayedImages(access, relay, logger)),
+      module: RelayModule.register(images),
       bodyBytesMax: limits.jsonBodyBytesMax,
       requestHeadBytes: limits.requestHeadBytesMax,
       subResources: { images: imageSubResources },

@@ -54,5 +54,6 @@ export function logFailure(logger: Logger, exchange: Exchange, error: unknown): 
   exchange.logFields['error'] = error instanceof NotFoundError ? error.code : describeError(error);
   // Who tries many wrong credentials must not fill the log.
   if (error instanceof TooManyFailuresError) return;
-  if (status >= 500) logger.error({ ...exchange.logFields, status }, 'Request failed');
+  if (status >= 500)
+    logger.error({ request_id: exchange.requestId, ...exchange.logFields, status }, 'Request failed');
 }

@@ -1,9 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientGoneError, InvalidRequestError } from '../errors.js';
+import { BusyTime } from '../busy-time.js';
 import type { ClientConnection, RunningExchange } from './client-connection.js';
 import { errorResponse } from './error-response.js';
+import { requestIdHeader, requestIdOf } from './request-id.js';
 
 const exchanges = new WeakMap<IncomingMessage, Exchange>();
+
+export interface ExchangeOptions {
+  /** The client wants to hear `100 Continue` before it sends its body. */
+  readonly expectsContinue: boolean;
+  /** The name of the listener that the request came in at. */
+  readonly listener: string;
+}
 
 /**
  * One request and its response on a client connection. It is made before any routing, so that every path that answers (Nest,
@@ -11,20 +20,33 @@ const exchanges = new WeakMap<IncomingMessage, Exchange>();
  */
 export class Exchange implements RunningExchange {
   readonly #controller = new AbortController();
+  readonly #clientTime = new BusyTime();
   #waits = 0;
   #expectsContinue: boolean;
   #bodyBroken: Error | undefined;
+  #work: Promise<void> = Promise.resolve();
   /** What the log line of this request should say besides method and status: transfer, range, bytes. */
   readonly logFields: Record<string, string | number | boolean> = {};
   readonly startedAt = performance.now();
+  readonly listener: string;
+  /** By which the lines of one request are found in the logs of proxy and daemon. */
+  readonly requestId: string;
+  /** Asked now: a socket that is closed does not know it any more. Undefined for unix sockets. */
+  readonly clientAddress: string | undefined;
+  /** The pattern of the route, without the ids of this request; undefined while it was not routed. */
+  route: string | undefined;
 
   constructor(
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
     readonly connection: ClientConnection,
-    options: { readonly expectsContinue: boolean },
+    options: ExchangeOptions,
   ) {
     this.#expectsContinue = options.expectsContinue;
+    this.listener = options.listener;
+    this.clientAddress = request.socket.remoteAddress;
+    this.requestId = requestIdOf(request);
+    response.setHeader(requestIdHeader, this.requestId);
     exchanges.set(request, this);
     connection.begin(this);
     response.once('close', () => {
@@ -48,6 +70,17 @@ export class Exchange implements RunningExchange {
     this.#controller.abort(reason);
   }
 
+  /** Does `work` for the request, which may go on a little after the response has ended. It must not reject. */
+  async do(work: () => Promise<void>): Promise<void> {
+    this.#work = work();
+    await this.#work;
+  }
+
+  /** Resolves when nothing is done for the request any more, so that `logFields` are complete. */
+  async workEnded(): Promise<void> {
+    await this.#work;
+  }
+
   /** The request announces a body that is not wholly received. */
   get bodyPending(): boolean {
     const { headers, complete } = this.request;
@@ -64,11 +97,18 @@ export class Exchange implements RunningExchange {
   /** Waits for something that only the client can make happen. */
   async waitForClient<T>(promise: Promise<T>): Promise<T> {
     this.#waits++;
+    this.#clientTime.enter();
     try {
       return await promise;
     } finally {
+      this.#clientTime.leave();
       this.#waits--;
     }
+  }
+
+  /** How long the client was waited for until now, to send or to read. */
+  get clientSeconds(): number {
+    return this.#clientTime.seconds;
   }
 
   /** Tells a client that asked `Expect: 100-continue` to send its body. Called once everything that can be refused was checked. */

@@ -15,10 +15,12 @@ export async function hijack(
 ): Promise<void> {
   reply.hijack();
   const exchange = Exchange.of(request.raw);
-  try {
-    await work(exchange);
-  } catch (error: unknown) {
-    logFailure(logger, exchange, error);
-    exchange.fail(error);
-  }
+  await exchange.do(async () => {
+    try {
+      await work(exchange);
+    } catch (error: unknown) {
+      logFailure(logger, exchange, error);
+      exchange.fail(error);
+    }
+  });
 }

@@ -58,7 +58,7 @@ export class HttpApplication {
       // Fastify refuses a type it cannot parse with 415; no body of ours is read by its type.
       if (!mediaType.test(request.raw.headers['content-type'] ?? ''))
         delete request.raw.headers['content-type'];
-      exchange.logFields['route'] = request.routeOptions.url ?? 'unknown';
+      exchange.route = request.routeOptions.url;
       if (options.cors !== undefined) {
         const { maxAgeSeconds } = options.cors;
         setCorsHeaders(request.raw, reply.raw, { allowedMethods: routes.methods, maxAgeSeconds });

@@ -30,27 +30,28 @@ const refusals: Readonly<Record<string, Refusal>> = {
  * Answers what Node's parser could not make a request of (the server's `clientError` event), after the answers to the requests before it
  * (RFC 9112 section 9.3.2), and ends the connection: where the next request would begin cannot be known.
  * @param allowedMethods what the `Allow` header of a 405 says
+ * @returns the status that it answered with; undefined when the failure belongs to a request, or nobody can be answered
  */
 export async function answerUnparsable(
   error: NodeJS.ErrnoException,
   socket: Socket,
   allowedMethods: readonly string[],
-): Promise<void> {
+): Promise<number | undefined> {
   const connection = ClientConnection.find(socket);
   if (connection === undefined || !socket.writable || connection.lingering) {
     socket.destroy();
-    return;
+    return undefined;
   }
   if (error.code === 'HPE_INVALID_EOF_STATE') {
     connection.clientEnded();
     if (connection.exchanges.length === 0) socket.destroy();
-    return;
+    return undefined;
   }
   const last = connection.exchanges.at(-1);
   if (last?.bodyPending) {
     // The garbage is inside this request's body: whoever reads the body answers.
     last.breakBody(new InvalidRequestError('Request body is malformed', { cause: error }));
-    return;
+    return undefined;
   }
   // From here on the bytes mean nothing; reading on would only report the same error again.
   socket.removeAllListeners('data');
@@ -58,10 +59,12 @@ export async function answerUnparsable(
   for (let before = connection.exchanges[0]; before !== undefined; before = connection.exchanges[0]) {
     await once(before.response, 'close');
   }
-  if (connection.closed) return;
-  socket.write(refusalBytes(refusals[error.code ?? ''] ?? badRequest, allowedMethods));
+  if (connection.closed) return undefined;
+  const refusal = refusals[error.code ?? ''] ?? badRequest;
+  socket.write(refusalBytes(refusal, allowedMethods));
   connection.linger();
   socket.resume();
+  return refusal.status;
 }
 
 function refusalBytes({ status, reason, text }: Refusal, allowedMethods: readonly string[]): string {

@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { InfoController } from '../http/info.controller.js';
 import { LOGGER, type Logger } from '../logger.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
+import type { TransferObserver } from '../tickets/transfer-observer.js';
 import type { ImageSource } from './backends/backend.js';
 import type { BufferPool } from './backends/buffer-pool.js';
 import { ChecksumHandler } from './checksum.handler.js';
@@ -25,6 +26,7 @@ export interface ImagesOptions {
   readonly zeroStepBytes: number;
   readonly capabilities: ServiceCapabilities;
   readonly logger: Logger;
+  readonly observer?: TransferObserver | undefined;
 }
 
 /** The images API over the store and the sources that the composition root made. */
@@ -32,7 +34,7 @@ export interface ImagesOptions {
 export class ImagesModule {
   static register(options: ImagesOptions): DynamicModule {
     const { pool, buffersPerTransfer } = options;
-    const runner = new OperationRunner(options.tickets, new OpenImages(options.sources));
+    const runner = new OperationRunner(options.tickets, new OpenImages(options.sources), options.observer);
     return {
       module: ImagesModule,
       controllers: [ImagesController, InfoController],

@@ -1,9 +1,12 @@
+import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Operation, OperationKind } from '../tickets/operation.js';
 import type { Ticket, TicketAccess } from '../tickets/ticket.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
+import type { TransferObserver } from '../tickets/transfer-observer.js';
 import type { Backend } from './backends/backend.js';
 import type { OpenImages } from './open-images.js';
+import { TimedBackend } from './timed-backend.js';
 
 export interface OperationRequest {
   readonly ticketId: string;
@@ -22,12 +25,13 @@ export interface OperationContext {
 /**
  * What every operation on an image has in common, in the order of spec section 2: the ticket is checked, then the range, then the
  * image is opened, and only then anything happens. While it runs it is registered with its ticket, and a client that leaves or a
- * service that stops aborts it.
+ * service that stops aborts it. How much it moved, and where its time went, is told to the log and to whoever observes.
  */
 export class OperationRunner {
   constructor(
     private readonly tickets: TicketStore,
     private readonly images: OpenImages,
+    private readonly observer?: TransferObserver,
   ) {}
 
   /** @throws NotAllowedError, RangeNotSatisfiableError, StorageError and whatever `work` throws */
@@ -47,14 +51,28 @@ export class OperationRunner {
     };
     if (exchange.signal.aborted) abort();
     exchange.signal.addEventListener('abort', abort);
+    const startedAt = performance.now();
+    const backendTime = new BusyTime();
+    const observed = this.observer?.begin(request.kind, exchange.listener);
+    if (observed !== undefined) operation.report(observed);
     try {
       operation.signal.throwIfAborted();
-      const backend = await this.images.open(exchange.connection, ticket);
+      const backend = await backendTime.during(() => this.images.open(exchange.connection, ticket));
+      exchange.logFields['backend'] = backend.kind;
+      observed?.located(backend.kind);
       operation.signal.throwIfAborted();
-      return await work({ ticket, operation, backend });
+      return await work({ ticket, operation, backend: new TimedBackend(backend, backendTime) });
     } finally {
       exchange.signal.removeEventListener('abort', abort);
       operation.end();
+      const backendSeconds = backendTime.seconds;
+      exchange.logFields['bytes'] = operation.doneBytes;
+      exchange.logFields['backend_milliseconds'] = Math.round(backendSeconds * 1000);
+      observed?.ended({
+        totalSeconds: (performance.now() - startedAt) / 1000,
+        backendSeconds,
+        clientSeconds: exchange.clientSeconds,
+      });
     }
   }
 }

@@ -45,6 +45,7 @@ export class ReadHandler {
             : resolveRange(range, availableBytes, availableBytes < ticket.sizeBytes ? 'image' : 'ticket');
         const head = responseHead(ticket, part, range !== undefined);
         exchange.logFields['offset'] = part.offsetBytes;
+        exchange.logFields['length'] = part.lengthBytes;
         exchange.settleFraming();
         if (request.close) exchange.closeAfterResponse();
         if (exchange.request.method === 'HEAD') {
@@ -93,7 +94,6 @@ export class ReadHandler {
       await sender.idle();
       await ahead.idle();
       buffers.release();
-      exchange.logFields['bytes'] = operation.doneBytes;
     }
   }
 }

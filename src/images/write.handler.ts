@@ -38,6 +38,8 @@ export class WriteHandler {
         },
       },
       async ({ ticket, operation, backend }) => {
+        exchange.logFields['offset'] = offsetBytes;
+        if (lengthBytes !== undefined) exchange.logFields['length'] = lengthBytes;
         const endBytes = await this.#endOfBody(request, ticket.sizeBytes, backend);
         const buffers = await BufferSet.acquire(this.pool, {
           lengthBytes: endBytes - offsetBytes,
@@ -49,8 +51,6 @@ export class WriteHandler {
           await writeBody(exchange, { backend, operation, buffers, offsetBytes, endBytes });
         } finally {
           buffers.release();
-          exchange.logFields['offset'] = offsetBytes;
-          exchange.logFields['bytes'] = operation.doneBytes;
         }
         if (request.flush) await backend.flush();
         operation.signal.throwIfAborted();

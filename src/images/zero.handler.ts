@@ -36,6 +36,7 @@ export class ZeroHandler {
       async ({ ticket, operation, backend }) => {
         if (!backend.growable) checkWithinImage(range, await backend.sizeBytes());
         exchange.logFields['offset'] = range.offsetBytes;
+        exchange.logFields['length'] = range.lengthBytes;
         const endBytes = range.offsetBytes + range.lengthBytes;
         let stepBytes = this.stepBytes;
         for (let offsetBytes = range.offsetBytes; offsetBytes < endBytes;) {
@@ -50,7 +51,6 @@ export class ZeroHandler {
               ? Math.min(stepBytes * 2, stepBytesMax)
               : this.stepBytes;
         }
-        exchange.logFields['bytes'] = operation.doneBytes;
         if (flush) await backend.flush();
         operation.signal.throwIfAborted();
       },

@@ -4,15 +4,17 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import { createSecureContext, type SecureVersion } from 'node:tls';
 import { InvalidRequestError, UnavailableError } from '../errors.js';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
 import { answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
+import { RequestReports, type RequestReportOptions } from './request-reports.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
 
 /** What answers requests: the router of a Nest application. */
@@ -25,13 +27,21 @@ export interface TcpAddress {
   readonly port: number;
 }
 
-export interface HttpListenerOptions {
-  readonly name: string;
+/** What a TLS server shows and accepts. */
+export interface ServerTls {
+  /** PEM. */
+  readonly key: Buffer | string;
+  /** PEM, the server's own certificate first. */
+  readonly cert: Buffer | string;
+  readonly minVersion: SecureVersion;
+}
+
+export interface HttpListenerOptions extends RequestReportOptions {
   readonly handler: RequestHandler;
   readonly allowedMethods: readonly string[];
   readonly listen: TcpAddress | UnixAddress;
   /** Absent: plain HTTP. */
-  readonly tls?: SecureContextOptions & { readonly minVersion: SecureVersion };
+  readonly tls?: ServerTls | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
   readonly requireHostHeader: boolean;
   readonly limits: ConnectionLimits & {
@@ -54,7 +64,9 @@ export class HttpListener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #accepted = new Set<ClientConnection>();
+  readonly #reports: RequestReports;
   #unixSocket: BoundUnixSocket | undefined;
+  #certificate: X509Certificate | undefined;
   #draining = false;
 
   constructor(
@@ -63,6 +75,7 @@ export class HttpListener {
   ) {
     this.name = options.name;
     this.#options = options;
+    this.#reports = new RequestReports(options, logger);
     const serverOptions = {
       maxHeaderSize: options.limits.requestHeadBytes,
       headersTimeout: options.limits.headersTimeoutSeconds * 1000,
@@ -86,6 +99,7 @@ export class HttpListener {
             ALPNProtocols: ['http/1.1'],
             handshakeTimeout: options.limits.unauthorisedSilenceSeconds * 1000,
           });
+    if (options.tls !== undefined) this.#certificate = new X509Certificate(options.tls.cert);
     this.#server.maxConnections = options.limits.connectionsMax;
     (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
@@ -110,12 +124,13 @@ export class HttpListener {
     });
     // No route takes CONNECT, and Node would close the connection without a word.
     this.#server.on('connect', (_request, socket: Socket) => {
-      void answerUnparsable(unsupportedMethod(), socket, options.allowedMethods);
+      void this.#refuse(unsupportedMethod(), socket);
     });
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      void answerUnparsable(error, socket, options.allowedMethods);
+      void this.#refuse(error, socket);
     });
     this.#server.on('tlsClientError', (error: Error, socket: Socket) => {
+      options.observer?.handshakeFailed(this.name);
       logger.debug({ listener: this.name, err: error.message }, 'TLS handshake failed');
       socket.destroy();
     });
@@ -149,6 +164,33 @@ export class HttpListener {
     if (address === null) throw new Error(`The ${this.name} listener is not open`);
     if (typeof address === 'string') return `unix:${this.#unixSocket?.address.address ?? address}`;
     return `${this.#options.tls === undefined ? 'http' : 'https'}://${hostAndPort(address)}`;
+  }
+
+  /** How many connections are open, TLS handshakes included. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** It is bound and takes new work. */
+  get accepting(): boolean {
+    return this.#server.listening && !this.#draining;
+  }
+
+  /**
+   * Takes another certificate for connections to come; those that are open stay as they are.
+   * @throws Error when certificate or key cannot be parsed or do not belong together: then nothing changes
+   */
+  setCertificate(tls: ServerTls): void {
+    if (!(this.#server instanceof HttpsServer)) throw new Error(`The ${this.name} listener has no TLS`);
+    // The server forgets what it had before it looks at what it gets, so that is looked at first.
+    createSecureContext(tls);
+    this.#server.setSecureContext(tls);
+    this.#certificate = new X509Certificate(tls.cert);
+  }
+
+  /** When the certificate that new connections see expires, in seconds since 1970; undefined without TLS. */
+  get certificateExpiresUnixSeconds(): number | undefined {
+    return this.#certificate === undefined ? undefined : this.#certificate.validToDate.getTime() / 1000;
   }
 
   /** Stops accepting, answers 503 to new requests on open connections and closes idle ones. */
@@ -206,8 +248,11 @@ export class HttpListener {
     // Bytes after the last request that was answered: dropped, never executed.
     if (connection.lingering) return;
     const before = connection.exchanges.at(-1);
-    const exchange = new Exchange(request, response, connection, { expectsContinue });
-    this.#logWhenDone(exchange);
+    const exchange = new Exchange(request, response, connection, {
+      expectsContinue,
+      listener: this.name,
+    });
+    this.#reports.whenDone(exchange);
     if (before === undefined) {
       this.#dispatch(exchange);
       return;
@@ -241,22 +286,11 @@ export class HttpListener {
     this.#options.handler(request, response);
   }
 
-  #logWhenDone(exchange: Exchange): void {
-    exchange.response.once('close', () => {
-      const { request, response } = exchange;
-      this.logger.info(
-        {
-          listener: this.name,
-          client: request.socket.remoteAddress,
-          method: request.method,
-          ...exchange.logFields,
-          status: response.headersSent ? response.statusCode : 0,
-          complete: response.writableFinished,
-          milliseconds: Math.round(performance.now() - exchange.startedAt),
-        },
-        'Request ended',
-      );
-    });
+  /** Answers what is no request. */
+  async #refuse(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
+    const client = socket.remoteAddress;
+    const status = await answerUnparsable(error, socket, this.#options.allowedMethods);
+    if (status !== undefined) this.#reports.refused({ client, status, code: error.code });
   }
 }
 

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../logger.js';
 import { HttpListener, type HttpListenerOptions, type RequestHandler } from './http-listener.js';
+import type { ListenerObserver } from './listener-observer.js';
+import { readServerTls } from './tls-files.js';
 import { unixAddress } from './unix-socket.js';
 
 /** What stands behind a listener: an application, or what chooses between several. */
@@ -15,6 +16,7 @@ export class ListenerFactory {
   constructor(
     private readonly config: Config,
     private readonly logger: Logger,
+    private readonly observer?: ListenerObserver,
   ) {}
 
   /** The service for the network: HTTPS, unless TLS is off. */
@@ -24,15 +26,7 @@ export class ListenerFactory {
       name: 'remote',
       listen: { kind: 'tcp', host: remote.host, port: remote.port },
       requireHostHeader: true,
-      ...(tls.enable
-        ? {
-            tls: {
-              key: readKey('key_file', tls.keyFile),
-              cert: readKey('cert_file', tls.certFile),
-              minVersion: tls.enableTls11 ? ('TLSv1.1' as const) : ('TLSv1.2' as const),
-            },
-          }
-        : {}),
+      tls: readServerTls(tls),
     });
   }
 
@@ -58,9 +52,23 @@ export class ListenerFactory {
     });
   }
 
+  /** The service for monitoring systems: plain HTTP. */
+  metrics(handler: RequestHandler, allowedMethods: readonly string[]): HttpListener {
+    const { host, port } = this.config.metrics;
+    return this.#listener(
+      { handle: handler, allowedMethods },
+      {
+        name: 'metrics',
+        listen: { kind: 'tcp', host, port },
+        requireHostHeader: true,
+        requestLogLevel: 'debug',
+      },
+    );
+  }
+
   #listener(
     application: ListenerApplication,
-    options: Pick<HttpListenerOptions, 'name' | 'listen' | 'requireHostHeader' | 'tls'>,
+    options: Pick<HttpListenerOptions, 'name' | 'listen' | 'requireHostHeader' | 'tls' | 'requestLogLevel'>,
   ): HttpListener {
     const { limits } = this.config;
     return new HttpListener(
@@ -68,6 +76,7 @@ export class ListenerFactory {
         ...options,
         handler: application.handle,
         allowedMethods: application.allowedMethods,
+        observer: this.observer,
         limits: {
           unauthorisedSilenceSeconds: limits.unauthorisedSilenceSeconds,
           drainBytes: limits.drainBytesMax,
@@ -79,13 +88,5 @@ export class ListenerFactory {
       },
       this.logger,
     );
-  }
-}
-
-function readKey(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error: unknown) {
-    throw new Error(`Cannot read [tls] ${option}`, { cause: error });
   }
 }

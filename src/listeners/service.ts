@@ -1,12 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { UnavailableError } from '../errors.js';
 import type { HttpApplication } from '../http/http-application.js';
-import type { Logger } from '../logger.js';
+import { describeError, type Logger } from '../logger.js';
+import type { Config } from '../config/config.js';
 import type { HttpListener } from './http-listener.js';
+import type { Reloadable } from './reloadable.js';
 
 export interface ServiceParts {
   readonly applications: readonly HttpApplication[];
   readonly listeners: readonly HttpListener[];
+  /** The listener for metrics and health. It answers from before the start until after the stop of the others. */
+  readonly monitoring?: HttpListener | undefined;
+  readonly reloadables?: readonly Reloadable[];
   /** What else was opened, closed at the end of a stop. */
   readonly resources?: readonly { close(): void | Promise<void> }[];
   /** How long running requests may go on after a stop was asked for. */
@@ -27,15 +32,27 @@ export class Service {
   /** Binds every listener; when one fails, none stays bound. @throws Error naming the listener */
   async open(): Promise<void> {
     try {
-      for (const listener of this.parts.listeners) await listener.open();
+      for (const listener of this.#allListeners) await listener.open();
     } catch (error: unknown) {
-      for (const listener of this.parts.listeners) listener.close();
+      for (const listener of this.#allListeners) listener.close();
       throw error;
     }
   }
 
   get addresses(): { readonly name: string; readonly address: string }[] {
-    return this.parts.listeners.map(({ name, address }) => ({ name, address }));
+    return this.#allListeners.map(({ name, address }) => ({ name, address }));
+  }
+
+  /** Takes what can be changed while it runs. A part that cannot take its new value keeps the old one, which one line of the log says. */
+  reload(config: Config): void {
+    for (const part of this.parts.reloadables ?? []) {
+      try {
+        part.reload(config);
+        this.logger.info(`Reloaded ${part.what}`);
+      } catch (error: unknown) {
+        this.logger.error(`Cannot reload ${part.what}, the old one stays: ${describeError(error)}`);
+      }
+    }
   }
 
   get controlSocketPath(): string | undefined {
@@ -45,7 +62,7 @@ export class Service {
 
   /** Lets running requests end within the grace period, cancels the rest and closes everything. */
   async stop(): Promise<void> {
-    const { listeners, applications, resources = [], graceSeconds } = this.parts;
+    const { listeners, monitoring, applications, resources = [], graceSeconds } = this.parts;
     for (const listener of listeners) listener.drain();
     await this.#idleWithin(graceSeconds);
     for (const listener of listeners)
@@ -54,6 +71,12 @@ export class Service {
     for (const listener of listeners) listener.close();
     for (const application of applications) await application.close();
     for (const resource of resources) await resource.close();
+    monitoring?.close();
+  }
+
+  get #allListeners(): readonly HttpListener[] {
+    const { monitoring, listeners } = this.parts;
+    return monitoring === undefined ? listeners : [monitoring, ...listeners];
   }
 
   async #idleWithin(seconds: number): Promise<boolean> {

@@ -13,7 +13,7 @@ import { memorySessionStores } from './session-stores.js';
 /** The contract of the proxy, read off the application that it serves; no socket is bound. */
 export async function proxyContract(): Promise<OpenAPIObject> {
   const { config } = buildConfig('proxy', []);
-  const logger = createLogger({ level: 'silent', format: 'json' });
+  const logger = createLogger({ level: 'silent', format: 'json', recordBytesMax: 2048 });
   const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 0, ticketsMax: 1 }, systemClock);
   const { signedTicketBytesMax } = config.limits;
   const ticketVerifier = new PlainTicketVerifier(

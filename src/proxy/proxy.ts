@@ -1,13 +1,19 @@
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import { createControlApplication } from '../control/control-application.js';
+import { showTickets } from '../control/ticket-metrics.js';
 import { HttpApplication } from '../http/http-application.js';
 import { imageSubResources } from '../http/ticket-path.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
+import { certificateReload } from '../listeners/certificate-reload.js';
+import type { HttpListener } from '../listeners/http-listener.js';
 import { ListenerFactory } from '../listeners/listener-factory.js';
+import { createMonitoring } from '../listeners/monitoring.js';
 import { Service } from '../listeners/service.js';
 import type { Logger } from '../logger.js';
-import { DaemonAgents, daemonAuthorities } from '../relay/daemon-agents.js';
+import { Metrics } from '../observability/metrics.js';
+import { DaemonAgents, authoritiesReload, daemonAuthorities } from '../relay/daemon-agents.js';
+import { daemonFailureKinds } from '../relay/daemon-failure.js';
 import { RelayAccess } from '../relay/relay-access.js';
 import { RelayProxy } from '../relay/relay.proxy.js';
 import { RelayedImages } from '../relay/relayed-images.js';
@@ -17,8 +23,10 @@ import { loadTicketVerifier } from '../sessions/ticket-verifier.factory.js';
 import type { TicketVerifier } from '../sessions/ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
+import { version } from '../version.js';
 import { GrantsBehindTickets } from './grants-behind-tickets.js';
 import { ProxyModule, type ProxyModuleOptions } from './proxy.module.js';
+import { showSessions } from './session-metrics.js';
 import { openSessionStores, type SessionStores } from './session-stores.js';
 
 /**
@@ -58,21 +66,38 @@ export async function createProxy(
 
   const agents = new DaemonAgents({ caPem: daemonAuthorities(config) });
   const stores = await openSessionStores(config, logger);
-  const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger });
+  const metrics = config.metrics.enable
+    ? new Metrics({ role: 'proxy', version, daemonFailureKinds })
+    : undefined;
+  const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger, metrics });
   const data = await createProxyDataApplication(config, parts, logger);
   if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
   await Promise.all([data.init(), controlApplication.init()]);
 
-  const factory = new ListenerFactory(config, logger);
+  const factory = new ListenerFactory(config, logger, metrics?.listeners);
+  const remote = factory.remote(data);
   const listeners = [
-    factory.remote(data),
+    remote,
     ...(config.local.enable ? [factory.local(data)] : []),
     ...(control.enable ? [factory.control(controlApplication)] : []),
   ];
+  let monitoring: HttpListener | undefined;
+  if (metrics !== undefined) {
+    showTickets(metrics, tickets);
+    showSessions(metrics, parts.sessionStore);
+    monitoring = createMonitoring(factory, { metrics, listeners, checks: stores.checks });
+  }
   const resources = [...stores.resources, agents];
   return new Service(
-    { applications: [data, controlApplication], listeners, resources, graceSeconds: limits.graceSeconds },
+    {
+      applications: [data, controlApplication],
+      listeners,
+      monitoring,
+      reloadables: tls.enable ? [certificateReload(remote), authoritiesReload(agents)] : [],
+      resources,
+      graceSeconds: limits.graceSeconds,
+    },
     logger,
   );
 }
@@ -83,11 +108,12 @@ interface ProxyInputs {
   readonly stores: SessionStores;
   readonly agents: DaemonAgents;
   readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 /** What the data application is made of. */
 export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyModuleOptions {
-  const { tickets, ticketVerifier, stores, agents, logger } = inputs;
+  const { tickets, ticketVerifier, stores, agents, logger, metrics } = inputs;
   const { limits, proxy, daemon, tls } = config;
   const failedAuthentications = new FailedAuthentications(
     {
@@ -115,7 +141,10 @@ export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyModu
     allowHttp: !tls.enable,
   });
   const { sessionStore, grantStore } = stores;
-  const images = new RelayedImages(access, relay, logger);
+  const images = new RelayedImages(access, relay, logger, {
+    transfers: metrics?.transfers,
+    daemonFailures: metrics,
+  });
   return { images, ticketVerifier, sessionStore, grantStore, failedAuthentications };
 }
 

@@ -3,6 +3,7 @@ import { rootCertificates } from 'node:tls';
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../logger.js';
+import type { HealthCheck } from '../observability/health.js';
 import { MemoryGrantStore } from '../sessions/memory-grant.store.js';
 import { MemorySessionStore } from '../sessions/memory-session.store.js';
 import { RedisConnection } from '../sessions/redis-connection.js';
@@ -19,6 +20,8 @@ export interface SessionStores {
   readonly grantStore: GrantStore;
   /** To be closed at the end, in this order. */
   readonly resources: readonly { close(): Promise<void> }[];
+  /** What must work for the proxy to be ready. */
+  readonly checks: readonly HealthCheck[];
 }
 
 /** Stores of this process alone: `[proxy] session_store = memory`. */
@@ -26,7 +29,7 @@ export function memorySessionStores({ limits }: Config): SessionStores {
   const options = { sessionsMax: limits.sessionsMax, sweepIntervalSeconds };
   const sessionStore = new MemorySessionStore(options, systemClock);
   const grantStore = new MemoryGrantStore(options, systemClock);
-  return { sessionStore, grantStore, resources: [sessionStore, grantStore] };
+  return { sessionStore, grantStore, resources: [sessionStore, grantStore], checks: [] };
 }
 
 /**
@@ -49,7 +52,13 @@ export async function openSessionStores(config: Config, logger: Logger): Promise
   const sessionStore = new RedisSessionStore(connection, options, systemClock);
   const grantStore = new RedisGrantStore(connection, options, systemClock);
   await connection.open();
-  return { sessionStore, grantStore, resources: [sessionStore, grantStore, connection] };
+  const check: HealthCheck = {
+    name: 'session store',
+    check: () => {
+      if (!connection.isAvailable) throw new Error('Redis is away');
+    },
+  };
+  return { sessionStore, grantStore, resources: [sessionStore, grantStore, connection], checks: [check] };
 }
 
 /** The server may have a certificate of anybody's, or one of the engine's authority. */

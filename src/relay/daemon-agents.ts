@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
@@ -20,13 +21,16 @@ export interface DaemonAgentsOptions {
  * certificate of ours for its name, over TLS 1.2 or newer.
  */
 export class DaemonAgents {
-  readonly #https: HttpsAgent;
+  readonly #common;
   readonly #http: HttpAgent;
+  #https: HttpsAgent;
+  /** Agents of earlier authorities, whose requests are still under way. */
+  #retired: readonly HttpsAgent[] = [];
 
   /** @throws Error when `caPem` cannot be parsed */
   constructor({ caPem, idleSeconds = 30, idlePerDaemonMax = 32 }: DaemonAgentsOptions) {
     // The newest unused connection is taken first, so that the others grow old and go.
-    const common = {
+    this.#common = {
       keepAlive: true,
       scheduling: 'lifo',
       maxFreeSockets: idlePerDaemonMax,
@@ -34,17 +38,22 @@ export class DaemonAgents {
       noDelay: true,
       onread: readIntoOneBuffer,
     } as const;
-    this.#https = new HttpsAgent({
-      ...common,
-      rejectUnauthorized: true,
-      ALPNProtocols: ['http/1.1'],
-      // Made once: parsing the authorities for each connection takes milliseconds.
-      secureContext: createSecureContext({
-        minVersion: 'TLSv1.2',
-        ...(caPem === undefined ? {} : { ca: caPem }),
-      }),
-    });
-    this.#http = new HttpAgent(common);
+    this.#https = this.#httpsAgent(caPem);
+    this.#http = new HttpAgent(this.#common);
+  }
+
+  /**
+   * Believes daemons by other authorities from now on. Requests that are under way go on; connections that nobody uses are closed, as
+   * they were believed by the old ones.
+   * @throws Error when `caPem` cannot be parsed: then nothing changes
+   */
+  trust(caPem: string | undefined): void {
+    const old = this.#https;
+    this.#https = this.#httpsAgent(caPem);
+    this.#retired = [...this.#retired, old].filter(({ sockets }) => Object.keys(sockets).length > 0);
+    for (const socket of Object.values(old.freeSockets).flat()) socket?.destroy();
+    // What is in use is closed as soon as it is not.
+    old.maxFreeSockets = 0;
   }
 
   /** @param protocol of the daemon's URL, `https:` or `http:` */
@@ -54,8 +63,23 @@ export class DaemonAgents {
 
   /** Closes all connections, also those in use. */
   close(): void {
-    this.#https.destroy();
+    for (const agent of [this.#https, ...this.#retired]) agent.destroy();
     this.#http.destroy();
+  }
+
+  #httpsAgent(caPem: string | undefined): HttpsAgent {
+    // A secure context takes text without any certificate for no authority at all, and then believes nobody.
+    if (caPem !== undefined) new X509Certificate(caPem);
+    return new HttpsAgent({
+      ...this.#common,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['http/1.1'],
+      // Made once: parsing the authorities for each connection takes milliseconds.
+      secureContext: createSecureContext({
+        minVersion: 'TLSv1.2',
+        ...(caPem === undefined ? {} : { ca: caPem }),
+      }),
+    });
   }
 }
 
@@ -82,4 +106,14 @@ export function daemonAuthorities({
   } catch (error: unknown) {
     throw new Error('Cannot read [backend_http] ca_file', { cause: error });
   }
+}
+
+/** Takes the authorities of a new configuration. */
+export function authoritiesReload(agents: DaemonAgents): { what: string; reload(config: Config): void } {
+  return {
+    what: 'the authorities that daemons are verified with',
+    reload: (config) => {
+      agents.trust(daemonAuthorities(config));
+    },
+  };
 }

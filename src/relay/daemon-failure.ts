@@ -34,6 +34,46 @@ export function daemonFailure(error: unknown): ServiceError {
   return new BadGatewayError(reasons[code] ?? reasonOfKind(code), { cause: error });
 }
 
+/** How daemons fail, for counting. */
+export const daemonFailureKinds = [
+  'refused',
+  'unreachable',
+  'unknown_name',
+  'timeout',
+  'certificate',
+  'reset',
+  'protocol',
+  'broken_answer',
+  'other',
+] as const;
+
+export type DaemonFailureKind = (typeof daemonFailureKinds)[number];
+
+/** Who wants to know that a daemon failed a relayed request. */
+export interface DaemonFailureObserver {
+  daemonFailed(kind: DaemonFailureKind): void;
+}
+
+const kindsOfCodes: Readonly<Record<string, DaemonFailureKind>> = {
+  ECONNREFUSED: 'refused',
+  ENOTFOUND: 'unknown_name',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+};
+
+/** The kind of a failure that `daemonFailure` made or a relay threw; undefined when it was not the daemon that failed. */
+export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined {
+  if (error instanceof GatewayTimeoutError) return 'timeout';
+  if (error instanceof UnavailableError) {
+    return unreachable.has(errorCode(error.cause)) ? 'unreachable' : undefined;
+  }
+  if (!(error instanceof BadGatewayError)) return undefined;
+  const code = errorCode(error.cause);
+  if (error.cause === undefined) return 'broken_answer';
+  if (code.startsWith('HPE_')) return 'protocol';
+  return kindsOfCodes[code] ?? (isCertificateCode(code) ? 'certificate' : 'other');
+}
+
 /** Node's error code, e.g. `ECONNREFUSED`; empty when it has none. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -41,8 +81,12 @@ export function errorCode(error: unknown): string {
 
 function reasonOfKind(code: string): string {
   if (code.startsWith('HPE_')) return 'The answer of the host of the image cannot be understood';
-  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
+  if (isCertificateCode(code)) {
     return 'The certificate of the host of the image is not trusted';
   }
   return 'The connection to the host of the image failed';
+}
+
+function isCertificateCode(code: string): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO/.test(code);
 }

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { Socket } from 'node:net';
+import type { BusyTime } from '../busy-time.js';
 import { GatewayTimeoutError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
@@ -18,6 +19,8 @@ export interface DaemonTimeouts {
 export interface DaemonRequestOptions extends DaemonTimeouts {
   readonly signal: AbortSignal;
   readonly onSent: (chunk: Buffer) => void;
+  /** Adds up how long the daemon was waited for. */
+  readonly waited: BusyTime;
 }
 
 /** Where a connection that was kept too long shows that the daemon had closed it. */
@@ -44,8 +47,8 @@ export class DaemonRequest {
     private readonly exchange: Exchange,
     private readonly options: DaemonRequestOptions,
   ) {
-    const { signal, readTimeoutSeconds } = options;
-    this.silence = new SilenceTimer(readTimeoutSeconds, () => {
+    const { signal, readTimeoutSeconds, waited } = options;
+    this.silence = new SilenceTimer(readTimeoutSeconds, waited, () => {
       this.abort(new GatewayTimeoutError('The host of the image did not answer in time'));
     });
     if (relaysBody(exchange.request)) {
@@ -120,11 +123,17 @@ export class DaemonRequest {
     const timer = setTimeout(() => {
       this.abort(new GatewayTimeoutError('The host of the image did not accept the connection in time'));
     }, options.connectTimeoutSeconds * 1000);
-    upstream.once('close', () => {
+    options.waited.enter();
+    let waiting = true;
+    const waitedEnough = (): void => {
+      if (!waiting) return;
+      waiting = false;
+      options.waited.leave();
       clearTimeout(timer);
-    });
+    };
+    upstream.once('close', waitedEnough);
     const connected = (): void => {
-      clearTimeout(timer);
+      waitedEnough();
       this.#connected();
     };
     upstream.once('socket', (socket: Socket) => {

@@ -25,8 +25,8 @@ const credentials = new Set([
 ]);
 
 // `Host` must be the daemon's: the name that its certificate is verified for is taken from it.
-const ownRequestHeaders = new Set(['host', 'expect', 'content-length']);
-const ownResponseHeaders = new Set(['cache-control']);
+const ownRequestHeaders = new Set(['host', 'expect', 'content-length', 'x-request-id']);
+const ownResponseHeaders = new Set(['cache-control', 'x-request-id']);
 
 /** The methods whose request body is relayed; what other methods bring along has no meaning to a daemon. */
 const methodsWithBody = new Set(['PUT', 'PATCH', 'POST']);
@@ -45,9 +45,10 @@ export function expectsContinue(request: IncomingMessage): boolean {
 /**
  * The headers of a client's request that go on to the daemon: end-to-end ones, without credentials. Its framing is the one that
  * was parsed: `Content-Length` as it was, else the body goes in chunks.
+ * @param requestId by which the proxy calls the request, so that the daemon's log calls it the same
  */
-export function forwardedRequestHeaders(request: IncomingMessage): OutgoingHttpHeaders {
-  const forwarded: Record<string, string | string[]> = {};
+export function forwardedRequestHeaders(request: IncomingMessage, requestId: string): OutgoingHttpHeaders {
+  const forwarded: Record<string, string | string[]> = { 'x-request-id': requestId };
   const dropped = namedByConnection(request.headers.connection);
   for (const [name, values = []] of Object.entries(request.headersDistinct)) {
     if (isDropped(name, dropped) || ownRequestHeaders.has(name)) continue;

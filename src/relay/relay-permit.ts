@@ -1,6 +1,7 @@
 import type { Exchange } from '../http/exchange.js';
 import type { ImageRequest } from './image-request.js';
-import type { RelayObserver, RelayTarget } from './relay.proxy.js';
+import type { ByteRange } from '../units.js';
+import type { RelayTarget } from './relay.proxy.js';
 
 /** What a client was found to be allowed: requests for one image on one daemon. */
 export interface RelayPermit {
@@ -18,6 +19,7 @@ export interface RelayPermit {
 export interface RunningRelay {
   /** Aborted with what to tell the client when the permit is withdrawn. */
   readonly signal: AbortSignal;
-  readonly observer?: RelayObserver | undefined;
+  /** A part of the image was transferred. */
+  progressed(range: ByteRange): void;
   end(): void;
 }

@@ -1,6 +1,7 @@
 import { IncomingMessage, type ClientRequest, type OutgoingHttpHeaders } from 'node:http';
 import { Stream } from 'node:stream';
 import httpProxy from 'http-proxy';
+import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
 import { downloadBody } from './body-download.js';
 import type { DaemonAgents } from './daemon-agents.js';
@@ -30,6 +31,8 @@ export interface RelayOptions {
   /** Cuts the request on both sides; its reason is the answer, if there is none yet. The exchange's own signal counts as well. */
   readonly signal: AbortSignal;
   readonly observer?: RelayObserver;
+  /** Adds up how long the daemon was waited for. */
+  readonly daemonTime?: BusyTime;
   /** The request is for the capabilities of an image, which are told without the socket of the daemon's host. */
   readonly isCapabilities?: boolean;
   /** The client asked for the connection to be closed after the answer. */
@@ -78,11 +81,12 @@ export class RelayProxy {
   }
 
   #send(exchange: Exchange, target: RelayTarget, options: RelayOptions, signal: AbortSignal): DaemonRequest {
-    const headers = forwardedRequestHeaders(exchange.request);
+    const headers = forwardedRequestHeaders(exchange.request, exchange.requestId);
     return new DaemonRequest(this.#open(exchange, target, headers), exchange, {
       ...this.timeouts,
       signal,
       onSent: (chunk) => options.observer?.sent(chunk),
+      waited: options.daemonTime ?? new BusyTime(),
     });
   }
 

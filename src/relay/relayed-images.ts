@@ -1,13 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BusyTime } from '../busy-time.js';
 import { isPreflight } from '../http/cors.js';
 import type { Exchange } from '../http/exchange.js';
 import { hijack } from '../http/hijack.js';
 import type { Logger } from '../logger.js';
-import { imageRequest, type SubResource } from './image-request.js';
+import type { TransferObserver } from '../tickets/transfer-observer.js';
+import { daemonFailureKind, type DaemonFailureObserver } from './daemon-failure.js';
+import { imageRequest, type ImageRequest, type SubResource } from './image-request.js';
 import type { RelayAccess } from './relay-access.js';
+import type { RelayPermit } from './relay-permit.js';
 import type { RelayProxy } from './relay.proxy.js';
+import { transferProgress } from './transfer-progress.js';
 
 export const allowedMethods = 'OPTIONS,GET,HEAD,PUT,PATCH,POST';
+
+/** What the images of other hosts are called where images of this host are called by their storage. */
+const backend = 'http';
+
+/** Who wants to know what is relayed. */
+export interface RelayObservers {
+  readonly transfers?: TransferObserver | undefined;
+  readonly daemonFailures?: DaemonFailureObserver | undefined;
+}
 
 /** Answers requests for images from the daemons that have them. */
 export class RelayedImages {
@@ -15,6 +29,7 @@ export class RelayedImages {
     private readonly access: RelayAccess,
     private readonly proxy: RelayProxy,
     private readonly logger: Logger,
+    private readonly observers: RelayObservers = {},
   ) {}
 
   /** Answers the request, whatever happens. @param ticketId as in the path, decoded */
@@ -46,20 +61,48 @@ export class RelayedImages {
     logFields['daemon'] = permit.image.origin.host;
     if (permit.transferId !== undefined) logFields['transfer_id'] = permit.transferId;
     if (permit.sessionId !== undefined) response.setHeader('Session-Id', permit.sessionId);
+    logFields['backend'] = backend;
+    await this.#transfer(exchange, wanted, permit);
+  }
+
+  async #transfer(exchange: Exchange, wanted: ImageRequest, permit: RelayPermit): Promise<void> {
+    const { kind, subResource } = wanted;
     const running = permit.begin(exchange, wanted);
+    const startedAt = performance.now();
+    const daemonTime = new BusyTime();
+    const observed = this.observers.transfers?.begin(kind, exchange.listener);
+    observed?.located(backend);
+    let doneBytes = 0;
+    const progress = transferProgress(kind, exchange.request, (range) => {
+      doneBytes += range.lengthBytes;
+      running.progressed(range);
+      observed?.progressed(range.lengthBytes);
+    });
     try {
       await this.proxy.relay(
         exchange,
         { origin: permit.image.origin, path: `${permit.image.path}${subResource}${wanted.query}` },
         {
           signal: running.signal,
-          ...(running.observer === undefined ? {} : { observer: running.observer }),
-          isCapabilities: request.method === 'OPTIONS' && subResource === '',
+          ...(progress === undefined ? {} : { observer: progress }),
+          daemonTime,
+          isCapabilities: kind === 'options' && subResource === '',
           closes: wanted.closes,
         },
       );
+    } catch (error: unknown) {
+      const failure = daemonFailureKind(error);
+      if (failure !== undefined) this.observers.daemonFailures?.daemonFailed(failure);
+      throw error;
     } finally {
       running.end();
+      exchange.logFields['bytes'] = doneBytes;
+      exchange.logFields['backend_milliseconds'] = Math.round(daemonTime.seconds * 1000);
+      observed?.ended({
+        totalSeconds: (performance.now() - startedAt) / 1000,
+        backendSeconds: daemonTime.seconds,
+        clientSeconds: exchange.clientSeconds,
+      });
     }
   }
 }

@@ -22,7 +22,8 @@ export function sessionPermit(
       const end = session.run((reason) => {
         controller.abort(sessionEnded(reason));
       });
-      return { signal: controller.signal, end };
+      // Sessions keep no account of what was transferred: the daemon's ticket does.
+      return { signal: controller.signal, progressed: () => undefined, end };
     },
   };
 }

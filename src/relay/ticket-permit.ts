@@ -2,7 +2,6 @@ import type { ClientConnection, ConnectionResource } from '../http/client-connec
 import type { Ticket, TicketConnection } from '../tickets/ticket.js';
 import type { RelayPermit, RunningRelay } from './relay-permit.js';
 import { relayTargetOf } from './ticket-url.js';
-import { transferProgress } from './transfer-progress.js';
 
 /**
  * Relaying for a control ticket: as an operation of it, which is counted and can be cancelled.
@@ -14,7 +13,7 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
     transferId: ticket.transferId,
     inactivityTimeoutSeconds: ticket.definition.inactivityTimeoutSeconds,
     sessionId: undefined,
-    begin({ connection, request }, { kind }): RunningRelay {
+    begin({ connection }, { kind }): RunningRelay {
       const operation = ticket.begin(kind);
       try {
         if (connection.resource(ticket) === undefined) new UsedTicket(connection, ticket).open();
@@ -24,7 +23,9 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
       }
       return {
         signal: operation.signal,
-        observer: transferProgress(operation, request),
+        progressed: (range) => {
+          operation.progress(range);
+        },
         end: () => {
           operation.end();
         },

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { parseContentRangeStart } from '../http/content-range.js';
-import type { Operation } from '../tickets/operation.js';
+import type { OperationKind } from '../tickets/operation.js';
 import type { ByteRange } from '../units.js';
 import { KiB } from '../units.js';
 import type { RelayObserver } from './relay.proxy.js';
@@ -8,18 +8,24 @@ import type { RelayObserver } from './relay.proxy.js';
 /** A daemon takes no larger JSON. */
 const patchBytesMax = 64 * KiB;
 
-/** Counts for a ticket what passes through, as the daemon counts it: the bytes of the image, at their offsets. */
-export function transferProgress(operation: Operation, request: IncomingMessage): RelayObserver | undefined {
-  if (operation.kind === 'write') return new WriteProgress(operation, request);
-  if (operation.kind === 'zero') return new PatchProgress(operation);
-  if (operation.kind === 'read') return new ReadProgress(operation);
+type OnProgress = (range: ByteRange) => void;
+
+/** Counts what passes through as the daemon counts it: the bytes of the image, at their offsets. Undefined for what moves none. */
+export function transferProgress(
+  kind: OperationKind,
+  request: IncomingMessage,
+  onProgress: OnProgress,
+): RelayObserver | undefined {
+  if (kind === 'write') return new WriteProgress(request, onProgress);
+  if (kind === 'zero') return new PatchProgress(onProgress);
+  if (kind === 'read') return new ReadProgress(onProgress);
   return undefined;
 }
 
 class ReadProgress implements RelayObserver {
   #offsetBytes: number | undefined;
 
-  constructor(private readonly operation: Operation) {}
+  constructor(private readonly onProgress: OnProgress) {}
 
   answered({ statusCode, headers }: IncomingMessage): void {
     if (statusCode === 200) this.#offsetBytes = 0;
@@ -28,7 +34,7 @@ class ReadProgress implements RelayObserver {
 
   received(lengthBytes: number): void {
     if (this.#offsetBytes === undefined) return;
-    this.operation.progress({ offsetBytes: this.#offsetBytes, lengthBytes });
+    this.onProgress({ offsetBytes: this.#offsetBytes, lengthBytes });
     this.#offsetBytes += lengthBytes;
   }
 
@@ -41,8 +47,8 @@ class WriteProgress implements RelayObserver {
   #offsetBytes: number | undefined;
 
   constructor(
-    private readonly operation: Operation,
     { headers }: IncomingMessage,
+    private readonly onProgress: OnProgress,
   ) {
     const { 'content-range': contentRange } = headers;
     this.#offsetBytes = contentRange === undefined ? 0 : startOf(contentRange);
@@ -50,7 +56,7 @@ class WriteProgress implements RelayObserver {
 
   sent({ length }: Buffer): void {
     if (this.#offsetBytes === undefined) return;
-    this.operation.progress({ offsetBytes: this.#offsetBytes, lengthBytes: length });
+    this.onProgress({ offsetBytes: this.#offsetBytes, lengthBytes: length });
     this.#offsetBytes += length;
   }
 
@@ -67,7 +73,7 @@ class PatchProgress implements RelayObserver {
   readonly #chunks: Buffer[] = [];
   #sizeBytes = 0;
 
-  constructor(private readonly operation: Operation) {}
+  constructor(private readonly onProgress: OnProgress) {}
 
   sent(chunk: Buffer): void {
     this.#sizeBytes += chunk.length;
@@ -77,7 +83,7 @@ class PatchProgress implements RelayObserver {
   answered({ statusCode = 0 }: IncomingMessage): void {
     if (statusCode < 200 || statusCode > 299 || this.#sizeBytes > patchBytesMax) return;
     const range = zeroedRange(Buffer.concat(this.#chunks).toString('utf8'));
-    if (range !== undefined) this.operation.progress(range);
+    if (range !== undefined) this.onProgress(range);
   }
 
   received(): void {

@@ -55,6 +55,10 @@ export class MemoryTicketStore implements TicketStore {
     return [...this.#tickets.values()].map((ticket) => ticket.info());
   }
 
+  async count(): Promise<number> {
+    return this.#tickets.size;
+  }
+
   async extend(id: string, timeoutSeconds: number): Promise<void> {
     this.#find(id).extend(timeoutSeconds);
   }

@@ -9,6 +9,11 @@ export interface OperationOwner {
   ended(operation: Operation): void;
 }
 
+/** Who else wants to know how much an operation moves, such as metrics. Called for each I/O, so it must be quick and never throw. */
+export interface ProgressListener {
+  progressed(lengthBytes: number): void;
+}
+
 /**
  * One running operation of a ticket. Whoever runs it checks `signal` between two I/Os and calls `end()` only when no I/O of it is
  * under way any more: removing a ticket waits for exactly that.
@@ -16,6 +21,7 @@ export interface OperationOwner {
 export class Operation {
   readonly #controller = new AbortController();
   readonly #owner: OperationOwner;
+  #listener: ProgressListener | undefined;
   #doneBytes = 0;
   #ended = false;
 
@@ -36,10 +42,16 @@ export class Operation {
     return this.#doneBytes;
   }
 
+  /** Tells `listener` of all progress from now on. */
+  report(listener: ProgressListener): void {
+    this.#listener = listener;
+  }
+
   /** One I/O finished and `range` is transferred. */
   progress(range: ByteRange): void {
     this.#doneBytes += range.lengthBytes;
     this.#owner.progressed(this, range);
+    this.#listener?.progressed(range.lengthBytes);
   }
 
   /** Asks the operation to stop after the I/O in flight. The first reason counts. */

@@ -19,6 +19,9 @@ export interface TicketStore {
 
   list(): Promise<TicketInfo[]>;
 
+  /** How many there are. */
+  count(): Promise<number>;
+
   /** Sets the expiry to `timeoutSeconds` from now. @throws NotFoundError */
   extend(id: string, timeoutSeconds: number): Promise<void>;
 

@@ -49,13 +49,27 @@ describe('the daemon', () => {
       'Upgrade: h2c',
     ]);
     const names = Object.keys(headers).sort();
-    assert.deepEqual(names, ['connection', 'host']);
+    assert.deepEqual(names, ['connection', 'host', 'x-request-id']);
     assert.equal(headers['connection'], 'keep-alive');
   });
 
   test('gets no credentials of the client', async () => {
     const [headers] = await seenBehind(['Session-Id: secret', 'Cookie: a=secret']);
     assert.ok(!JSON.stringify(headers).includes('secret'));
+  });
+
+  test('gets the id of the request, and one of the proxy where the client sent none that is one', async () => {
+    const [named] = await seenBehind(['X-Request-Id: job-1.a_B']);
+    assert.equal(named['x-request-id'], 'job-1.a_B');
+    for (const line of [
+      'X-Request-Id: a b',
+      `X-Request-Id: ${'x'.repeat(65)}`,
+      'X-Request-Id:',
+      'X-Other: 1',
+    ]) {
+      const [headers] = await seenBehind([line]);
+      assert.match(String(headers['x-request-id']), /^[0-9a-f-]{36}$/, line);
+    }
   });
 
   test('gets the query as it was, without the session', async () => {
@@ -108,6 +122,16 @@ describe('the client', () => {
       response.end();
     });
     assert.doesNotMatch(head, /hidden|77/);
+  });
+
+  test('gets the id of its request once, whatever the daemon says', async () => {
+    const head = await headBehind(
+      ({ response }) => {
+        response.writeHead(200, { 'X-Request-Id': 'another' }).end();
+      },
+      ['X-Request-Id: mine'],
+    );
+    assert.deepEqual(head.match(/x-request-id: .*/gi), ['X-Request-Id: mine']);
   });
 
   test('gets the proxy’s Cache-Control only', async () => {

@@ -9,7 +9,7 @@ import { Vdsm } from './vdsm.js';
 
 export type Role = 'daemon' | 'proxy';
 
-export type ListenerName = 'remote' | 'local' | 'control';
+export type ListenerName = 'remote' | 'local' | 'control' | 'metrics';
 
 export interface StartOptions {
   /** Where the configuration and the control socket go; must exist. */

@@ -1,0 +1,36 @@
+import type { BufferPool, BufferSize, BufferStatistics } from '../images/backends/buffer-pool.js';
+import type { HealthCheck } from '../observability/health.js';
+import type { Metrics } from '../observability/metrics.js';
+import type { Sample } from '../observability/sampled-gauge.js';
+
+const sizes: readonly BufferSize[] = ['large', 'small'];
+
+/** Shows how much of the buffer pool is used. */
+export function showBuffers(metrics: Metrics, pool: BufferPool): void {
+  const show = (name: string, help: string, value: (statistics: BufferStatistics) => number): void => {
+    metrics.sample({
+      name,
+      help,
+      labelNames: ['size'],
+      read: (): Sample[] => {
+        const statistics = pool.statistics();
+        return sizes.map((size) => ({ labels: { size }, value: value(statistics[size]) }));
+      },
+    });
+  };
+  show('imageio_buffers_in_use', 'Buffers that transfers hold', ({ inUse }) => inUse);
+  show('imageio_buffers_max', 'Buffers that there can be', ({ countMax }) => countMax);
+  show('imageio_buffers_waiting', 'Operations that wait for their first buffer', ({ waiting }) => waiting);
+}
+
+/** Without a free buffer the next transfer would have to wait for another to end. */
+export function buffersCheck(pool: BufferPool): HealthCheck {
+  return {
+    name: 'buffers',
+    check: () => {
+      const statistics = pool.statistics();
+      const exhausted = sizes.filter((size) => statistics[size].inUse >= statistics[size].countMax);
+      if (exhausted.length > 0) throw new Error(`all ${exhausted.join(' and ')} buffers are in use`);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { Gauge, type Registry } from 'prom-client';
+
+/** One value of a gauge, with the labels that tell it from the others. */
+export interface Sample {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface SampledGaugeOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames?: readonly string[];
+  /** Asked at each scrape. When it fails, or takes too long, the gauge has no value in that scrape. */
+  readonly read: () => readonly Sample[] | Promise<readonly Sample[]>;
+  readonly timeoutSeconds?: number;
+}
+
+const timeoutSecondsDefault = 1;
+
+/** Adds a gauge to `registry` whose values are looked up when they are wanted, so that nothing has to keep count of them. */
+export function addSampledGauge(registry: Registry, options: SampledGaugeOptions): void {
+  const { name, help, labelNames = [], read, timeoutSeconds = timeoutSecondsDefault } = options;
+  new Gauge({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    async collect() {
+      const samples = await settledWithin(samplesOrNone(read), timeoutSeconds);
+      this.reset();
+      // Without labels a reset gauge has the value 0, which would be a lie.
+      if (samples.length === 0) this.remove();
+      for (const { labels = {}, value } of samples) this.set(labels, value);
+    },
+  });
+}
+
+async function samplesOrNone(read: SampledGaugeOptions['read']): Promise<readonly Sample[]> {
+  try {
+    return await read();
+  } catch {
+    return [];
+  }
+}
+
+async function settledWithin(
+  samples: Promise<readonly Sample[]>,
+  timeoutSeconds: number,
+): Promise<readonly Sample[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly Sample[]>((resolve) => {
+    timer = setTimeout(() => {
+      resolve([]);
+    }, timeoutSeconds * 1000);
+  });
+  try {
+    return await Promise.race([samples, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

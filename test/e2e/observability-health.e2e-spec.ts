@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import { KiB, MiB } from '../../src/units.js';
+import { ImagesClient } from '../support/client.js';
+import { eventually, within } from '../support/deadline.js';
+import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { Deployment } from './deployment.js';
+import { FrozenStorage, needsFrozenStorage } from './frozen-storage.js';
+import { askMonitoring, monitored, Scrape } from './monitoring.js';
+import { requestBytes } from './raw-answers.js';
+
+interface Health {
+  readonly status: string;
+  readonly checks?: Readonly<Record<string, string>>;
+}
+
+describe('the monitoring listener', () => {
+  test('says that daemon and proxy live and are ready', async () => {
+    await using deployment = await Deployment.start({ daemon: monitored, proxy: monitored });
+    for (const [service, checks] of [
+      [deployment.daemon, { listeners: 'ok', buffers: 'ok' }],
+      [deployment.proxy, { listeners: 'ok' }],
+    ] as const) {
+      const live = await askMonitoring(service, '/health/live');
+      assert.deepEqual([live.status, JSON.parse(live.text)], [200, { status: 'ok' }]);
+      const ready = await askMonitoring(service, '/health/ready');
+      assert.deepEqual([ready.status, JSON.parse(ready.text)], [200, { status: 'ok', checks }]);
+      assert.equal(ready.headers['content-type'], 'application/json');
+      assert.equal(ready.headers['cache-control'], 'no-store');
+    }
+  });
+
+  test('answers only what it has, and nothing of the other listeners', async () => {
+    await using fixture = await DaemonFixture.start(monitored);
+    for (const path of ['/', '/health', '/images/x', '/tickets/', '/info/', '/metrics/x', '/toString'])
+      assert.equal((await askMonitoring(fixture.daemon, path)).status, 404, path);
+    const post = await askMonitoring(fixture.daemon, '/metrics', 'POST');
+    assert.deepEqual([post.status, post.headers.allow], [405, 'GET,HEAD']);
+    const head = await askMonitoring(fixture.daemon, '/metrics', 'HEAD');
+    assert.deepEqual([head.status, head.text], [200, '']);
+    assert.match(String(head.headers['content-type']), /^text\/plain; version=/);
+    // Nobody finds metrics or health where clients are.
+    for (const listener of ['remote', 'local', 'control'] as const)
+      assert.equal((await fixture.client(listener).request('GET', '/metrics')).status, 404, listener);
+  });
+});
+
+describe('a service that must not get new work', () => {
+  test('is alive and not ready while it stops, and can still be scraped', async () => {
+    await using fixture = await DaemonFixture.start({ ...monitored, limits: { grace_sec: 600 } });
+    const { daemon } = fixture;
+    const ticket = await fixture.addImage(1000);
+    const socket = await fixture.connect();
+    await socket.send(requestBytes('PUT', ticket.path, ['Content-Length: 1000'], 'x'));
+    await fixture.ticketState(ticket, ({ active }) => active, 'the upload runs');
+    daemon.program.signal('SIGTERM');
+    const answer = await eventually(async () => {
+      const found = await askMonitoring(daemon, '/health/ready');
+      return found.status === 200 ? undefined : found;
+    }, 'it is not ready');
+    assert.equal(answer.status, 503);
+    assert.deepEqual(JSON.parse(answer.text), {
+      status: 'not ready',
+      checks: { listeners: 'remote, local, control not accepting', buffers: 'ok' },
+    });
+    assert.equal((await askMonitoring(daemon, '/health/live')).status, 200);
+    assert.equal((await Scrape.of(daemon)).sum('imageio_operations_active'), 1);
+    await socket.send('x'.repeat(999));
+    assert.equal((await within(daemon.program.exited, 'the exit')).code, 0);
+  });
+
+  test('is not ready while all buffers are in use, and ready when one is free', async () => {
+    // One transfer takes all of the large buffers.
+    const limits = { buffer_pool_bytes: 4 * MiB, buffer_bytes: MiB, buffers_per_transfer: 3 };
+    await using fixture = await DaemonFixture.start({ ...monitored, limits });
+    const ticket = await fixture.addImage(16 * MiB);
+    const socket = await fixture.connect();
+    await socket.send(requestBytes('PUT', ticket.path, [`Content-Length: ${16 * MiB}`], 'x'));
+    const busy = await eventually(async () => {
+      const found = await askMonitoring(fixture.daemon, '/health/ready');
+      return found.status === 503 ? found : undefined;
+    }, 'it is not ready');
+    const { checks } = JSON.parse(busy.text) as Health;
+    assert.deepEqual(checks, { listeners: 'ok', buffers: 'all large buffers are in use' });
+    socket.close();
+    await eventually(async () => {
+      const { status } = await askMonitoring(fixture.daemon, '/health/ready');
+      return status === 200 ? true : undefined;
+    }, 'it is ready again');
+  });
+});
+
+describe('health while storage hangs', { skip: needsFrozenStorage() }, () => {
+  test('is told all the same, and the hanging operations are counted', async () => {
+    await using fixture = await DaemonFixture.start(monitored);
+    await using storage = await FrozenStorage.mount(fixture.folder.path);
+    // More than Node has threads by default, each with a write that hangs.
+    const tickets: ImageTicket[] = [];
+    for (let index = 0; index < 6; index++) {
+      const file = `${storage.path}/${index}.raw`;
+      await writeFile(file, Buffer.alloc(64 * KiB));
+      tickets.push(await fixture.addImage(undefined, { size: 64 * KiB, url: `file://${file}` }));
+    }
+    const clients = tickets.map(() => new ImagesClient(fixture.daemon.address('remote')));
+    for (const [index, client] of clients.entries()) await client.capabilities(tickets[index]!.id);
+    await storage.freeze();
+    const hanging = clients.map((client, index) =>
+      client.write(tickets[index]!.id, Buffer.alloc(64 * KiB, 'x'), 0, true),
+    );
+    for (const ticket of tickets) await fixture.ticketState(ticket, ({ active }) => active, 'the write runs');
+    for (let attempt = 0; attempt < 10; attempt++) {
+      for (const path of ['/health/live', '/health/ready', '/metrics']) {
+        const answer = await askMonitoring(fixture.daemon, path);
+        assert.equal(answer.status, 200, answer.text);
+      }
+    }
+    assert.equal(
+      (await Scrape.of(fixture.daemon)).sum('imageio_operations_active', { operation: 'write' }),
+      6,
+    );
+    await storage.thaw();
+    await Promise.all(hanging);
+    for (const client of clients) client.close();
+  });
+});
