@@ -184,8 +184,8 @@ export class HttpListener {
     if (!(this.#server instanceof HttpsServer)) throw new Error(`The ${this.name} listener has no TLS`);
     // The server forgets what it had before it looks at what it gets, so that is looked at first.
     createSecureContext(tls);
-    this.#server.setSecureContext(tls);
     this.#certificate = new X509Certificate(tls.cert);
+    this.#server.setSecureContext(tls);
   }
 
   /** When the certificate that new connections see expires, in seconds since 1970; undefined without TLS. */

@@ -70,7 +70,7 @@ export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined
   if (!(error instanceof BadGatewayError)) return undefined;
   const code = errorCode(error.cause);
   if (error.cause === undefined) return 'broken_answer';
-  if (code.startsWith('HPE_')) return 'protocol';
+  if (code.startsWith('HPE_') || code.startsWith('ERR_SSL_') || code === 'EPROTO') return 'protocol';
   return kindsOfCodes[code] ?? (isCertificateCode(code) ? 'certificate' : 'other');
 }
 
