@@ -16,6 +16,7 @@ const npmScripts = {
   format: 'check:format',
   imports: 'check:imports',
   'build and API contract': 'check:openapi',
+  'rules for API contracts': 'check:contract',
   build: 'build',
   // Compiles the sources together with all tests, so it is the type check as well.
   types: 'build:test',
@@ -34,7 +35,8 @@ console.log(countsLine(total));
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 async function testEverything() {
-  for (const name of ['lint', 'format', 'imports', 'build and API contract']) await check(name);
+  for (const name of ['lint', 'format', 'imports', 'build and API contract', 'rules for API contracts'])
+    await check(name);
   if (!(await check('types'))) return;
   await runTests('unit tests', specs('src', '.spec.ts'));
   await runTests('end-to-end tests', specs('test', '.e2e-spec.ts'), [`--test-concurrency=${e2eConcurrency}`]);

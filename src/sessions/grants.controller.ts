@@ -1,6 +1,15 @@
 import { Body, Controller, Delete, HttpCode, Inject, Param, Put } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { errorResponse } from '../http/contract.js';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiExcludeEndpoint,
+  ApiOperation,
+  ApiParam,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
+import { ticketIdExample } from '../contract/schemas.js';
 import { BytesRequestBody } from '../http/request-body.decorator.js';
 import { GRANT_STORE, type GrantStore } from './session.store.js';
 import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
@@ -9,27 +18,45 @@ import { InvalidRequestError, NotAllowedError, NotFoundError, UnauthenticatedErr
 
 const signedTicketBody = {
   required: true,
-  description: 'The signed ticket: base64 on one line. Any Content-Type will do.',
-  schema: { type: 'string', pattern: '^[A-Za-z0-9+/]+={0,2}$', example: 'eyJzYWx0IjoiVE1WbXNwUkRxLzA9In0=' },
+  description: 'The signed ticket: base64 on one line. Any `Content-Type` will do.',
+  schema: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 65_536,
+    pattern: '^[A-Za-z0-9+/]+={0,2}$',
+    example: 'eyJzYWx0IjoiVE1WbXNwUkRxLzA9In0=',
+  },
 } as const;
 const ticketIdParam = {
   name: 'id',
   description: 'Id of the transfer ticket.',
-  schema: { type: 'string', format: 'uuid', example: '00000001-0000-4000-8000-000000000001' },
+  schema: { type: 'string', minLength: 1, maxLength: 4096 },
+  example: ticketIdExample,
 } as const;
-const notVerified = errorResponse(
+const notVerified = refusal(
   403,
   'The ticket does not verify, and why.',
   'You are not allowed to access this resource: Signed ticket: has expired',
 );
-const full = errorResponse(
+const full = refusal(
   503,
-  'There are as many tickets as this proxy takes; `Retry-After` says when to try again.',
+  'There are as many tickets as this proxy takes, or it is stopping. Try again after `Retry-After` seconds.',
   'The limit of 10000 sessions is reached',
 );
 
+const bodyTooSlow = refusal(
+  408,
+  'The body stopped arriving for a minute. The connection is closed.',
+  'Client was silent for 60 seconds',
+);
+const bodyTooLarge = refusal(
+  413,
+  'The body is larger than 64 KiB.',
+  'Request body is larger than the limit of 65536 bytes',
+);
+
 /** `/tickets/` on the proxy's public port, for engines of the late 1.x years. */
-@ApiTags('signed tickets')
+@ApiTags('signed-tickets')
 @Controller('tickets')
 export class GrantsController {
   constructor(
@@ -46,12 +73,17 @@ export class GrantsController {
     description:
       'Stores a signed ticket. Until it expires, requests for `/images/{ticket-id}` of its transfer ticket need no session ' +
       'and no header. A ticket that is stored already is renewed. The signature is the authorisation.',
+    security: [],
   })
   @ApiConsumes('text/plain')
   @ApiBody(signedTicketBody)
   @ApiResponse({ status: 200, description: 'The ticket is stored.' })
-  @ApiResponse(notVerified)
-  @ApiResponse(full)
+  @refusal(400, 'The body is shorter than promised.', 'Request body is shorter than promised')
+  @notVerified
+  @bodyTooSlow
+  @bodyTooLarge
+  @headTooLarge
+  @full
   async putSignedTicket(@Body() body: Buffer | string | undefined): Promise<void> {
     await this.grants.put(this.#verify(body));
   }
@@ -64,20 +96,22 @@ export class GrantsController {
     summary: 'Store a signed ticket under its id',
     description:
       'The same as without the id, which must be the id of the transfer ticket in the signed ticket.',
+    security: [],
   })
   @ApiParam(ticketIdParam)
   @ApiConsumes('text/plain')
   @ApiBody(signedTicketBody)
   @ApiResponse({ status: 200, description: 'The ticket is stored.' })
-  @ApiResponse(
-    errorResponse(
-      400,
-      'The signed ticket is of another transfer ticket.',
-      'Ticket id in the path must match the signed ticket',
-    ),
+  @refusal(
+    400,
+    'The signed ticket is of another transfer ticket, or the body is shorter than promised.',
+    'Ticket id in the path must match the signed ticket',
   )
-  @ApiResponse(notVerified)
-  @ApiResponse(full)
+  @notVerified
+  @bodyTooSlow
+  @bodyTooLarge
+  @headTooLarge
+  @full
   async putSignedTicketById(
     @Param('id') id: string,
     @Body() body: Buffer | string | undefined,
@@ -92,12 +126,7 @@ export class GrantsController {
 
   @Delete()
   @HttpCode(204)
-  @ApiOperation({
-    operationId: 'deleteSignedTicketWithoutId',
-    summary: 'Always refused: an id is required',
-    description: 'Signed tickets are removed one by one.',
-  })
-  @ApiResponse(errorResponse(400, 'The id is missing.', 'Ticket id is required'))
+  @ApiExcludeEndpoint()
   deleteSignedTicketWithoutId(): never {
     throw new InvalidRequestError('Ticket id is required');
   }
@@ -107,12 +136,16 @@ export class GrantsController {
   @ApiOperation({
     operationId: 'deleteSignedTicket',
     summary: 'Remove a signed ticket',
-    description: 'Removes a stored ticket. Requests that are being relayed under it are cut off.',
+    description:
+      'Removes a stored ticket. Requests that are being relayed under it are cut off. Knowing the id is the permission.',
+    security: [],
   })
   @ApiParam(ticketIdParam)
   @ApiResponse({ status: 204, description: 'The ticket is removed.' })
-  @ApiResponse(errorResponse(400, 'The id is missing.', 'Ticket id is required'))
-  @ApiResponse(errorResponse(404, 'There is no such ticket, or it has expired.', 'No such ticket'))
+  @refusal(400, 'The id is missing or not percent-encoded UTF-8.', 'Ticket id is required')
+  @refusal(404, 'There is no such ticket, or it has expired.', 'No such ticket')
+  @headTooLarge
+  @stopping
   async deleteSignedTicket(@Param('id') id: string): Promise<void> {
     if (id === '') throw new InvalidRequestError('Ticket id is required');
     if (!(await this.grants.delete(id))) throw new NotFoundError('No such ticket');
