@@ -45,8 +45,10 @@ export interface ImageAccess {
   readonly anyOperation: MethodDecorator;
   /** The same for HEAD, whose refusals have no body. */
   readonly head: MethodDecorator;
-  /** Headers of every response. */
+  /** Headers of every success. */
   readonly headers: ResponseHeaders;
+  /** Headers that any refusal may have. */
+  readonly refusalHeaders: ResponseHeaders;
   /** Whether an operation that needs no ticket at the daemon needs a credential all the same. */
   readonly algorithms: MethodDecorator;
 }
@@ -69,30 +71,37 @@ const closeParameter = ApiQuery({
   schema: { type: 'string', enum: ['y', 'n'], default: 'n' },
 });
 
-const rangeRefused = refusal(
-  416,
-  'Outside of what the ticket or the image has, or not one valid range. Nothing was transferred.',
-  'range end 1073741825 > ticket size 1073741824',
-  exceededRange,
-);
+const rangeRefused = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    416,
+    'Outside of what the ticket or the image has, or not one valid range. Nothing was transferred.',
+    'range end 1073741825 > ticket size 1073741824',
+    { ...exceededRange, ...access.refusalHeaders },
+  );
 
-const noSpace = refusal(
-  507,
-  'The storage has no room left. After it was extended the same request may succeed.',
-  'No space left on the storage of this image',
-);
+const noSpace = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    507,
+    'The storage has no room left. After it was extended the same request may succeed.',
+    'No space left on the storage of this image',
+    access.refusalHeaders,
+  );
 
-const tooSlow = refusal(
-  408,
-  'The body stopped arriving for longer than the inactivity timeout of the ticket. The connection is closed.',
-  'Client was silent for 60 seconds',
-);
+const tooSlow = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    408,
+    'The body stopped arriving for longer than the inactivity timeout of the ticket. The connection is closed.',
+    'Client was silent for 60 seconds',
+    access.refusalHeaders,
+  );
 
-const bodyTooLarge = refusal(
-  413,
-  'The body is larger than 64 KiB.',
-  'Request body is larger than the limit of 65536 bytes',
-);
+const bodyTooLarge = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    413,
+    'The body is larger than 64 KiB.',
+    'Request body is larger than the limit of 65536 bytes',
+    access.refusalHeaders,
+  );
 
 const operation = (options: ApiOperationOptions, access: MethodDecorator): MethodDecorator =>
   applyDecorators(ApiOperation(options), idParameter, access, headTooLarge);
@@ -109,7 +118,7 @@ export const ImageOptions = (access: ImageAccess): MethodDecorator =>
       },
       access.anyOperation,
     ),
-    refusal(400, 'The request is malformed.', 'Ticket id is required'),
+    refusal(400, 'The request is malformed.', 'Ticket id is required', access.refusalHeaders),
     ApiOkResponse({
       type: ImageOptionsDto,
       description: 'Features and connection limits.',
@@ -133,7 +142,7 @@ export const ReadImage = (access: ImageAccess): MethodDecorator =>
     ),
     closeParameter,
     rangeParameter,
-    refusal(400, 'The request is malformed.', 'Invalid close, expected y or n'),
+    refusal(400, 'The request is malformed.', 'Invalid close, expected y or n', access.refusalHeaders),
     ApiResponse({
       status: 200,
       description: 'The whole image.',
@@ -146,7 +155,7 @@ export const ReadImage = (access: ImageAccess): MethodDecorator =>
       headers: { ...partHeaders, ...access.headers },
       content: imageData,
     }),
-    rangeRefused,
+    rangeRefused(access),
   );
 
 export const HeadImage = (access: ImageAccess): MethodDecorator =>
@@ -161,7 +170,7 @@ export const HeadImage = (access: ImageAccess): MethodDecorator =>
     headTooLargeWithoutBody,
     closeParameter,
     rangeParameter,
-    bodilessRefusal(400, 'The request is malformed.'),
+    bodilessRefusal(400, 'The request is malformed.', access.refusalHeaders),
     ApiResponse({
       status: 200,
       description: 'The headers for the whole image.',
@@ -172,11 +181,10 @@ export const HeadImage = (access: ImageAccess): MethodDecorator =>
       description: 'The headers for the range.',
       headers: { ...partHeaders, ...access.headers },
     }),
-    bodilessRefusal(
-      416,
-      'Outside of what the ticket or the image has, or not one valid range.',
-      exceededRange,
-    ),
+    bodilessRefusal(416, 'Outside of what the ticket or the image has, or not one valid range.', {
+      ...exceededRange,
+      ...access.refusalHeaders,
+    }),
   );
 
 export const WriteImage = (access: ImageAccess): MethodDecorator =>
@@ -217,10 +225,11 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
       400,
       'The request is malformed, or the body is shorter than promised.',
       'Invalid Content-Range, expected bytes first-last/total',
+      access.refusalHeaders,
     ),
-    tooSlow,
-    rangeRefused,
-    noSpace,
+    tooSlow(access),
+    rangeRefused(access),
+    noSpace(access),
   );
 
 export const PatchImage = (access: ImageAccess): MethodDecorator =>
@@ -260,11 +269,12 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
       400,
       'The operation is malformed; the text names the key.',
       'Invalid image operation: size is required for zero',
+      access.refusalHeaders,
     ),
-    tooSlow,
-    bodyTooLarge,
-    rangeRefused,
-    noSpace,
+    tooSlow(access),
+    bodyTooLarge(access),
+    rangeRefused(access),
+    noSpace(access),
   );
 
 export const ListExtents = (access: ImageAccess): MethodDecorator =>
@@ -315,8 +325,18 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
       },
     }),
     ApiExtraModels(ExtentDto),
-    refusal(400, 'The request is malformed.', 'Invalid context, expected zero or dirty'),
-    refusal(404, 'The ticket or the image has no dirty extents.', 'Ticket has no dirty extents'),
+    refusal(
+      400,
+      'The request is malformed.',
+      'Invalid context, expected zero or dirty',
+      access.refusalHeaders,
+    ),
+    refusal(
+      404,
+      'The ticket or the image has no dirty extents.',
+      'Ticket has no dirty extents',
+      access.refusalHeaders,
+    ),
   );
 
 export const GetChecksum = (access: ImageAccess): MethodDecorator =>
@@ -355,6 +375,7 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
       400,
       'The request is malformed, or the algorithm is not known; the text names those that are.',
       "Unknown algorithm 'x', available: 'blake2b', 'sha256'",
+      access.refusalHeaders,
     ),
   );
 
@@ -370,6 +391,6 @@ export const ListChecksumAlgorithms = (access: ImageAccess): MethodDecorator =>
       },
       access.algorithms,
     ),
-    refusal(400, 'The request is malformed.', 'Invalid path'),
+    refusal(400, 'The request is malformed.', 'Invalid path', access.refusalHeaders),
     ApiOkResponse({ description: 'The algorithms.', headers: access.headers, type: ChecksumAlgorithmsDto }),
   );

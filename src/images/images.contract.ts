@@ -19,5 +19,6 @@ export const daemonAccess: ImageAccess = {
     bodilessRefusal(503, 'The service is stopping or at a limit.'),
   ),
   headers: {},
+  refusalHeaders: {},
   algorithms: stopping,
 };

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiSecurity } from '@nestjs/swagger';
 import type { ImageAccess } from '../contract/image-operations.js';
-import { bodilessRefusal, refusal } from '../contract/refusals.js';
+import { bodilessRefusal, refusal, type ResponseHeaders } from '../contract/refusals.js';
 import { sessionHeader, sessionQuery, signedTicket } from '../contract/security.js';
 
 // The last one is for control tickets and stored signed tickets: the id in the path is the permission.
@@ -41,9 +41,34 @@ const refusals = [
   ],
 ] as const;
 
+const sessionId: ResponseHeaders = {
+  'Session-Id': {
+    description:
+      'The session that authorised the request: shown with the next ones it saves the signed ticket.',
+    schema: { type: 'string', format: 'uuid', example: '0e7b1d1c-7f6e-4f3a-9d0b-0f8f6a2f6c55' },
+  },
+};
+const cacheControl = (required: boolean): ResponseHeaders => ({
+  'Cache-Control': {
+    description: 'Of images, and of refusals that name them, nobody may keep a copy.',
+    required,
+    schema: { type: 'string', example: 'no-cache, no-store' },
+  },
+});
+// Not with what is refused before it is known to be about an image.
+const refusalHeaders: ResponseHeaders = { ...cacheControl(false), ...sessionId };
+
 const anyOperation = applyDecorators(
   credentials,
-  ...refusals.map(([status, description, title]) => refusal(status, description, title)),
+  ...refusals.map(([status, description, title]) => refusal(status, description, title, refusalHeaders)),
+);
+
+// A daemon answers without opening the image.
+const withoutStorage = applyDecorators(
+  credentials,
+  ...refusals
+    .filter(([status]) => status !== 500)
+    .map(([status, description, title]) => refusal(status, description, title, refusalHeaders)),
 );
 
 /** The images API of the proxy: credentials are judged here, the rest is the daemon's. */
@@ -51,20 +76,9 @@ export const proxyAccess: ImageAccess = {
   anyOperation,
   head: applyDecorators(
     credentials,
-    ...refusals.map(([status, description]) => bodilessRefusal(status, description)),
+    ...refusals.map(([status, description]) => bodilessRefusal(status, description, refusalHeaders)),
   ),
-  headers: {
-    'Cache-Control': {
-      description: 'Always `no-cache, no-store`: of images nobody may keep a copy.',
-      required: true,
-      schema: { type: 'string', example: 'no-cache, no-store' },
-    },
-    'Session-Id': {
-      description:
-        'The session that authorised the request: shown with the next ones it saves the signed ticket.',
-      required: false,
-      schema: { type: 'string', format: 'uuid', example: '0e7b1d1c-7f6e-4f3a-9d0b-0f8f6a2f6c55' },
-    },
-  },
-  algorithms: anyOperation,
+  headers: { ...cacheControl(true), ...sessionId },
+  refusalHeaders,
+  algorithms: withoutStorage,
 };
