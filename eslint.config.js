@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', '.build', '.demo', 'node_modules', '**/*.cjs'] },
+  { ignores: ['dist', '.build', '.demo', '.tools', 'node_modules', '**/*.cjs'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

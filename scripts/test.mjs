@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { pinnedNode, projectRoot, runQuietly } from './console.mjs';
 import { installPackages, installSystemPackages } from './install.mjs';
+import { installPythonTools } from './python-tools.mjs';
 import { countsLine, parseCountsLine } from './reporter.mjs';
 
 /** End-to-end tests start several processes each, so fewer of them run side by side. */
@@ -27,6 +28,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 
 if (installPackages()) {
   installSystemPackages();
+  installPythonTools();
   await (pattern === undefined ? testEverything() : testMatching(pattern));
 } else {
   total.failed += 1;

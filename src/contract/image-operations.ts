@@ -60,7 +60,7 @@ const idParameter = ApiParam({
   name: 'id',
   description:
     'Id of the ticket, percent-encoded. At a daemon knowing it is the permission, so it is a secret.',
-  schema: { type: 'string', minLength: 1, maxLength: 4096 },
+  schema: { type: 'string', minLength: 1 },
   example: ticketIdExample,
 });
 

@@ -30,7 +30,7 @@ const signedTicketBody = {
 const ticketIdParam = {
   name: 'id',
   description: 'Id of the transfer ticket.',
-  schema: { type: 'string', minLength: 1, maxLength: 4096 },
+  schema: { type: 'string', minLength: 1 },
   example: ticketIdExample,
 } as const;
 const notVerified = refusal(

@@ -11,7 +11,7 @@ import { NotFoundError } from '../errors.js';
 const idParameter = ApiParam({
   name: 'id',
   description: 'Id of the session. It is a secret.',
-  schema: { type: 'string', minLength: 1, maxLength: 4096 },
+  schema: { type: 'string', minLength: 1 },
   example: '0e7b1d1c-7f6e-4f3a-9d0b-0f8f6a2f6c55',
 });
 

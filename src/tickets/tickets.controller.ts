@@ -44,7 +44,7 @@ const ofOneTicket = applyDecorators(
   ApiParam({
     name: 'id',
     description: 'Id of the ticket, percent-encoded; it may have slashes in it.',
-    schema: { type: 'string', minLength: 1, maxLength: 4096 },
+    schema: { type: 'string', minLength: 1 },
     example: ticketIdExample,
   }),
 );
