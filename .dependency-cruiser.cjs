@@ -1,5 +1,5 @@
 // Who may import whom: arrows point one way, main -> daemon|proxy -> (images, relay, sessions) -> tickets -> shared.
-const shared = '^src/(config|http|logging|observability)/|^src/[^/]+\\.ts$';
+const shared = '^src/(config|contract|http|logging|observability)/|^src/[^/]+\\.ts$';
 const only = (name, folders, allowed) => ({
   name: `${name}-imports`,
   severity: 'error',

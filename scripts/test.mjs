@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { pinnedNode, projectRoot, runQuietly } from './console.mjs';
 import { installPackages, installSystemPackages } from './install.mjs';
+import { installPythonTools } from './python-tools.mjs';
 import { countsLine, parseCountsLine } from './reporter.mjs';
 
 /** End-to-end tests start several processes each, so fewer of them run side by side. */
@@ -16,6 +17,7 @@ const npmScripts = {
   format: 'check:format',
   imports: 'check:imports',
   'build and API contract': 'check:openapi',
+  'rules for API contracts': 'check:contract',
   build: 'build',
   // Compiles the sources together with all tests, so it is the type check as well.
   types: 'build:test',
@@ -26,6 +28,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 
 if (installPackages()) {
   installSystemPackages();
+  installPythonTools();
   await (pattern === undefined ? testEverything() : testMatching(pattern));
 } else {
   total.failed += 1;
@@ -34,7 +37,8 @@ console.log(countsLine(total));
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 async function testEverything() {
-  for (const name of ['lint', 'format', 'imports', 'build and API contract']) await check(name);
+  for (const name of ['lint', 'format', 'imports', 'build and API contract', 'rules for API contracts'])
+    await check(name);
   if (!(await check('types'))) return;
   await runTests('unit tests', [...specs('src', '.spec.ts'), ...specs('bench', '.spec.ts')]);
   await runTests('end-to-end tests', specs('test', '.e2e-spec.ts'), [`--test-concurrency=${e2eConcurrency}`]);

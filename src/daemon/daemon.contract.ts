@@ -1,8 +1,10 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { systemClock } from '../clock.js';
 import { buildConfig } from '../config/build-config.js';
+import { commonRules, infoTag } from '../contract/common-description.js';
+import { imagesTag } from '../contract/image-operations.js';
+import { openApiDocument } from '../contract/openapi-document.js';
 import { createControlApplication } from '../control/control-application.js';
-import { openApiDocument } from '../http/openapi-document.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
 import { createLogger } from '../logger.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
@@ -30,19 +32,55 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
     return {
       daemon: openApiDocument(data, {
         title: 'ovirt-imageio images API',
+        summary: 'Reads and writes the disk images of one host.',
         description:
-          'Reads and writes the disk images of one host. Every request names a ticket by its id, which is the only credential. ' +
-          'Errors are short texts for people; with `Accept: application/json` they are problem details (RFC 9457).',
-        server: { url: 'https://localhost:54322', description: 'A daemon' },
+          'Reads and writes the disk images of one host: a client streams an image, or ranges of it, over HTTPS.\n\n' +
+          '## Permission\n\nEvery request names a ticket by its id, which is the only credential: keep it secret. The owner of the ticket adds, ' +
+          'watches, extends and removes it with the tickets API. An id that has no ticket is 403, so nobody learns which ids exist.\n\n' +
+          'A transfer that moves bytes does not expire: each finished operation, and progress of a running one, extends the ticket. When a ticket ' +
+          'is canceled, running requests are cut and new ones get 403.\n' +
+          commonRules,
+        servers: [
+          {
+            url: 'https://{host}:{port}',
+            description: 'The remote service of a daemon',
+            variables: {
+              host: { default: 'localhost', description: 'Name of the host, as in its certificate' },
+              port: { default: '54322', description: 'Port, `[remote] port`' },
+            },
+          },
+          {
+            url: 'http://localhost',
+            description: 'The local service: a unix socket, by default the abstract \\0/org/ovirt/imageio',
+          },
+        ],
+        tags: [
+          {
+            name: imagesTag,
+            description: 'Download, upload, zero, flush, extents and checksums of an image.',
+          },
+          infoTag,
+        ],
       }),
       control: openApiDocument(control, {
         title: 'ovirt-imageio tickets API',
+        summary: 'Adds, watches, extends and removes the tickets of a daemon or a proxy.',
         description:
-          'Adds, shows, extends and removes tickets. Served on a unix socket, or a TCP port of localhost, without credentials: reaching it is the permission.',
-        server: {
-          url: 'http://localhost',
-          description: 'The control socket, by default /run/ovirt-imageio/sock',
-        },
+          'Adds, watches, extends and removes tickets. Served on a unix socket, or a TCP port of localhost, without credentials: reaching it is ' +
+          'the permission.\n' +
+          commonRules,
+        servers: [
+          {
+            url: 'http://localhost',
+            description: 'The control socket, by default /run/ovirt-imageio/sock',
+          },
+          {
+            url: 'http://localhost:{port}',
+            description: 'The control port, with `[control] transport = tcp`',
+            variables: { port: { default: '54324', description: 'Port, `[control] port`' } },
+          },
+        ],
+        tags: [{ name: 'tickets', description: 'Short-lived permissions to transfer one image each.' }],
       }),
     };
   } finally {

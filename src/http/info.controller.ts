@@ -1,9 +1,15 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiSchema, ApiTags } from '@nestjs/swagger';
+import { headTooLarge, stopping } from '../contract/refusals.js';
 import { version } from '../version.js';
 
+@ApiSchema({ name: 'ServiceInfo', description: 'What service this is.' })
 export class InfoDto {
-  @ApiProperty({ description: 'Version of the service.', example: '1.2.3' })
+  @ApiProperty({
+    description: 'Version of the service (semantic versioning).',
+    maxLength: 100,
+    example: '1.2.3',
+  })
   version!: string;
 }
 
@@ -12,8 +18,15 @@ export class InfoDto {
 @Controller('info')
 export class InfoController {
   @Get()
-  @ApiOperation({ operationId: 'getInfo', summary: 'Version of the service' })
-  @ApiOkResponse({ description: 'The service is there', type: InfoDto })
+  @ApiOperation({
+    operationId: 'getInfo',
+    summary: 'Version of the service',
+    description: 'Needs no credential: tells a client that the service is there and can be reached.',
+    security: [],
+  })
+  @ApiOkResponse({ description: 'The service is there.', type: InfoDto })
+  @headTooLarge
+  @stopping
   info(): InfoDto {
     return { version };
   }

@@ -12,7 +12,10 @@ import {
   Req,
   Res,
 } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ChecksumAlgorithmsDto } from '../contract/image.dto.js';
+import * as contract from '../contract/image-operations.js';
 import { InvalidRequestError } from '../errors.js';
 import { isPreflight } from '../http/cors.js';
 import { parseContentRangeStart, parseRange } from '../http/content-range.js';
@@ -25,8 +28,8 @@ import { ChecksumHandler, parseChecksumQuery } from './checksum.handler.js';
 import { checksumAlgorithms } from './checksum/block-hash.js';
 import { ExtentsHandler } from './extents.handler.js';
 import { FlushHandler } from './flush.handler.js';
-import { ChecksumAlgorithmsDto, ImagePatchDto } from './image.dto.js';
-import * as contract from './images.contract.js';
+import { ImagePatchDto } from './image-patch.dto.js';
+import { daemonAccess } from './images.contract.js';
 import { OptionsHandler } from './options.handler.js';
 import { ReadHandler } from './read.handler.js';
 import { WriteHandler } from './write.handler.js';
@@ -39,7 +42,7 @@ type QueryValues = Readonly<Record<string, string | string[]>>;
  * The images API (spec section 2). Each route turns headers, query and JSON into a request for one handler; what is wrong with
  * those is refused here, before the ticket is looked at. The handlers answer for themselves: no image byte passes the framework.
  */
-@contract.ImagesApi()
+@ApiTags(contract.imagesTag)
 @Controller('images')
 export class ImagesController {
   constructor(
@@ -54,7 +57,7 @@ export class ImagesController {
   ) {}
 
   @Options(':id')
-  @contract.ImageOptions()
+  @contract.ImageOptions(daemonAccess)
   async options(
     @Param('id') ticketId: string,
     @Req() request: FastifyRequest,
@@ -68,7 +71,7 @@ export class ImagesController {
   }
 
   @Get(':id')
-  @contract.ReadImage()
+  @contract.ReadImage(daemonAccess)
   async read(
     @Param('id') ticketId: string,
     @Query() query: QueryValues,
@@ -86,7 +89,7 @@ export class ImagesController {
   }
 
   @Head(':id')
-  @contract.HeadImage()
+  @contract.HeadImage(daemonAccess)
   async head(
     @Param('id') ticketId: string,
     @Query() query: QueryValues,
@@ -97,7 +100,7 @@ export class ImagesController {
   }
 
   @Put(':id')
-  @contract.WriteImage()
+  @contract.WriteImage(daemonAccess)
   async write(
     @Param('id') ticketId: string,
     @Query() query: QueryValues,
@@ -116,7 +119,7 @@ export class ImagesController {
 
   @Patch(':id')
   @JsonRequestBody('image operation')
-  @contract.PatchImage()
+  @contract.PatchImage(daemonAccess)
   async patch(
     @Param('id') ticketId: string,
     @Body(validationPipe('image operation')) patch: ImagePatchDto,
@@ -135,7 +138,7 @@ export class ImagesController {
   }
 
   @Get(':id/extents')
-  @contract.ImageExtents()
+  @contract.ListExtents(daemonAccess)
   async extents(
     @Param('id') ticketId: string,
     @Query('context') context: unknown,
@@ -151,7 +154,7 @@ export class ImagesController {
   }
 
   @Get(':id/checksum')
-  @contract.ImageChecksum()
+  @contract.GetChecksum(daemonAccess)
   async checksum(
     @Param('id') ticketId: string,
     @Query() query: QueryValues,
@@ -165,37 +168,37 @@ export class ImagesController {
   }
 
   @Get(':id/checksum/algorithms')
-  @contract.ImageChecksumAlgorithms()
+  @contract.ListChecksumAlgorithms(daemonAccess)
   algorithms(): ChecksumAlgorithmsDto {
     return { algorithms: checksumAlgorithms };
   }
 
   @Get()
-  @contract.Hidden()
+  @ApiExcludeEndpoint()
   readWithoutId(): never {
     throw missingId();
   }
 
   @Head()
-  @contract.Hidden()
+  @ApiExcludeEndpoint()
   headWithoutId(): never {
     throw missingId();
   }
 
   @Put()
-  @contract.Hidden()
+  @ApiExcludeEndpoint()
   writeWithoutId(): never {
     throw missingId();
   }
 
   @Patch()
-  @contract.Hidden()
+  @ApiExcludeEndpoint()
   patchWithoutId(): never {
     throw missingId();
   }
 
   @Options()
-  @contract.Hidden()
+  @ApiExcludeEndpoint()
   optionsWithoutId(): never {
     throw missingId();
   }

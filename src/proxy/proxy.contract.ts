@@ -1,10 +1,12 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { systemClock } from '../clock.js';
+import { commonRules, infoTag } from '../contract/common-description.js';
+import { imagesTag } from '../contract/image-operations.js';
+import { openApiDocument } from '../contract/openapi-document.js';
+import { addProxySecurity } from '../contract/security.js';
 import { buildConfig } from '../config/build-config.js';
-import { openApiDocument } from '../http/openapi-document.js';
 import { createLogger } from '../logger.js';
 import { DaemonAgents } from '../relay/daemon-agents.js';
-import { signedTicketSecurityName, signedTicketSecurityScheme } from '../sessions/signed-ticket.security.js';
 import { PlainTicketVerifier } from '../sessions/signed-ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { createProxyDataApplication, createProxyParts } from './proxy.js';
@@ -28,11 +30,37 @@ export async function proxyContract(): Promise<OpenAPIObject> {
   try {
     return openApiDocument(application, {
       title: 'ovirt-imageio proxy API',
+      summary: 'Relays images for clients that cannot reach the hosts.',
       description:
-        'Relays images for clients that cannot reach the hosts. Sessions are opened with tickets that the engine signed; the images ' +
-        'API behind them is that of the daemon.',
-      server: { url: 'https://localhost:54323', description: 'A proxy' },
-      extend: (builder) => builder.addSecurity(signedTicketSecurityName, signedTicketSecurityScheme),
+        'Relays images for clients that cannot reach the hosts; the images API is that of the daemons behind it.\n\n' +
+        '## Permission\n\nA request for an image is authorised by the first of these that it has:\n\n' +
+        '1. `Authorization`: a ticket that the engine signed. It opens a session, whose id comes back in `Session-Id`.\n' +
+        '2. `Session-Id`: a session that `POST /sessions` opened.\n' +
+        '3. `session_id` in the query: the same for browsers that follow a link.\n' +
+        '4. Nothing but the id in the path, when the engine stored a signed ticket with `PUT /tickets`, or added a ticket at the control ' +
+        'service.\n\n' +
+        'The id in the path must be that of the transfer ticket. Credentials are not passed on to the daemon.\n' +
+        commonRules,
+      servers: [
+        {
+          url: 'https://{host}:{port}',
+          description: 'A proxy',
+          variables: {
+            host: { default: 'localhost', description: 'Name of the host, as in its certificate' },
+            port: { default: '54323', description: 'Port, `[remote] port`' },
+          },
+        },
+      ],
+      tags: [
+        { name: imagesTag, description: 'Download, upload, zero, flush, extents and checksums of an image.' },
+        infoTag,
+        { name: 'sessions', description: 'Sessions are opened with tickets that the engine signed.' },
+        {
+          name: 'signed-tickets',
+          description: 'Signed tickets that the engine stores itself, for clients without any credential.',
+        },
+      ],
+      extend: addProxySecurity,
     });
   } finally {
     await application.close();

@@ -1,9 +1,10 @@
 import { Controller, Get, Head, HttpCode, Options, Param, Patch, Post, Put, Req, Res } from '@nestjs/common';
-import { ApiExcludeEndpoint } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import * as contract from '../contract/image-operations.js';
 import { InvalidRequestError } from '../errors.js';
 import type { SubResource } from './image-request.js';
-import * as contract from './relay.contract.js';
+import { proxyAccess } from './relay.contract.js';
 import { allowedMethods, RelayedImages } from './relayed-images.js';
 
 const subResources = [':id/extents', ':id/checksum', ':id/checksum/algorithms'];
@@ -12,38 +13,38 @@ const subResources = [':id/extents', ':id/checksum', ':id/checksum/algorithms'];
  * The images API of the proxy (spec section 4): every request goes to the daemon that has the image. What a method means there,
  * the daemon decides.
  */
-@contract.RelayApi()
+@ApiTags(contract.imagesTag)
 @Controller('images')
 export class RelayController {
   constructor(private readonly images: RelayedImages) {}
 
   @Options(':id')
-  @contract.RelayedOptions()
+  @contract.ImageOptions(proxyAccess)
   async options(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     await this.images.answer(request, reply, id, '');
   }
 
   @Get(':id')
-  @contract.RelayedRead()
+  @contract.ReadImage(proxyAccess)
   async read(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     await this.images.answer(request, reply, id, '');
   }
 
   @Head(':id')
-  @contract.RelayedHead()
+  @contract.HeadImage(proxyAccess)
   async head(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     await this.images.answer(request, reply, id, '');
   }
 
   @Put(':id')
-  @contract.RelayedWrite()
+  @contract.WriteImage(proxyAccess)
   async write(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     await this.images.answer(request, reply, id, '');
   }
 
   @Patch(':id')
   @HttpCode(200)
-  @contract.RelayedPatch()
+  @contract.PatchImage(proxyAccess)
   async patch(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     await this.images.answer(request, reply, id, '');
   }
@@ -55,19 +56,19 @@ export class RelayController {
   }
 
   @Get(':id/extents')
-  @contract.RelayedExtents()
+  @contract.ListExtents(proxyAccess)
   async extents(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     await this.images.answer(request, reply, id, '/extents');
   }
 
   @Get(':id/checksum')
-  @contract.RelayedChecksum()
+  @contract.GetChecksum(proxyAccess)
   async checksum(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     await this.images.answer(request, reply, id, '/checksum');
   }
 
   @Get(':id/checksum/algorithms')
-  @contract.RelayedChecksumAlgorithms()
+  @contract.ListChecksumAlgorithms(proxyAccess)
   async checksumAlgorithms(
     @Param('id') id: string,
     @Req() request: FastifyRequest,

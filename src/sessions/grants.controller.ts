@@ -1,8 +1,17 @@
 import { Body, Controller, Delete, HttpCode, Inject, Param, Put, Req } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiExcludeEndpoint,
+  ApiOperation,
+  ApiParam,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import { headTooLarge, refusal } from '../contract/refusals.js';
+import { ticketIdExample } from '../contract/schemas.js';
 import type { FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
-import { errorResponse } from '../http/contract.js';
 import { BytesRequestBody } from '../http/request-body.decorator.js';
 import { GRANT_STORE, type GrantStore } from './session.store.js';
 import type { TransferGrant } from './transfer-grant.js';
@@ -10,28 +19,46 @@ import { InvalidRequestError, NotAllowedError, NotFoundError, UnauthenticatedErr
 
 const signedTicketBody = {
   required: true,
-  description: 'The signed ticket: base64 on one line. Any Content-Type will do.',
-  schema: { type: 'string', pattern: '^[A-Za-z0-9+/]+={0,2}$', example: 'eyJzYWx0IjoiVE1WbXNwUkRxLzA9In0=' },
+  description: 'The signed ticket: base64 on one line. Any `Content-Type` will do.',
+  schema: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 65_536,
+    pattern: '^[A-Za-z0-9+/]+={0,2}$',
+    example: 'eyJzYWx0IjoiVE1WbXNwUkRxLzA9In0=',
+  },
 } as const;
 const ticketIdParam = {
   name: 'id',
   description: 'Id of the transfer ticket.',
-  schema: { type: 'string', format: 'uuid', example: '00000001-0000-4000-8000-000000000001' },
+  schema: { type: 'string', minLength: 1 },
+  example: ticketIdExample,
 } as const;
-const notVerified = errorResponse(
+const notVerified = refusal(
   403,
   'The ticket does not verify, and why.',
   'You are not allowed to access this resource: Signed ticket: has expired',
 );
-const unavailable = errorResponse(
+const unavailable = refusal(
   503,
-  'There are as many tickets as this proxy takes, the store that proxies share is away, or too many tickets from this address ' +
-    'were wrong; `Retry-After` says when to try again.',
+  'There are as many tickets as this proxy takes, the store that proxies share is away, too many tickets from this address ' +
+    'were wrong, or the proxy is stopping; `Retry-After` says when to try again.',
   'The limit of 10000 sessions is reached',
 );
 
+const bodyTooSlow = refusal(
+  408,
+  'The body stopped arriving for a minute. The connection is closed.',
+  'Client was silent for 60 seconds',
+);
+const bodyTooLarge = refusal(
+  413,
+  'The body is larger than 64 KiB.',
+  'Request body is larger than the limit of 65536 bytes',
+);
+
 /** `/tickets/` on the proxy's public port, for engines of the late 1.x years. */
-@ApiTags('signed tickets')
+@ApiTags('signed-tickets')
 @Controller('tickets')
 export class GrantsController {
   constructor(
@@ -48,12 +75,17 @@ export class GrantsController {
     description:
       'Stores a signed ticket. Until it expires, requests for `/images/{ticket-id}` of its transfer ticket need no session ' +
       'and no header. A ticket that is stored already is renewed. The signature is the authorisation.',
+    security: [],
   })
   @ApiConsumes('text/plain')
   @ApiBody(signedTicketBody)
   @ApiResponse({ status: 200, description: 'The ticket is stored.' })
-  @ApiResponse(notVerified)
-  @ApiResponse(unavailable)
+  @refusal(400, 'The body is shorter than promised.', 'Request body is shorter than promised')
+  @notVerified
+  @bodyTooSlow
+  @bodyTooLarge
+  @headTooLarge
+  @unavailable
   async putSignedTicket(
     @Body() body: Buffer | string | undefined,
     @Req() request: FastifyRequest,
@@ -69,20 +101,22 @@ export class GrantsController {
     summary: 'Store a signed ticket under its id',
     description:
       'The same as without the id, which must be the id of the transfer ticket in the signed ticket.',
+    security: [],
   })
   @ApiParam(ticketIdParam)
   @ApiConsumes('text/plain')
   @ApiBody(signedTicketBody)
   @ApiResponse({ status: 200, description: 'The ticket is stored.' })
-  @ApiResponse(
-    errorResponse(
-      400,
-      'The signed ticket is of another transfer ticket.',
-      'Ticket id in the path must match the signed ticket',
-    ),
+  @refusal(
+    400,
+    'The signed ticket is of another transfer ticket, or the body is shorter than promised.',
+    'Ticket id in the path must match the signed ticket',
   )
-  @ApiResponse(notVerified)
-  @ApiResponse(unavailable)
+  @notVerified
+  @bodyTooSlow
+  @bodyTooLarge
+  @headTooLarge
+  @unavailable
   async putSignedTicketById(
     @Param('id') id: string,
     @Body() body: Buffer | string | undefined,
@@ -98,12 +132,7 @@ export class GrantsController {
 
   @Delete()
   @HttpCode(204)
-  @ApiOperation({
-    operationId: 'deleteSignedTicketWithoutId',
-    summary: 'Always refused: an id is required',
-    description: 'Signed tickets are removed one by one.',
-  })
-  @ApiResponse(errorResponse(400, 'The id is missing.', 'Ticket id is required'))
+  @ApiExcludeEndpoint()
   deleteSignedTicketWithoutId(): never {
     throw new InvalidRequestError('Ticket id is required');
   }
@@ -113,13 +142,16 @@ export class GrantsController {
   @ApiOperation({
     operationId: 'deleteSignedTicket',
     summary: 'Remove a signed ticket',
-    description: 'Removes a stored ticket. Requests that are being relayed under it are cut off.',
+    description:
+      'Removes a stored ticket. Requests that are being relayed under it are cut off. Knowing the id is the permission.',
+    security: [],
   })
   @ApiParam(ticketIdParam)
   @ApiResponse({ status: 204, description: 'The ticket is removed.' })
-  @ApiResponse(errorResponse(400, 'The id is missing.', 'Ticket id is required'))
-  @ApiResponse(errorResponse(404, 'There is no such ticket, or it has expired.', 'No such ticket'))
-  @ApiResponse(unavailable)
+  @refusal(400, 'The id is missing or not percent-encoded UTF-8.', 'Ticket id is required')
+  @refusal(404, 'There is no such ticket, or it has expired.', 'No such ticket')
+  @headTooLarge
+  @unavailable
   async deleteSignedTicket(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
     if (id === '') throw new InvalidRequestError('Ticket id is required');
     if (await this.grants.delete(id)) return;

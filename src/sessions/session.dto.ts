@@ -1,7 +1,8 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { Session } from './session.js';
 
 /** Answer to `POST /sessions/`. */
+@ApiSchema({ name: 'Session', description: 'A session that authorises requests for one image.' })
 export class SessionDto {
   @ApiProperty({
     format: 'uuid',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { signedTicketSecurityName, signedTicketSecurityScheme } from './signed-ticket.security.js';
+import { addProxySecurity } from '../contract/security.js';
 import { startSessionsApp } from '../../test/vectors/sessions-app.fixtures.js';
 
 /** Where each operation is and which statuses it tells of, by its id. */
@@ -21,28 +21,24 @@ function describeOperations(document: OpenAPIObject): Record<string, string> {
 
 test('describes every operation with all its statuses', async (t) => {
   const { app } = await startSessionsApp(t);
-  const config = new DocumentBuilder()
-    .addSecurity(signedTicketSecurityName, signedTicketSecurityScheme)
-    .build();
+  const config = addProxySecurity(new DocumentBuilder()).build();
   const document = SwaggerModule.createDocument(app, config);
   assert.deepEqual(describeOperations(document), {
-    openSession: 'post /sessions: 200 401 503',
-    deleteSession: 'delete /sessions/{id}: 204 404 503',
-    sessionsOptions: 'options /sessions: 204',
-    sessionOptions: 'options /sessions/{id}: 204',
-    putSignedTicket: 'put /tickets: 200 403 503',
-    putSignedTicketById: 'put /tickets/{id}: 200 400 403 503',
-    deleteSignedTicketWithoutId: 'delete /tickets: 400',
-    deleteSignedTicket: 'delete /tickets/{id}: 204 400 404 503',
+    openSession: 'post /sessions: 200 401 431 503',
+    deleteSession: 'delete /sessions/{id}: 204 400 404 431 503',
+    getSessionsOptions: 'options /sessions: 204 431 503',
+    getSessionOptions: 'options /sessions/{id}: 204 400 431 503',
+    putSignedTicket: 'put /tickets: 200 400 403 408 413 431 503',
+    putSignedTicketById: 'put /tickets/{id}: 200 400 403 408 413 431 503',
+    deleteSignedTicket: 'delete /tickets/{id}: 204 400 404 431 503',
   });
   const openSession = document.paths['/sessions']?.post;
-  assert.deepEqual(openSession?.security, [{ [signedTicketSecurityName]: [] }]);
-  assert.deepEqual(
-    openSession.parameters?.map(
-      (parameter) => 'name' in parameter && [parameter.name, parameter.in, parameter.required],
-    ),
-    [['Session-Id', 'header', false]],
-  );
+  // A signed ticket opens a session, a live session is answered as it is, both renew it.
+  assert.deepEqual(openSession?.security, [
+    { signedTicket: [] },
+    { sessionHeader: [] },
+    { signedTicket: [], sessionHeader: [] },
+  ]);
 });
 
 test('has signed tickets sent as they are, and not as a JSON string', async (t) => {

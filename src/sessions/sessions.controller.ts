@@ -10,21 +10,37 @@ import {
   Req,
   Res,
 } from '@nestjs/common';
-import { ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
-import { errorResponse } from '../http/contract.js';
+import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
+import { sessionHeader, signedTicket } from '../contract/security.js';
 import { SessionDto } from './session.dto.js';
 import { SESSION_STORE, type SessionStore } from './session.store.js';
-import { signedTicketSecurityName } from './signed-ticket.security.js';
 import { NotFoundError } from '../errors.js';
 
-const unavailable = errorResponse(
+const unavailable = refusal(
   503,
-  'There are as many sessions as this proxy takes, the store that proxies share is away, or too many credentials from this address ' +
-    'were wrong; `Retry-After` says when to try again.',
+  'There are as many sessions as this proxy takes, the store that proxies share is away, too many credentials from this address ' +
+    'were wrong, or the proxy is stopping; `Retry-After` says when to try again.',
   'The limit of 10000 sessions is reached',
 );
+
+const idParameter = ApiParam({
+  name: 'id',
+  description: 'Id of the session. It is a secret.',
+  schema: { type: 'string', minLength: 1 },
+  example: '0e7b1d1c-7f6e-4f3a-9d0b-0f8f6a2f6c55',
+});
+
+const allow = (example: string) =>
+  ({
+    Allow: {
+      description: 'The methods, separated by commas.',
+      required: true,
+      schema: { type: 'string', example },
+    },
+  }) as const;
 
 @ApiTags('sessions')
 @Controller('sessions')
@@ -46,13 +62,10 @@ export class SessionsController {
       'A session ends when its ticket expires or when it is deleted. A signed ticket may open several sessions, and further ' +
       'ones after a deletion, as long as it is valid.',
   })
-  @ApiSecurity(signedTicketSecurityName)
-  @ApiHeader({
-    name: 'Session-Id',
-    required: false,
-    description: 'The session to renew.',
-    schema: { type: 'string', format: 'uuid' },
-  })
+  // A signed ticket opens a session, both together renew one, a live session alone is answered as it is.
+  @ApiSecurity({ [signedTicket]: [], [sessionHeader]: [] })
+  @ApiSecurity(sessionHeader)
+  @ApiSecurity(signedTicket)
   @ApiResponse({
     status: 200,
     description: 'The session is open.',
@@ -60,23 +73,24 @@ export class SessionsController {
     headers: {
       'Session-Id': {
         description: 'Id of the session.',
+        required: true,
         schema: { type: 'string', format: 'uuid' },
         example: '0e7b1d1c-7f6e-4f3a-9d0b-0f8f6a2f6c55',
       },
       'Cache-Control': {
         description: 'Always `no-store`: the answer is a secret.',
-        schema: { type: 'string' },
+        required: true,
+        schema: { type: 'string', enum: ['no-store'] },
       },
     },
   })
-  @ApiResponse(
-    errorResponse(
-      401,
-      'No signed ticket was shown, and no live session; or the ticket does not verify, and why.',
-      'Signed ticket: has expired',
-    ),
+  @refusal(
+    401,
+    'No signed ticket was shown, and no live session; or the ticket does not verify, and why.',
+    'Signed ticket: has expired',
   )
-  @ApiResponse(unavailable)
+  @headTooLarge
+  @unavailable
   async openSession(
     @Headers('authorization') authorization: string | undefined,
     @Headers('session-id') sessionIdHeader: string | undefined,
@@ -97,12 +111,16 @@ export class SessionsController {
   @ApiOperation({
     operationId: 'deleteSession',
     summary: 'End a session',
-    description: 'Ends a session. Requests that are being relayed for it are cut off.',
+    description:
+      'Ends a session. Requests that are being relayed for it are cut off. Knowing the id is the permission.',
+    security: [],
   })
-  @ApiParam({ name: 'id', description: 'Id of the session.', schema: { type: 'string', format: 'uuid' } })
+  @idParameter
   @ApiResponse({ status: 204, description: 'The session has ended.' })
-  @ApiResponse(errorResponse(404, 'There is no such session, or it has ended before.', 'No such session'))
-  @ApiResponse(unavailable)
+  @refusal(400, 'The id is not percent-encoded UTF-8.', 'Invalid path')
+  @refusal(404, 'There is no such session, or it has ended before.', 'No such session')
+  @headTooLarge
+  @unavailable
   async deleteSession(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
     if (await this.sessions.delete(id)) return;
     throw this.credentials.failure(new NotFoundError('No such session'), request.raw.socket.remoteAddress);
@@ -111,15 +129,18 @@ export class SessionsController {
   @Options()
   @HttpCode(204)
   @ApiOperation({
-    operationId: 'sessionsOptions',
+    operationId: 'getSessionsOptions',
     summary: 'Ask which methods sessions have',
     description: 'Answered without authorisation: browsers and 1.x clients ask before they show a ticket.',
+    security: [],
   })
   @ApiResponse({
     status: 204,
     description: 'The methods are in `Allow`.',
-    headers: { Allow: { description: 'Methods.', schema: { type: 'string' }, example: 'OPTIONS,POST' } },
+    headers: allow('OPTIONS,POST'),
   })
+  @headTooLarge
+  @stopping
   sessionsOptions(@Res({ passthrough: true }) reply: FastifyReply): void {
     reply.header('Allow', 'OPTIONS,POST');
   }
@@ -127,16 +148,20 @@ export class SessionsController {
   @Options(':id')
   @HttpCode(204)
   @ApiOperation({
-    operationId: 'sessionOptions',
+    operationId: 'getSessionOptions',
     summary: 'Ask which methods a session has',
     description: 'Answered without authorisation, and alike for sessions that exist and those that do not.',
+    security: [],
   })
-  @ApiParam({ name: 'id', description: 'Id of the session.', schema: { type: 'string', format: 'uuid' } })
+  @idParameter
+  @refusal(400, 'The id is not percent-encoded UTF-8.', 'Invalid path')
   @ApiResponse({
     status: 204,
     description: 'The methods are in `Allow`.',
-    headers: { Allow: { description: 'Methods.', schema: { type: 'string' }, example: 'OPTIONS,DELETE' } },
+    headers: allow('OPTIONS,DELETE'),
   })
+  @headTooLarge
+  @stopping
   sessionOptions(@Res({ passthrough: true }) reply: FastifyReply): void {
     reply.header('Allow', 'OPTIONS,DELETE');
   }

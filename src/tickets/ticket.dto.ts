@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import {
   ArrayNotEmpty,
   IsArray,
@@ -12,14 +12,19 @@ import {
   ValidateBy,
   type ValidationOptions,
 } from 'class-validator';
+import { byteCount, seconds, secondsMax, ticketIdExample } from '../contract/schemas.js';
 import { OptionalKey } from '../http/optional-key.decorator.js';
 import { InvalidRequestError } from '../errors.js';
 import type { TicketAccess, TicketDefinition, TicketInfo } from './ticket.js';
 
 const sizeMax = 2n ** 64n;
 
-/** Seconds fit the int32 that engine casts them to. */
-const secondsMax = 2 ** 31 - 1;
+const ticketAccess = {
+  type: 'array' as const,
+  items: { type: 'string', enum: ['read', 'write'] },
+  minItems: 1,
+  example: ['write'],
+};
 
 function isSize(value: unknown): boolean {
   return (
@@ -43,43 +48,39 @@ function IsSize(options?: ValidationOptions): PropertyDecorator {
 }
 
 /** PUT /tickets/{id}: what the engine asks vdsm to install. */
+@ApiSchema({ name: 'Ticket', description: 'A short-lived permission to read or write one image.' })
 export class TicketDto {
   @ApiProperty({
     description:
-      'Id of the ticket, the same as in the path. It is a secret: who knows it may use the ticket.',
-    example: '2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11',
+      'Id of the ticket, the same as in the path. It is a secret: who knows it may use the ticket. Usually a UUID.',
+    minLength: 1,
+    example: ticketIdExample,
   })
   @IsString()
   @IsNotEmpty()
   uuid!: string;
 
   @ApiProperty({
-    description:
-      'Bytes the client may touch, counted from the start of the image. May be larger than the image.',
     type: 'integer',
     format: 'int64',
     minimum: 0,
-    example: 1073741824,
+    description:
+      'Bytes the client may touch, counted from the start of the image. May be larger than the image. Up to 2^64 is taken, for engines ' +
+      'that mean "no limit".',
+    example: 1_073_741_824,
   })
   @IsSize()
   size!: number | bigint;
 
-  @ApiProperty({
-    description: 'What the ticket allows; "write" implies "read".',
-    enum: ['read', 'write'],
-    isArray: true,
-    example: ['write'],
-  })
+  @ApiProperty({ ...ticketAccess, description: 'What the ticket allows; `write` implies `read`.' })
   @IsArray()
   @ArrayNotEmpty()
   @IsIn(['read', 'write'], { each: true, message: '$property must be a list of "read" and "write"' })
   ops!: TicketAccess[];
 
   @ApiProperty({
+    ...seconds,
     description: 'Seconds to live, from now, and again from each finished operation.',
-    type: 'integer',
-    minimum: 0,
-    maximum: secondsMax,
     example: 300,
   })
   @IsInt()
@@ -89,7 +90,10 @@ export class TicketDto {
 
   @ApiProperty({
     description:
-      'The image: file:///path, nbd:unix:/socket[:exportname=name], nbd:host:port[:exportname=name], nbd://host:port/name, nbd+unix:///name?socket=/path or https://host:port/images/{id}.',
+      'The image: `file:///path`, `nbd:unix:/socket[:exportname=name]`, `nbd:host:port[:exportname=name]`, `nbd://host:port/name`, ' +
+      '`nbd+unix:///name?socket=/path`; at a proxy `https://host:port/images/{id}`. It is opened at the first use.',
+    minLength: 1,
+    pattern: '^(file|nbd|nbd\\+unix|https|http):',
     example: 'file:///rhev/data-center/images/disk.raw',
   })
   @IsString()
@@ -97,7 +101,8 @@ export class TicketDto {
   url!: string;
 
   @ApiPropertyOptional({
-    description: 'What logs call the transfer.',
+    description: 'What logs call the transfer. Without it a name is made of the first half of the id.',
+    minLength: 1,
     example: '8fbd3bbe-9df6-4b6a-ae75-4dd1a8bd24ce',
   })
   @OptionalKey()
@@ -106,10 +111,9 @@ export class TicketDto {
   transfer_id?: string;
 
   @ApiPropertyOptional({
-    description: 'Seconds a connection of this ticket may be silent; 0 or absent: the default of the daemon.',
-    type: 'integer',
-    minimum: 0,
-    maximum: secondsMax,
+    ...seconds,
+    description:
+      'Seconds a connection of this ticket may be silent; 0 or absent: the default of the service.',
     example: 60,
   })
   @OptionalKey()
@@ -126,24 +130,23 @@ export class TicketDto {
   @IsString()
   filename?: string;
 
-  @ApiPropertyOptional({ description: 'Zeroing deallocates.', default: false })
+  @ApiPropertyOptional({ description: 'Zeroing deallocates.', default: false, example: true })
   @OptionalKey()
   @IsBoolean()
   sparse?: boolean;
 
-  @ApiPropertyOptional({ description: 'Dirty extents may be asked for.', default: false })
+  @ApiPropertyOptional({ description: 'Dirty extents may be asked for.', default: false, example: false })
   @OptionalKey()
   @IsBoolean()
   dirty?: boolean;
 }
 
 /** PATCH /tickets/{id} */
+@ApiSchema({ name: 'TicketExtension', description: 'When a ticket is to expire.' })
 export class TicketExtensionDto {
   @ApiProperty({
+    ...seconds,
     description: 'The ticket expires this many seconds from now. 0 expires it.',
-    type: 'integer',
-    minimum: 0,
-    maximum: secondsMax,
     example: 300,
   })
   @IsInt()
@@ -153,43 +156,38 @@ export class TicketExtensionDto {
 }
 
 /** GET /tickets/{id} */
+@ApiSchema({ name: 'TicketInfo', description: 'A ticket and the progress of its transfer.' })
 export class TicketInfoDto {
-  @ApiProperty({ description: 'Id of the ticket.', example: '2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11' })
+  @ApiProperty({ description: 'Id of the ticket.', minLength: 1, example: ticketIdExample })
   uuid!: string;
 
   @ApiProperty({
-    description: 'Bytes the client may touch.',
     type: 'integer',
     format: 'int64',
     minimum: 0,
-    example: 1073741824,
+    description: 'Bytes the client may touch.',
+    example: 1_073_741_824,
   })
   size!: unknown;
 
-  @ApiProperty({ description: 'The image.', example: 'file:///rhev/data-center/images/disk.raw' })
+  @ApiProperty({
+    description: 'The image.',
+    example: 'file:///rhev/data-center/images/disk.raw',
+  })
   url!: string;
 
-  @ApiProperty({
-    description: 'What the ticket allows.',
-    enum: ['read', 'write'],
-    isArray: true,
-    example: ['write'],
-  })
+  @ApiProperty({ ...ticketAccess, description: 'What the ticket allows; `write` implies `read`.' })
   ops!: readonly TicketAccess[];
 
-  @ApiProperty({
-    description: 'Seconds to live from each finished operation.',
-    type: 'integer',
-    minimum: 0,
-    example: 300,
-  })
+  @ApiProperty({ ...seconds, description: 'Seconds to live from each finished operation.', example: 300 })
   timeout!: number;
 
   @ApiProperty({
-    description: 'When it expires, in whole seconds of the CLOCK_MONOTONIC of the host.',
     type: 'integer',
+    format: 'int64',
     minimum: 0,
-    example: 86713,
+    description: 'When it expires, in whole seconds of the CLOCK_MONOTONIC of the host.',
+    example: 86_713,
   })
   expires!: number;
 
@@ -202,25 +200,20 @@ export class TicketInfoDto {
   @ApiProperty({
     description: 'Open connections that used the ticket.',
     type: 'integer',
+    format: 'int32',
     minimum: 0,
     example: 1,
   })
   connections!: number;
 
   @ApiProperty({
+    ...seconds,
     description: 'Whole seconds since the last activity, 0 while an operation runs.',
-    type: 'integer',
-    minimum: 0,
     example: 0,
   })
   idle_time!: number;
 
-  @ApiProperty({
-    description: 'Seconds a connection of this ticket may be silent.',
-    type: 'integer',
-    minimum: 0,
-    example: 60,
-  })
+  @ApiProperty({ ...seconds, description: 'Seconds a connection of this ticket may be silent.', example: 60 })
   inactivity_timeout!: number;
 
   @ApiProperty({ description: 'Zeroing deallocates.', example: false })
@@ -231,6 +224,7 @@ export class TicketInfoDto {
 
   @ApiProperty({
     description: 'What logs call the transfer.',
+    minLength: 1,
     example: '8fbd3bbe-9df6-4b6a-ae75-4dd1a8bd24ce',
   })
   transfer_id!: string;
@@ -242,12 +236,10 @@ export class TicketInfoDto {
   filename?: string;
 
   @ApiPropertyOptional({
+    ...byteCount,
     description:
-      'Distinct bytes transferred so far, also by the running requests. Absent when the ticket allows both ops.',
-    type: 'integer',
-    format: 'int64',
-    minimum: 0,
-    example: 134217728,
+      'Distinct bytes transferred so far, also by the running requests: what a progress bar shows. Absent when the ticket allows both ops.',
+    example: 134_217_728,
   })
   transferred?: number;
 }

@@ -1,20 +1,27 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Put } from '@nestjs/common';
 import {
-  ApiBadRequestResponse,
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Patch,
+  Put,
+  applyDecorators,
+} from '@nestjs/common';
+import {
   ApiBody,
-  ApiConflictResponse,
   ApiExcludeEndpoint,
   ApiNoContentResponse,
-  ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
   ApiParam,
-  ApiPayloadTooLargeResponse,
-  ApiServiceUnavailableResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
+import { ticketIdExample } from '../contract/schemas.js';
 import { InvalidRequestError } from '../errors.js';
-import { errorContent } from '../http/contract.js';
 import { JsonRequestBody } from '../http/request-body.decorator.js';
 import { validationPipe } from '../http/validation.js';
 import {
@@ -29,11 +36,40 @@ import { TICKET_STORE, type TicketStore } from './ticket.store.js';
 
 export const TICKET_DEFAULTS = Symbol('TICKET_DEFAULTS');
 
-const idParam = ApiParam({
-  name: 'id',
-  description: 'Id of the ticket, percent-encoded',
-  example: '2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11',
-});
+/** What every operation has in common. */
+const anyOperation = applyDecorators(headTooLarge, stopping);
+
+const ofOneTicket = applyDecorators(
+  anyOperation,
+  ApiParam({
+    name: 'id',
+    description: 'Id of the ticket, percent-encoded; it may have slashes in it.',
+    schema: { type: 'string', minLength: 1 },
+    example: ticketIdExample,
+  }),
+);
+
+const malformedId = refusal(400, 'The id is missing or not percent-encoded UTF-8.', 'Invalid path');
+
+const notFound = refusal(404, 'There is no such ticket.', 'No such ticket "x"');
+
+const bodyTooLarge = refusal(
+  413,
+  'The body is larger than 64 KiB.',
+  'Request body is larger than the limit of 65536 bytes',
+);
+
+const bodyTooSlow = refusal(
+  408,
+  'The body stopped arriving for a minute. The connection is closed.',
+  'Client was silent for 60 seconds',
+);
+
+const stillRunning = refusal(
+  409,
+  'Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again.',
+  'Timeout cancelling transfer t1',
+);
 
 /** The tickets API (spec section 3). It is served on the control socket only: reaching that socket is the permission. */
 @ApiTags('tickets')
@@ -45,17 +81,27 @@ export class TicketsController {
   ) {}
 
   @Get()
-  @ApiOperation({ operationId: 'listTickets', summary: 'List all tickets' })
-  @ApiOkResponse({ description: 'All tickets, in the order they were added', type: [TicketInfoDto] })
+  @ApiOperation({
+    operationId: 'listTickets',
+    summary: 'List all tickets',
+    description: 'All tickets with the progress of their transfers, in the order in which they were added.',
+  })
+  @ApiOkResponse({ description: 'The tickets as they are now.', type: [TicketInfoDto] })
+  @anyOperation
   async list(): Promise<TicketInfoDto[]> {
     return (await this.tickets.list()).map(ticketInfoDto);
   }
 
   @Get(':id')
-  @ApiOperation({ operationId: 'getTicket', summary: 'Show a ticket and the progress of its transfer' })
-  @idParam
-  @ApiOkResponse({ description: 'The ticket as it is now', type: TicketInfoDto })
-  @ApiNotFoundResponse({ description: 'No such ticket', content: errorContent('No such ticket "x"') })
+  @ApiOperation({
+    operationId: 'getTicket',
+    summary: 'Show a ticket and the progress of its transfer',
+    description: 'Also tickets that have expired or are being removed. Asking does not extend the ticket.',
+  })
+  @ofOneTicket
+  @ApiOkResponse({ description: 'The ticket as it is now.', type: TicketInfoDto })
+  @malformedId
+  @notFound
   async show(@Param('id') id: string): Promise<TicketInfoDto> {
     return ticketInfoDto(await this.tickets.info(id));
   }
@@ -78,27 +124,25 @@ export class TicketsController {
   @ApiOperation({
     operationId: 'putTicket',
     summary: 'Add a ticket, or replace an idle one',
-    description: 'The image is opened at the first use, so it need not exist yet. Unknown keys are ignored.',
+    description:
+      'The image is opened at the first use, so it need not exist yet. The body is read as JSON whatever its `Content-Type`; unknown keys ' +
+      'are ignored.',
   })
-  @idParam
-  @ApiBody({ type: TicketDto })
-  @ApiOkResponse({ description: 'The ticket can be used' })
-  @ApiBadRequestResponse({
-    description: 'The ticket is not valid; the text names the key',
-    content: errorContent('Invalid ticket: size must be an integer from 0 to 2^64'),
-  })
-  @ApiConflictResponse({
-    description: 'Operations of a ticket with this id are running',
-    content: errorContent('Ticket of transfer t1 is in use, its operations are still running'),
-  })
-  @ApiPayloadTooLargeResponse({
-    description: 'The body is larger than 64 KiB',
-    content: errorContent('Request body is larger than the limit of 65536 bytes'),
-  })
-  @ApiServiceUnavailableResponse({
-    description: 'Too many tickets',
-    content: errorContent('Too many tickets, the limit is 200000'),
-  })
+  @ofOneTicket
+  @ApiBody({ type: TicketDto, description: 'The ticket, at most 64 KiB.', required: true })
+  @ApiOkResponse({ description: 'The ticket can be used.' })
+  @refusal(
+    400,
+    'The ticket is not valid; the text names the key.',
+    'Invalid ticket: size must be an integer from 0 to 2^64',
+  )
+  @bodyTooSlow
+  @refusal(
+    409,
+    'Operations of a ticket with this id are running.',
+    'Ticket of transfer t1 is in use, its operations are still running',
+  )
+  @bodyTooLarge
   async put(@Param('id') id: string, @Body(validationPipe('ticket')) dto: TicketDto): Promise<void> {
     if (dto.uuid !== id) throw new InvalidRequestError('Invalid ticket: uuid must be the id in the path');
     await this.tickets.add(ticketDefinition(dto, this.defaults));
@@ -112,18 +156,17 @@ export class TicketsController {
     summary: 'Extend a ticket, also one that has expired',
     description: 'Sets the expiry to `timeout` seconds from now. The timeout of the ticket itself stays.',
   })
-  @idParam
-  @ApiBody({ type: TicketExtensionDto })
-  @ApiOkResponse({ description: 'Extended' })
-  @ApiBadRequestResponse({
-    description: 'No valid timeout',
-    content: errorContent('Invalid ticket extension: timeout must not be less than 0'),
-  })
-  @ApiNotFoundResponse({ description: 'No such ticket', content: errorContent('No such ticket "x"') })
-  @ApiPayloadTooLargeResponse({
-    description: 'The body is larger than 64 KiB',
-    content: errorContent('Request body is larger than the limit of 65536 bytes'),
-  })
+  @ofOneTicket
+  @ApiBody({ type: TicketExtensionDto, description: 'The new expiry.', required: true })
+  @ApiOkResponse({ description: 'Extended.' })
+  @refusal(
+    400,
+    'There is no valid timeout in the body.',
+    'Invalid ticket extension: timeout must not be less than 0',
+  )
+  @notFound
+  @bodyTooSlow
+  @bodyTooLarge
   async extend(
     @Param('id') id: string,
     @Body(validationPipe('ticket extension')) { timeout }: TicketExtensionDto,
@@ -140,25 +183,24 @@ export class TicketsController {
       'Cancels running requests and waits until none of them does I/O any more. After 204 no byte of this ticket is ever written ' +
       'again, so the disk can be torn down. Idempotent.',
   })
-  @idParam
-  @ApiNoContentResponse({ description: 'The ticket does not exist and nothing of it is running' })
-  @ApiConflictResponse({
-    description:
-      'Operations still run after control.remove_timeout; the ticket stays, cancelled. Call again.',
-    content: errorContent('Timeout cancelling transfer t1'),
-  })
+  @ofOneTicket
+  @ApiNoContentResponse({ description: 'The ticket does not exist and nothing of it is running.' })
+  @malformedId
+  @stillRunning
   async remove(@Param('id') id: string): Promise<void> {
     await this.tickets.remove(id);
   }
 
   @Delete()
   @HttpCode(204)
-  @ApiOperation({ operationId: 'removeAllTickets', summary: 'Remove all tickets and stop their transfers' })
-  @ApiNoContentResponse({ description: 'There are no tickets and nothing is running' })
-  @ApiConflictResponse({
-    description: 'Operations still run after control.remove_timeout',
-    content: errorContent('Timeout cancelling transfer t1'),
+  @ApiOperation({
+    operationId: 'removeAllTickets',
+    summary: 'Remove all tickets and stop their transfers',
+    description: 'The same as removing them one by one.',
   })
+  @ApiNoContentResponse({ description: 'There are no tickets and nothing is running.' })
+  @anyOperation
+  @stillRunning
   async removeAll(): Promise<void> {
     await this.tickets.removeAll();
   }

@@ -1,0 +1,396 @@
+import { applyDecorators } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiExtraModels,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiResponse,
+  getSchemaPath,
+  type ApiOperationOptions,
+} from '@nestjs/swagger';
+import {
+  allowHeader,
+  contentRangeParameter,
+  downloadHeaders,
+  exceededRange,
+  partHeaders,
+  rangeParameter,
+} from './image-headers.js';
+import {
+  ChecksumAlgorithmsDto,
+  ChecksumDto,
+  ExtentDto,
+  FlushOperationDto,
+  ImageOptionsDto,
+  ZeroOperationDto,
+} from './image.dto.js';
+import {
+  bodilessRefusal,
+  headTooLarge,
+  headTooLargeWithoutBody,
+  refusal,
+  type ResponseHeaders,
+} from './refusals.js';
+import { imageData, ticketIdExample } from './schemas.js';
+
+/**
+ * How the contracts of daemon and proxy describe the images API, apart from the routes so that those stay readable. The operations are the
+ * same; who may use them and what can go wrong on the way differs, and is each role's own.
+ */
+export interface ImageAccess {
+  /** Credentials and refusals of every operation. */
+  readonly anyOperation: MethodDecorator;
+  /** The same for HEAD, whose refusals have no body. */
+  readonly head: MethodDecorator;
+  /** Headers of every success. */
+  readonly headers: ResponseHeaders;
+  /** Headers that any refusal may have. */
+  readonly refusalHeaders: ResponseHeaders;
+  /** Whether an operation that needs no ticket at the daemon needs a credential all the same. */
+  readonly algorithms: MethodDecorator;
+}
+
+/** The name of the group of operations. */
+export const imagesTag = 'images';
+
+const idParameter = ApiParam({
+  name: 'id',
+  description:
+    'Id of the ticket, percent-encoded. At a daemon knowing it is the permission, so it is a secret.',
+  schema: { type: 'string', minLength: 1 },
+  example: ticketIdExample,
+});
+
+const closeParameter = ApiQuery({
+  name: 'close',
+  required: false,
+  description: '`y`: close the connection after the response.',
+  schema: { type: 'string', enum: ['y', 'n'], default: 'n' },
+});
+
+const rangeRefused = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    416,
+    'Outside of what the ticket or the image has, or not one valid range. Nothing was transferred.',
+    'range end 1073741825 > ticket size 1073741824',
+    { ...exceededRange, ...access.refusalHeaders },
+  );
+
+const noSpace = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    507,
+    'The storage has no room left. After it was extended the same request may succeed.',
+    'No space left on the storage of this image',
+    access.refusalHeaders,
+  );
+
+const tooSlow = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    408,
+    'The body stopped arriving for longer than the inactivity timeout of the ticket. The connection is closed.',
+    'Client was silent for 60 seconds',
+    access.refusalHeaders,
+  );
+
+const bodyTooLarge = (access: ImageAccess): MethodDecorator =>
+  refusal(
+    413,
+    'The body is larger than 64 KiB.',
+    'Request body is larger than the limit of 65536 bytes',
+    access.refusalHeaders,
+  );
+
+const operation = (options: ApiOperationOptions, access: MethodDecorator): MethodDecorator =>
+  applyDecorators(ApiOperation(options), idParameter, access, headTooLarge);
+
+export const ImageOptions = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        operationId: 'getImageOptions',
+        summary: 'What can be done with the image',
+        description:
+          'What every client asks first: features, and how many connections are of use. The id `*` asks for the service itself and needs ' +
+          'no ticket. Counts as activity: the ticket is extended.',
+      },
+      access.anyOperation,
+    ),
+    refusal(400, 'The request is malformed.', 'Ticket id is required', access.refusalHeaders),
+    ApiOkResponse({
+      type: ImageOptionsDto,
+      description: 'Features and connection limits.',
+      headers: { ...allowHeader, ...access.headers },
+    }),
+  );
+
+export const ReadImage = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        operationId: 'readImage',
+        summary: 'Download the image or a range of it',
+        description:
+          'Streams the image, or one `Range` of it. Without a range as many bytes are sent as ticket and image both have.\n\n' +
+          '**Resume** a broken download with `Range: bytes=N-`, N being the bytes you have. A body shorter than `Content-Length` means that ' +
+          'reading failed or the ticket was canceled after the response had begun: the connection is cut, never wrong bytes are sent. Any ' +
+          'range may be read again, and several at once on connections of their own (`max_readers`).',
+      },
+      access.anyOperation,
+    ),
+    closeParameter,
+    rangeParameter,
+    refusal(400, 'The request is malformed.', 'Invalid close, expected y or n', access.refusalHeaders),
+    ApiResponse({
+      status: 200,
+      description: 'The whole image.',
+      headers: { ...downloadHeaders, ...access.headers },
+      content: imageData,
+    }),
+    ApiResponse({
+      status: 206,
+      description: 'The range.',
+      headers: { ...partHeaders, ...access.headers },
+      content: imageData,
+    }),
+    rangeRefused(access),
+  );
+
+export const HeadImage = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    ApiOperation({
+      operationId: 'headImage',
+      summary: 'The headers of a download',
+      description: 'Answers like a download, without its body: `Content-Length` tells the size.',
+    }),
+    idParameter,
+    access.head,
+    headTooLargeWithoutBody,
+    closeParameter,
+    rangeParameter,
+    bodilessRefusal(400, 'The request is malformed.', access.refusalHeaders),
+    ApiResponse({
+      status: 200,
+      description: 'The headers for the whole image.',
+      headers: { ...downloadHeaders, ...access.headers },
+    }),
+    ApiResponse({
+      status: 206,
+      description: 'The headers for the range.',
+      headers: { ...partHeaders, ...access.headers },
+    }),
+    bodilessRefusal(416, 'Outside of what the ticket or the image has, or not one valid range.', {
+      ...exceededRange,
+      ...access.refusalHeaders,
+    }),
+  );
+
+export const WriteImage = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        operationId: 'writeImage',
+        summary: 'Upload the image or a range of it',
+        description:
+          'Writes the body from the first byte of `Content-Range` on. Any offset and length work; neighbouring bytes never change.\n\n' +
+          '**Length**: `Content-Length`, or `Transfer-Encoding: chunked`, which ends where it ends; past the size of the ticket nothing is ' +
+          'written.\n\n' +
+          '**Durability**: after 200 with `flush=y`, the default, the data is on stable storage. To upload in pieces send `flush=n` with each ' +
+          'and flush once at the end.\n\n' +
+          '**Retry**: after a broken connection or a 5xx status nothing is known of the bytes of that request: send the range again, which is ' +
+          'always safe. Ask the owner of the ticket for the bytes transferred to resume after a pause.\n\n' +
+          '**Refusals** come before the body with `Expect: 100-continue`; otherwise the connection is closed after one, as is always done ' +
+          'when a body was not read to its end.',
+      },
+      access.anyOperation,
+    ),
+    ApiQuery({
+      name: 'flush',
+      required: false,
+      description: '`n`: do not wait for stable storage; flush later with PATCH.',
+      schema: { type: 'string', enum: ['y', 'n'], default: 'y' },
+    }),
+    closeParameter,
+    contentRangeParameter,
+    ApiConsumes('application/octet-stream'),
+    ApiBody({
+      description: 'Image data, streamed. Any `Content-Type` will do.',
+      required: true,
+      schema: imageData['application/octet-stream'].schema,
+    }),
+    ApiOkResponse({ description: 'Written.', headers: access.headers }),
+    refusal(
+      400,
+      'The request is malformed, or the body is shorter than promised.',
+      'Invalid Content-Range, expected bytes first-last/total',
+      access.refusalHeaders,
+    ),
+    tooSlow(access),
+    rangeRefused(access),
+    noSpace(access),
+  );
+
+export const PatchImage = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        operationId: 'patchImage',
+        summary: 'Zero a range, or flush',
+        description:
+          '`zero` makes a range read as zeroes, efficiently where the storage can. `flush` answers when everything that was written is on ' +
+          'stable storage. Both may be sent again after a failure. The body is read as JSON whatever its `Content-Type`; unknown keys are ' +
+          'ignored.',
+      },
+      access.anyOperation,
+    ),
+    ApiExtraModels(ZeroOperationDto, FlushOperationDto),
+    ApiBody({
+      description: 'The operation, at most 64 KiB.',
+      required: true,
+      schema: {
+        oneOf: [{ $ref: getSchemaPath(ZeroOperationDto) }, { $ref: getSchemaPath(FlushOperationDto) }],
+        discriminator: {
+          propertyName: 'op',
+          mapping: { zero: getSchemaPath(ZeroOperationDto), flush: getSchemaPath(FlushOperationDto) },
+        },
+      },
+      examples: {
+        zero: {
+          summary: 'Zero one MiB at 4 KiB',
+          value: { op: 'zero', offset: 4096, size: 1_048_576, flush: false },
+        },
+        flush: { summary: 'Flush', value: { op: 'flush' } },
+      },
+    }),
+    ApiOkResponse({ description: 'Done.', headers: access.headers }),
+    refusal(
+      400,
+      'The operation is malformed; the text names the key.',
+      'Invalid image operation: size is required for zero',
+      access.refusalHeaders,
+    ),
+    tooSlow(access),
+    bodyTooLarge(access),
+    rangeRefused(access),
+    noSpace(access),
+  );
+
+export const ListExtents = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        operationId: 'listImageExtents',
+        summary: 'Which parts of the image are data, zero, holes or dirty',
+        description:
+          'In order, without gaps, neighbours that are alike merged; the lengths add up to the size of the image. Reading only what is not ' +
+          'zero makes copies fast. Long lists are streamed.',
+      },
+      access.anyOperation,
+    ),
+    ApiQuery({
+      name: 'context',
+      required: false,
+      description:
+        'What to tell of each extent: whether it reads as zeroes, or whether it changed since the checkpoint.',
+      schema: { type: 'string', enum: ['zero', 'dirty'], default: 'zero' },
+    }),
+    ApiOkResponse({
+      description: 'The extents.',
+      headers: access.headers,
+      content: {
+        'application/json': {
+          schema: {
+            type: 'array',
+            items: { $ref: getSchemaPath(ExtentDto) },
+          },
+          examples: {
+            zero: {
+              summary: 'Zero context',
+              value: [
+                { start: 0, length: 65_536, zero: false, hole: false },
+                { start: 65_536, length: 1_073_676_288, zero: true, hole: false },
+              ],
+            },
+            dirty: {
+              summary: 'Dirty context',
+              value: [
+                { start: 0, length: 65_536, dirty: true, zero: false },
+                { start: 65_536, length: 1_073_676_288, dirty: false, zero: false },
+              ],
+            },
+          },
+        },
+      },
+    }),
+    ApiExtraModels(ExtentDto),
+    refusal(
+      400,
+      'The request is malformed.',
+      'Invalid context, expected zero or dirty',
+      access.refusalHeaders,
+    ),
+    refusal(
+      404,
+      'The ticket or the image has no dirty extents.',
+      'Ticket has no dirty extents',
+      access.refusalHeaders,
+    ),
+  );
+
+export const GetChecksum = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        operationId: 'getImageChecksum',
+        summary: 'Checksum of the image',
+        description:
+          'Hashes each block of `block_size` bytes, the last may be shorter, and then the concatenated digests with the same algorithm. ' +
+          'Blocks that are known to be zero are not read. blake2b and blake2s have digests of 32 bytes. Takes as long as reading the data.',
+      },
+      access.anyOperation,
+    ),
+    ApiQuery({
+      name: 'algorithm',
+      required: false,
+      description: 'One of `/images/{id}/checksum/algorithms`.',
+      schema: { type: 'string', default: 'blake2b', maxLength: 100 },
+    }),
+    ApiQuery({
+      name: 'block_size',
+      required: false,
+      description: 'Bytes of a block: a multiple of 4096 from 1 MiB to 16 MiB.',
+      schema: {
+        type: 'integer',
+        format: 'int32',
+        minimum: 1_048_576,
+        maximum: 16_777_216,
+        multipleOf: 4096,
+        default: 4_194_304,
+      },
+    }),
+    ApiOkResponse({ description: 'The checksum.', headers: access.headers, type: ChecksumDto }),
+    refusal(
+      400,
+      'The request is malformed, or the algorithm is not known; the text names those that are.',
+      "Unknown algorithm 'x', available: 'blake2b', 'sha256'",
+      access.refusalHeaders,
+    ),
+  );
+
+export const ListChecksumAlgorithms = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        operationId: 'listChecksumAlgorithms',
+        summary: 'Checksum algorithms',
+        description:
+          'The algorithms that `checksum` takes. A daemon answers for any id, without a ticket; a proxy relays the question and so has to ' +
+          'know for which daemon it is.',
+      },
+      access.algorithms,
+    ),
+    refusal(400, 'The request is malformed.', 'Invalid path', access.refusalHeaders),
+    ApiOkResponse({ description: 'The algorithms.', headers: access.headers, type: ChecksumAlgorithmsDto }),
+  );

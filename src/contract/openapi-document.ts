@@ -1,0 +1,87 @@
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { HttpApplication } from '../http/http-application.js';
+import { version } from '../version.js';
+import { ProblemDto } from './problem.dto.js';
+import { errorTextName, errorTextSchema } from './refusals.js';
+
+export interface ServerVariable {
+  readonly default: string;
+  readonly description: string;
+}
+
+export interface DocumentOptions {
+  readonly title: string;
+  /** One line, for lists of APIs. */
+  readonly summary: string;
+  /** CommonMark: what all operations have in common. */
+  readonly description: string;
+  /** Address templates, the usual one first. */
+  readonly servers: readonly {
+    readonly url: string;
+    readonly description: string;
+    readonly variables?: Readonly<Record<string, ServerVariable>>;
+  }[];
+  /** Groups of operations, in alphabetical order. */
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  readonly extend?: (builder: DocumentBuilder) => DocumentBuilder;
+}
+
+/** The contract of an application, read off its controllers. */
+export function openApiDocument(application: HttpApplication, options: DocumentOptions): OpenAPIObject {
+  const builder = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle(options.title)
+    .setDescription(options.description)
+    .setVersion(version)
+    .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0');
+  for (const { url, description, variables } of options.servers)
+    builder.addServer(url, description, { ...variables });
+  for (const { name, description } of options.tags) builder.addTag(name, description);
+  const document = SwaggerModule.createDocument(
+    application.nest,
+    (options.extend?.(builder) ?? builder).build(),
+    {
+      // Reads better in generated clients than the name of a class before it.
+      operationIdFactory: (_controller, method) => method,
+      extraModels: [ProblemDto],
+    },
+  );
+  describeRequestId(document);
+  const { title, ...info } = document.info;
+  // The builder's own is empty.
+  delete info.contact;
+  return {
+    ...document,
+    // The summary of OpenAPI 3.1 is not in the type.
+    info: { title, summary: options.summary, ...info } as OpenAPIObject['info'],
+    // Operations that need no credential say so by inheriting this.
+    security: document.security ?? [],
+    components: {
+      ...document.components,
+      schemas: { [errorTextName]: errorTextSchema, ...document.components?.schemas },
+    },
+  };
+}
+
+const requestId = {
+  description:
+    'Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed.',
+  schema: {
+    type: 'string',
+    pattern: '^[A-Za-z0-9._-]{1,64}$',
+    example: '7f3c2a9e-4b1d-4c8e-9a52-0d6f1e3b8c47',
+  },
+} as const;
+
+/** Every response has it, so it is described in one place. */
+function describeRequestId(document: OpenAPIObject): void {
+  for (const path of Object.values(document.paths)) {
+    for (const method of ['get', 'head', 'put', 'patch', 'post', 'delete', 'options'] as const) {
+      for (const response of Object.values(path[method]?.responses ?? {})) {
+        if (response !== undefined && !('$ref' in response)) {
+          response.headers = { ...response.headers, 'X-Request-Id': requestId };
+        }
+      }
+    }
+  }
+}

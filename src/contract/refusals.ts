@@ -1,0 +1,114 @@
+import {
+  ApiResponse,
+  getSchemaPath,
+  type ApiResponseNoStatusOptions,
+  type ApiResponseOptions,
+} from '@nestjs/swagger';
+import { ProblemDto } from './problem.dto.js';
+
+export type ResponseHeaders = NonNullable<ApiResponseNoStatusOptions['headers']>;
+
+/** Name of the component that describes a refusal as text. */
+export const errorTextName = 'ErrorText';
+
+/** The other form of a refusal: a line for people. */
+export const errorTextSchema = {
+  type: 'string',
+  description:
+    'Why a request was refused: a short text for people, ending in a newline. Its wording may change.',
+  maxLength: 65_536,
+  example: 'Invalid Content-Range, expected bytes first-last/total\n',
+} as const;
+
+/** The last part of `Problem.type` that goes with each status, for examples. */
+export const codeOfStatus = {
+  400: 'invalid_request',
+  401: 'unauthenticated',
+  403: 'not_allowed',
+  404: 'not_found',
+  408: 'client_timeout',
+  409: 'conflict',
+  413: 'payload_too_large',
+  416: 'range_not_satisfiable',
+  500: 'storage_error',
+  502: 'bad_gateway',
+  503: 'unavailable',
+  504: 'gateway_timeout',
+  507: 'no_space',
+} as const;
+
+export type RefusalStatus = keyof typeof codeOfStatus;
+
+const retryAfter: ResponseHeaders = {
+  'Retry-After': {
+    description: 'Seconds to wait before the next attempt.',
+    required: true,
+    schema: { type: 'integer', format: 'int32', minimum: 0, maximum: 86_400, example: 5 },
+  },
+};
+
+function headersOf(status: RefusalStatus, headers: ResponseHeaders): ResponseHeaders {
+  return status === 503 ? { ...retryAfter, ...headers } : headers;
+}
+
+/**
+ * How the contract describes a refusal: a text for people, or problem details for those who prefer JSON.
+ * @param title an example of what the client is told
+ */
+export function refusal(
+  status: RefusalStatus,
+  description: string,
+  title: string,
+  headers: ResponseHeaders = {},
+): MethodDecorator & ClassDecorator {
+  const type = `urn:ovirt-imageio:error:${codeOfStatus[status]}`;
+  const response: ApiResponseOptions = {
+    status,
+    description,
+    headers: headersOf(status, headers),
+    content: {
+      'text/plain': {
+        schema: { $ref: `#/components/schemas/${errorTextName}` },
+        example: `${title}\n`,
+      },
+      'application/problem+json': {
+        schema: { $ref: getSchemaPath(ProblemDto) },
+        example: { type, title, status },
+      },
+    },
+  };
+  return ApiResponse(response);
+}
+
+/** A refusal of HEAD, which has the headers only. */
+export function bodilessRefusal(
+  status: RefusalStatus,
+  description: string,
+  headers: ResponseHeaders = {},
+): MethodDecorator & ClassDecorator {
+  return ApiResponse({ status, description, headers: headersOf(status, headers) });
+}
+
+/** Node's parser refuses before there is a request to answer: always text, and the connection is closed. */
+export const headTooLarge = ApiResponse({
+  status: 431,
+  description: 'Request line and headers are larger than 16 KiB. The connection is closed.',
+  content: {
+    'text/plain': {
+      schema: { $ref: `#/components/schemas/${errorTextName}` },
+      example: 'Request line and headers are too large\n',
+    },
+  },
+});
+
+export const headTooLargeWithoutBody = ApiResponse({
+  status: 431,
+  description: 'Request line and headers are larger than 16 KiB. The connection is closed.',
+});
+
+/** What any request may get that comes at the wrong moment. */
+export const stopping = refusal(
+  503,
+  'The service is stopping or at a limit. Try again after `Retry-After` seconds.',
+  'The service is stopping',
+);

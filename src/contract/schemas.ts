@@ -1,0 +1,19 @@
+/** A position or a number of bytes: what JSON numbers carry exactly everywhere (RFC 8259 section 6). */
+export const byteCount = {
+  type: 'integer',
+  format: 'int64',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+} as const;
+
+/** Seconds that fit the 32-bit integers of engine. */
+export const secondsMax = 2 ** 31 - 1;
+
+export const seconds = { type: 'integer', format: 'int32', minimum: 0, maximum: secondsMax } as const;
+
+export const ticketIdExample = '2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11';
+
+/** Image data. A string without encoding is how OpenAPI 3.1 tells generators of a stream of bytes. */
+export const imageData = {
+  'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+} as const;

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe } from 'node:test';
+import { MiB } from '../../src/units.js';
+import { DaemonFixture } from '../e2e/daemon.fixture.js';
+import type { RawAnswer } from '../e2e/raw-answers.js';
+import { FrozenStorage, needsFrozenStorage } from '../e2e/frozen-storage.js';
+import { RawSocket } from '../support/raw-socket.js';
+import { answerTo, bytesOf, type Call } from './call.js';
+import { testContract, type Drive } from './drive.js';
+import { impatient, patientGrace, StoppingService } from './stopping-service.js';
+
+const operationCount = 6;
+const padding = [`X-Padding: ${'x'.repeat(16 * 1024)}`];
+
+describe('the contract of the control service', () => {
+  let fixture: DaemonFixture;
+  let stoppingFixture: DaemonFixture;
+  let stopping: StoppingService;
+  let removedAll: RawAnswer;
+  let frozen: FrozenStorage | undefined;
+  let upload: RawSocket | undefined;
+  const busyId = 'busy';
+  const id = 'idle/with a slash';
+
+  before(async () => {
+    fixture = await DaemonFixture.start({ ...impatient, control: { remove_timeout: 1 } });
+    if (needsFrozenStorage() === false) {
+      frozen = await FrozenStorage.mount(fixture.folder.path);
+      const file = join(frozen.path, 'image.raw');
+      await writeFile(file, Buffer.alloc(4096));
+      const busy = await fixture.addImage(undefined, { uuid: busyId, size: 4096, url: `file://${file}` });
+      upload = await fixture.connect();
+      await upload.send(bytesOf({ method: 'OPTIONS', path: busy.path }));
+      await upload.readUntil('}');
+      await frozen.freeze();
+      await upload.send(bytesOf({ method: 'PUT', path: busy.path, body: 'x'.repeat(4096) }));
+      await fixture.ticketState(busy, ({ active }) => active, 'the upload runs');
+    }
+    stoppingFixture = await DaemonFixture.start(patientGrace);
+    // Here, as the other daemon has a ticket that cannot be removed.
+    removedAll = await answerTo(stoppingFixture.daemon.address('control'), removeAll);
+    stopping = await StoppingService.begin(
+      stoppingFixture.daemon,
+      stoppingFixture.daemon.address('control'),
+      { method: 'PUT', path: '/tickets/t', body: ticket('t') },
+      operationCount,
+    );
+  });
+  after(async () => {
+    await stoppingFixture[Symbol.asyncDispose]();
+    await frozen?.thaw();
+    await fixture.daemon.stop();
+    await frozen?.[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
+  });
+
+  const ticket = (uuid: string, more: object = {}): string =>
+    JSON.stringify({ uuid, size: MiB, ops: ['read'], timeout: 300, url: 'file:///image', ...more });
+  const path = (ticketId: string): string => `/tickets/${encodeURIComponent(ticketId)}`;
+
+  const send =
+    (call: Call): Drive =>
+    () =>
+      answerTo(fixture.daemon.address('control'), call);
+  /** To a ticket that is there, which another test may have removed. */
+  const sendToTicket =
+    (call: Call): Drive =>
+    async () => {
+      await fixture.vdsm.addTicket(ticket(id, { filename: 'disk.raw' }));
+      return answerTo(fixture.daemon.address('control'), call);
+    };
+  /** What every operation may get. */
+  const anyway = (call: Call): Readonly<Record<number, Drive>> => ({
+    431: send({ ...call, headers: padding }),
+    503: () => stopping.answerTo(call),
+  });
+  const malformedId = '/tickets/%ff';
+  const list: Call = { method: 'GET', path: '/tickets' };
+  const show: Call = { method: 'GET', path: path(id) };
+  const put: Call = { method: 'PUT', path: path('new'), body: ticket('new') };
+  const extend: Call = { method: 'PATCH', path: path(id), body: '{"timeout": 300}' };
+  const remove: Call = { method: 'DELETE', path: path(randomUUID()) };
+  const removeAll: Call = { method: 'DELETE', path: '/tickets' };
+  const tooLarge = `"${'x'.repeat(65_536)}"`;
+
+  testContract(
+    'control',
+    {
+      listTickets: { 200: send(list), ...anyway(list) },
+      getTicket: {
+        200: sendToTicket(show),
+        400: send({ ...show, path: malformedId }),
+        404: send({ ...show, path: path('none') }),
+        ...anyway(show),
+      },
+      putTicket: {
+        200: send(put),
+        400: send({ ...put, body: ticket('new', { size: -1 }) }),
+        408: send({ ...put, stalls: true }),
+        409: send({ ...put, path: path(busyId), body: ticket(busyId) }),
+        413: send({ ...put, body: tooLarge }),
+        ...anyway(put),
+      },
+      extendTicket: {
+        200: sendToTicket(extend),
+        400: send({ ...extend, body: '{"timeout": -1}' }),
+        404: send({ ...extend, path: path('none') }),
+        408: send({ ...extend, stalls: true }),
+        413: send({ ...extend, body: tooLarge }),
+        ...anyway(extend),
+      },
+      removeTicket: {
+        204: send(remove),
+        400: send({ ...remove, path: malformedId }),
+        409: send({ ...remove, path: path(busyId) }),
+        ...anyway(remove),
+      },
+      removeAllTickets: {
+        204: async () => removedAll,
+        409: send(removeAll),
+        ...anyway(removeAll),
+      },
+    },
+    (status) => (status === 409 ? needsFrozenStorage() : false),
+  );
+});

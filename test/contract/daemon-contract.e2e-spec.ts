@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe } from 'node:test';
+import { MiB } from '../../src/units.js';
+import { DaemonFixture, type ImageTicket } from '../e2e/daemon.fixture.js';
+import { answerTo, type Call } from './call.js';
+import { testContract, type Drive } from './drive.js';
+import { FullStorage, needsFullStorage } from './full-storage.js';
+import { imageCall, imageOperations, type ImageOperation } from './image-calls.js';
+import { impatient, patientGrace, StoppingService } from './stopping-service.js';
+
+describe('the contract of the daemon', () => {
+  let fixture: DaemonFixture;
+  let stoppingFixture: DaemonFixture;
+  let stopping: StoppingService;
+  let full: FullStorage | undefined;
+  let image: ImageTicket;
+  let broken: ImageTicket;
+  let cramped: ImageTicket | undefined;
+
+  before(async () => {
+    fixture = await DaemonFixture.start(impatient);
+    image = await fixture.addImage(MiB, { inactivity_timeout: 1, filename: 'disk.raw' });
+    broken = await fixture.addImage(undefined, { size: MiB });
+    if (needsFullStorage() === false) {
+      full = new FullStorage(fixture.folder.path);
+      const file = join(full.path, 'image.raw');
+      await writeFile(file, 'x');
+      cramped = await fixture.addImage(undefined, { size: 16 * MiB, url: `file://${file}` });
+    }
+    stoppingFixture = await DaemonFixture.start(patientGrace);
+    const patient = await stoppingFixture.addImage(MiB);
+    stopping = await StoppingService.begin(
+      stoppingFixture.daemon,
+      stoppingFixture.daemon.address('remote'),
+      imageCall('writeImage', patient.path),
+      imageOperations.length + 1,
+    );
+  });
+  after(async () => {
+    await stoppingFixture[Symbol.asyncDispose]();
+    await fixture.daemon.stop();
+    full?.[Symbol.dispose]();
+    await fixture[Symbol.asyncDispose]();
+  });
+
+  const send = (call: Call) => answerTo(fixture.daemon.address('remote'), call);
+
+  function pathFor(operation: ImageOperation, status: number): string {
+    if (status === 403) return `/images/${randomUUID()}`;
+    if (status === 500) return broken.path;
+    if (status === 507) return cramped?.path ?? '';
+    // Where nothing but the id can be malformed.
+    const onlyId = operation === 'getImageOptions' || operation === 'listChecksumAlgorithms';
+    return status === 400 && onlyId ? '/images/%ff' : image.path;
+  }
+
+  const drive =
+    (operation: ImageOperation, status: number): Drive =>
+    () => {
+      const call = imageCall(operation, pathFor(operation, status), status);
+      return status === 503 ? stopping.answerTo(call) : send(call);
+    };
+  const statuses: Readonly<Record<ImageOperation, readonly number[]>> = {
+    getImageOptions: [200, 400, 403, 431, 500, 503],
+    readImage: [200, 206, 400, 403, 416, 431, 500, 503],
+    headImage: [200, 206, 400, 403, 416, 431, 500, 503],
+    writeImage: [200, 400, 403, 408, 416, 431, 500, 503, 507],
+    patchImage: [200, 400, 403, 408, 413, 416, 431, 500, 503, 507],
+    listImageExtents: [200, 400, 403, 404, 431, 500, 503],
+    getImageChecksum: [200, 400, 403, 431, 500, 503],
+    listChecksumAlgorithms: [200, 400, 431, 503],
+  };
+  const info = (status: number): Call => ({
+    method: 'GET',
+    path: '/info',
+    headers: status === 431 ? [`X-Padding: ${'x'.repeat(16 * 1024)}`] : [],
+  });
+
+  testContract(
+    'daemon',
+    {
+      ...Object.fromEntries(
+        imageOperations.map((operation) => [
+          operation,
+          Object.fromEntries(statuses[operation].map((status) => [status, drive(operation, status)])),
+        ]),
+      ),
+      getInfo: {
+        200: () => send(info(200)),
+        431: () => send(info(431)),
+        503: () => stopping.answerTo(info(503)),
+      },
+    },
+    (status) => (status === 507 ? needsFullStorage() : false),
+  );
+});

@@ -1,0 +1,72 @@
+import type { Call } from './call.js';
+
+export const imageOperations = [
+  'getImageOptions',
+  'readImage',
+  'headImage',
+  'writeImage',
+  'patchImage',
+  'listImageExtents',
+  'getImageChecksum',
+  'listChecksumAlgorithms',
+] as const;
+
+export type ImageOperation = (typeof imageOperations)[number];
+
+const json = (body: object): Pick<Call, 'body' | 'headers'> => ({
+  body: JSON.stringify(body),
+  headers: ['Content-Type: application/json'],
+});
+
+/** A plain call of each operation on an image of at least 4 KiB. */
+export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { readonly suffix?: string }>> =
+  {
+    getImageOptions: { method: 'OPTIONS' },
+    readImage: { method: 'GET' },
+    headImage: { method: 'HEAD' },
+    writeImage: { method: 'PUT', headers: ['Content-Range: bytes 100-103/*'], body: 'data' },
+    patchImage: { method: 'PATCH', ...json({ op: 'zero', offset: 0, size: 4096 }) },
+    listImageExtents: { method: 'GET', suffix: '/extents' },
+    getImageChecksum: { method: 'GET', suffix: '/checksum' },
+    listChecksumAlgorithms: { method: 'GET', suffix: '/checksum/algorithms' },
+  };
+
+type Change = Partial<Omit<Call, 'method' | 'path'>> & { readonly suffix?: string };
+
+/** How each plain call is changed so that a good service gives it this status, whatever the ticket. */
+export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Change>>>> = {
+  206: { readImage: { headers: ['Range: bytes=0-99'] }, headImage: { headers: ['Range: bytes=-100'] } },
+  400: {
+    readImage: { suffix: '?close=perhaps' },
+    headImage: { suffix: '?close=perhaps' },
+    writeImage: { headers: ['Content-Range: bytes 13-7/20'] },
+    patchImage: json({ op: 'zero' }),
+    listImageExtents: { suffix: '/extents?context=none' },
+    getImageChecksum: { suffix: '/checksum?algorithm=none' },
+  },
+  404: { listImageExtents: { suffix: '/extents?context=dirty' } },
+  408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },
+  413: { patchImage: { body: `"${'x'.repeat(65_536)}"` } },
+  416: {
+    readImage: { headers: ['Range: bytes=0-999999999'] },
+    headImage: { headers: ['Range: bytes=0-999999999'] },
+    writeImage: { headers: ['Content-Range: bytes 999999999-1000000002/*'] },
+    patchImage: json({ op: 'zero', offset: 999_999_999, size: 4096 }),
+  },
+  507: {
+    writeImage: { headers: [], body: 'x'.repeat(3 * 1024 * 1024) },
+    patchImage: json({ op: 'zero', offset: 0, size: 16 * 1024 * 1024 }),
+  },
+};
+
+/** The call of an operation on an image, such that a good service answers with `status`. */
+export function imageCall(
+  operation: ImageOperation,
+  path: string,
+  status = 200,
+  headers: readonly string[] = [],
+): Call {
+  const { suffix = '', ...call } = { ...plainCalls[operation], ...changes[status]?.[operation] };
+  const tooLarge = status === 431 ? [`X-Padding: ${'x'.repeat(16 * 1024)}`] : [];
+  return { ...call, path: `${path}${suffix}`, headers: [...(call.headers ?? []), ...headers, ...tooLarge] };
+}

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe } from 'node:test';
+import { MiB } from '../../src/units.js';
+import { Deployment } from '../e2e/deployment.js';
+import { answerTo, type Call } from './call.js';
+import { testContract, type Drive } from './drive.js';
+import { FullStorage, needsFullStorage } from './full-storage.js';
+import { imageCall, imageOperations, type ImageOperation } from './image-calls.js';
+import { impatient, patientGrace, StoppingService } from './stopping-service.js';
+
+// All operations: those of images, of sessions, of signed tickets, and info.
+const operationCount = imageOperations.length + 8;
+const padding = [`X-Padding: ${'x'.repeat(16 * 1024)}`];
+
+describe('the contract of the proxy', () => {
+  let deployment: Deployment;
+  let stoppingDeployment: Deployment;
+  let stopping: StoppingService;
+  let full: FullStorage | undefined;
+  let silentDaemon: Server;
+  const tickets = { image: '', broken: '', cramped: '' };
+
+  before(async () => {
+    silentDaemon = createServer().listen(0, '127.0.0.1');
+    await once(silentDaemon, 'listening');
+    deployment = await Deployment.start({
+      proxy: {
+        ...impatient,
+        // How long the silence of a client of a session may last.
+        daemon: { inactivity_timeout: 2 },
+        proxy: { imaged_connection_timeout_sec: 1, imaged_read_timeout_sec: 1 },
+      },
+    });
+    const { folder } = deployment;
+    const file = folder.file('image.raw');
+    await writeFile(file, Buffer.alloc(MiB, 'x'));
+    tickets.image = await deployment.addTicket('write', file, MiB);
+    tickets.broken = await deployment.addTicket('write', folder.file('none'), MiB);
+    if (needsFullStorage() === false) {
+      full = new FullStorage(folder.path);
+      const cramped = join(full.path, 'image.raw');
+      await writeFile(cramped, 'x');
+      tickets.cramped = await deployment.addTicket('write', cramped, 16 * MiB);
+    }
+    stoppingDeployment = await Deployment.start({ proxy: patientGrace });
+    stopping = await StoppingService.begin(
+      stoppingDeployment.proxy,
+      stoppingDeployment.proxy.address('remote'),
+      { method: 'PUT', path: '/tickets', body: stoppingDeployment.signTicket(randomUUID()) },
+      operationCount,
+    );
+  });
+  after(async () => {
+    await stoppingDeployment[Symbol.asyncDispose]();
+    await deployment.daemon.stop();
+    full?.[Symbol.dispose]();
+    await deployment[Symbol.asyncDispose]();
+    silentDaemon.close();
+  });
+
+  const send = (call: Call) => answerTo(deployment.proxy.address('remote'), call);
+  const signed = (ticketId: string, imagedUri = deployment.daemon.url): string =>
+    deployment.engine.signTransfer({ ticketId, imagedUri });
+  const withTicket = (ticket: string): string[] => [`Authorization: ${ticket}`];
+
+  /** What authorises an image request for which the service is to answer with `status`. */
+  function credential(status: number, ticketId: string): string[] {
+    if (status === 401) return [];
+    if (status === 403) return [`Session-Id: ${randomUUID()}`];
+    // Nothing listens on port 1.
+    if (status === 502) return withTicket(signed(ticketId, 'https://localhost:1'));
+    const { port } = silentDaemon.address() as AddressInfo;
+    if (status === 504) return withTicket(signed(ticketId, `https://localhost:${port}`));
+    return withTicket(signed(ticketId));
+  }
+
+  function ticketFor(status: number): string {
+    if (status === 500) return tickets.broken;
+    if (status === 507) return tickets.cramped;
+    // One that the daemon knows is authorised by its id at the daemon only.
+    return status === 401 || status === 403 ? randomUUID() : tickets.image;
+  }
+
+  const driveImage =
+    (operation: ImageOperation, status: number): Drive =>
+    () => {
+      const ticketId = ticketFor(status);
+      // Where nothing but the id can be malformed.
+      const onlyId = operation === 'getImageOptions' || operation === 'listChecksumAlgorithms';
+      const path = status === 400 && onlyId ? `/images/${randomUUID()}` : `/images/${ticketId}`;
+      const call = imageCall(operation, path, status, credential(status, ticketId));
+      return status === 503 ? stopping.answerTo(call) : send(call);
+    };
+  const relayed = [401, 403, 431, 500, 502, 503, 504];
+  const imageStatuses: Readonly<Record<ImageOperation, readonly number[]>> = {
+    getImageOptions: [200, 400, ...relayed],
+    readImage: [200, 206, 400, 416, ...relayed],
+    headImage: [200, 206, 400, 416, ...relayed],
+    writeImage: [200, 400, 408, 416, 507, ...relayed],
+    patchImage: [200, 400, 408, 413, 416, 507, ...relayed],
+    listImageExtents: [200, 400, 404, ...relayed],
+    getImageChecksum: [200, 400, ...relayed],
+    listChecksumAlgorithms: [200, 400, ...relayed.filter((status) => status !== 500)],
+  };
+
+  /** What every operation of the proxy itself may get. */
+  const anyway = (call: () => Call): Readonly<Record<number, Drive>> => ({
+    431: () => send({ ...call(), headers: padding }),
+    503: () => stopping.answerTo(call()),
+  });
+  const simple = (method: string, path: string) => (): Call => ({ method, path });
+  const openSession = (): Call => ({
+    method: 'POST',
+    path: '/sessions',
+    headers: withTicket(signed(tickets.image)),
+    body: '',
+  });
+  const put =
+    (path: string, body = () => signed(tickets.image)) =>
+    (): Call => ({ method: 'PUT', path, headers: ['Content-Type: text/plain'], body: body() });
+  const putById = (): Call => put(`/tickets/${tickets.image}`)();
+  const refusedPuts = (call: () => Call): Readonly<Record<number, Drive>> => ({
+    403: () => send({ ...call(), body: 'bm90IHNpZ25lZA==' }),
+    408: () => send({ ...call(), stalls: true }),
+    413: () => send({ ...call(), body: 'x'.repeat(65_537) }),
+  });
+  const drop = simple('DELETE', `/tickets/${randomUUID()}`);
+  const endSession = simple('DELETE', `/sessions/${randomUUID()}`);
+
+  testContract(
+    'proxy',
+    {
+      ...Object.fromEntries(
+        imageOperations.map((operation) => [
+          operation,
+          Object.fromEntries(
+            imageStatuses[operation].map((status) => [status, driveImage(operation, status)]),
+          ),
+        ]),
+      ),
+      getInfo: { 200: () => send(simple('GET', '/info')()), ...anyway(simple('GET', '/info')) },
+      openSession: {
+        200: () => send(openSession()),
+        401: () => send({ ...openSession(), headers: [] }),
+        ...anyway(openSession),
+      },
+      deleteSession: {
+        204: async () => {
+          const { headers } = await send(openSession());
+          return send({ method: 'DELETE', path: `/sessions/${headers['session-id'] ?? ''}` });
+        },
+        400: () => send(simple('DELETE', '/sessions/%ff')()),
+        404: () => send(endSession()),
+        ...anyway(endSession),
+      },
+      getSessionsOptions: {
+        204: () => send(simple('OPTIONS', '/sessions')()),
+        ...anyway(simple('OPTIONS', '/sessions')),
+      },
+      getSessionOptions: {
+        204: () => send(simple('OPTIONS', '/sessions/any')()),
+        400: () => send(simple('OPTIONS', '/sessions/%ff')()),
+        ...anyway(simple('OPTIONS', '/sessions/any')),
+      },
+      putSignedTicket: {
+        200: () => send(put('/tickets')()),
+        400: () => send(put('/tickets/%ff')()),
+        ...refusedPuts(put('/tickets')),
+        ...anyway(put('/tickets')),
+      },
+      putSignedTicketById: {
+        200: () => send(putById()),
+        400: () => send(put(`/tickets/${randomUUID()}`)()),
+        ...refusedPuts(putById),
+        ...anyway(putById),
+      },
+      deleteSignedTicket: {
+        204: async () => {
+          await send(putById());
+          return send(simple('DELETE', `/tickets/${tickets.image}`)());
+        },
+        400: () => send(simple('DELETE', '/tickets/%ff')()),
+        404: () => send(drop()),
+        ...anyway(drop),
+      },
+    },
+    (status) => (status === 507 ? needsFullStorage() : false),
+  );
+});
