@@ -36,7 +36,8 @@ describe('requests that schemathesis makes up', { skip: needsPythonTool('st') },
   before(async () => {
     deployment = await Deployment.start({
       daemon: { control: { transport: 'tcp', port: 0 } },
-      proxy: { limits: { unauthorised_silence_sec: 10 } },
+      // Made-up credentials fail by the hundred, and each failure should show its own answer.
+      proxy: { limits: { unauthorised_silence_sec: 10, failed_authentications_per_address: 1_000_000 } },
     });
     const file = deployment.folder.file('image.raw');
     await writeFile(file, Buffer.alloc(MiB, 'x'));
