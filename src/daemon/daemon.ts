@@ -47,7 +47,7 @@ export async function createDaemon(
     logger,
   });
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
-  if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
+  if (config.docs.enable) mountSwaggerUi(data, config.docs.path, 'daemon');
   await Promise.all([data.init(), controlApplication.init()]);
 
   const factory = new ListenerFactory(config, logger);

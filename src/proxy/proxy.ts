@@ -67,7 +67,7 @@ export async function createProxy(
   });
   const parts = createProxyParts(config, { tickets, ticketVerifier, agents, logger });
   const data = await createProxyDataApplication(config, parts, logger);
-  if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
+  if (config.docs.enable) mountSwaggerUi(data, config.docs.path, 'proxy');
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
   await Promise.all([data.init(), controlApplication.init()]);
 
