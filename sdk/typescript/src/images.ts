@@ -122,9 +122,7 @@ export class ImageClient implements AsyncDisposable {
     return `/images/${encodeURIComponent(this.ticketId)}`;
   }
 
-  async #patch(
-    operation: components['schemas']['ZeroOperation'] | components['schemas']['FlushOperation'],
-  ): Promise<void> {
+  async #patch(operation: components['schemas']['ImageOperation']): Promise<void> {
     dataOf(await this.api.PATCH('/images/{id}', { ...this.#id, body: operation, parseAs: 'text' }));
   }
 }
