@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { MiB } from '../../src/units.js';
+import { Deployment } from '../e2e/deployment.js';
+import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { pinnedNode, projectRoot } from '../support/project.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
+import { writeDocumentedPrograms } from './documented-program.js';
 
 const run = promisify(execFile);
 const sdk = join(projectRoot, 'sdk', 'typescript');
@@ -27,7 +32,7 @@ test('the package of the TypeScript client has the version and the dependencies 
     assert.equal(service.dependencies[name], version);
 });
 
-test('the packed TypeScript client compiles and runs in a project of its own', async () => {
+test('the packed TypeScript client runs its documented programs in a project of its own', async () => {
   await using folder = await TemporaryFolder.create();
   const { name, dependencies } = await readPackage(sdk);
   await run('npm', ['pack', '--pack-destination', folder.path], { cwd: sdk });
@@ -51,16 +56,35 @@ test('the packed TypeScript client compiles and runs in a project of its own', a
   const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? '';
   const ticketId = "const ticketId = process.env['TICKET_ID'] ?? '';\n";
   await writeFile(folder.file('example.ts'), example.replace('\n\n', `\n\n${ticketId}`));
+  await writeDocumentedPrograms('typescript.md', folder.path);
   await writeFile(folder.file('package.json'), '{"type": "module"}');
   const compile = [
     join(projectRoot, 'node_modules', 'typescript', 'bin', 'tsc'),
-    '--strict',
-    '--target',
-    'es2024',
+    ...['--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable'],
+    ...['--types', 'node', '--module', 'nodenext'],
   ];
-  const libraries = ['--lib', 'es2024,esnext.disposable', '--types', 'node', '--module', 'nodenext'];
-  await run(pinnedNode, [...compile, ...libraries, 'example.ts'], { cwd: folder.path });
+  await run(pinnedNode, [...compile, 'example.ts', 'transfer.ts'], { cwd: folder.path });
   const program = `import * as sdk from '${name}'; console.log(Object.keys(sdk).sort().join())`;
   const { stdout } = await run(pinnedNode, ['--input-type=module', '--eval', program], { cwd: folder.path });
   assert.equal(stdout, 'ImageClient,ImageioError,SessionsClient,TicketsClient,Transport\n');
+
+  await using deployment = await Deployment.start();
+  const [source, target, copy] = ['source', 'target', 'copy'].map((file) => folder.file(file));
+  await writeRandomImage(source!, 8 * MiB + 12_345);
+  await writeFile(target!, '');
+  const control = deployment.daemon.address('control');
+  assert.ok(control.kind === 'unix');
+  const ticketOfTransfer = randomUUID();
+  const transfer = await run(
+    pinnedNode,
+    [
+      ...['transfer.js', deployment.daemon.url, deployment.proxy.url, deployment.folder.file('ca.pem')],
+      ...[control.path, ticketOfTransfer, source!, target!, copy!],
+      deployment.signTicket(ticketOfTransfer),
+    ],
+    { cwd: folder.path },
+  );
+  assert.equal(transfer.stdout, 'true\n');
+  for (const file of [target, copy]) await assertSameImage(file!, source!);
+  assert.deepEqual(await deployment.daemon.vdsm.listTickets(), []);
 });
