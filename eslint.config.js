@@ -2,12 +2,22 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', '.build', '.demo', '.tools', 'node_modules', '**/*.cjs'] },
+  {
+    ignores: [
+      '**/dist',
+      '.build',
+      '.demo',
+      '.tools',
+      'node_modules',
+      '**/*.cjs',
+      'sdk/typescript/src/generated',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { project: './tsconfig.json' } },
+    languageOptions: { parserOptions: { project: ['./tsconfig.json', './sdk/typescript/tsconfig.json'] } },
     rules: {
       // Nest modules are classes whose whole content is their decorator.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],

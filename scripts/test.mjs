@@ -18,6 +18,7 @@ const npmScripts = {
   imports: 'check:imports',
   'build and API contract': 'check:openapi',
   'rules for API contracts': 'check:contract',
+  'API compatibility': 'check:compatibility',
   build: 'build',
   // Compiles the sources together with all tests, so it is the type check as well.
   types: 'build:test',
@@ -37,7 +38,14 @@ console.log(countsLine(total));
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 async function testEverything() {
-  for (const name of ['lint', 'format', 'imports', 'build and API contract', 'rules for API contracts'])
+  for (const name of [
+    'lint',
+    'format',
+    'imports',
+    'build and API contract',
+    'rules for API contracts',
+    'API compatibility',
+  ])
     await check(name);
   if (!(await check('types'))) return;
   await runTests('unit tests', [...specs('src', '.spec.ts'), ...specs('bench', '.spec.ts')]);

@@ -3,6 +3,7 @@ import type { HttpApplication } from '../http/http-application.js';
 import { version } from '../version.js';
 import { ProblemDto } from './problem.dto.js';
 import { errorTextName, errorTextSchema } from './refusals.js';
+import type { SchemaObject } from './schemas.js';
 
 export interface ServerVariable {
   readonly default: string;
@@ -23,6 +24,8 @@ export interface DocumentOptions {
   }[];
   /** Groups of operations, in alphabetical order. */
   readonly tags: readonly { readonly name: string; readonly description: string }[];
+  /** Components that have no class. */
+  readonly schemas?: Readonly<Record<string, SchemaObject>>;
   readonly extend?: (builder: DocumentBuilder) => DocumentBuilder;
 }
 
@@ -58,7 +61,11 @@ export function openApiDocument(application: HttpApplication, options: DocumentO
     security: document.security ?? [],
     components: {
       ...document.components,
-      schemas: { [errorTextName]: errorTextSchema, ...document.components?.schemas },
+      schemas: {
+        [errorTextName]: errorTextSchema,
+        ...options.schemas,
+        ...document.components?.schemas,
+      },
     },
   };
 }

@@ -1,3 +1,7 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+
+export type SchemaObject = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+
 /** A position or a number of bytes: what JSON numbers carry exactly everywhere (RFC 8259 section 6). */
 export const byteCount = {
   type: 'integer',

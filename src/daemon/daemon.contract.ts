@@ -2,7 +2,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { systemClock } from '../clock.js';
 import { buildConfig } from '../config/build-config.js';
 import { commonRules, infoTag } from '../contract/common-description.js';
-import { imagesTag } from '../contract/image-operations.js';
+import { imageSchemas, imagesTag } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
 import { createControlApplication } from '../control/control-application.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
@@ -61,6 +61,7 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
           },
           infoTag,
         ],
+        schemas: imageSchemas,
       }),
       control: openApiDocument(control, {
         title: 'ovirt-imageio tickets API',

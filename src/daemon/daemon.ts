@@ -66,7 +66,7 @@ export async function createDaemon(
     logger,
   });
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
-  if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
+  if (config.docs.enable) mountSwaggerUi(data, config.docs.path, 'daemon');
   const agents = createDaemonAgents(config);
   const relay = await createRelayApplication(config, { tickets, agents, logger, metrics });
   await Promise.all([data.init(), relay.init(), controlApplication.init()]);

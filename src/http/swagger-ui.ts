@@ -1,5 +1,7 @@
+import { createReadStream } from 'node:fs';
 import { createRequire } from 'node:module';
-import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { HttpApplication } from './http-application.js';
 
 const require = createRequire(import.meta.url);
@@ -7,23 +9,92 @@ const require = createRequire(import.meta.url);
 /** The committed contracts, by name. */
 export const contractNames = ['proxy', 'daemon', 'control'] as const;
 
+/** What the page is made of, beside our own few lines. */
+const assets: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'swagger-ui-standalone-preset.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+};
+
+// The one style that Swagger UI writes into the page: the colours of its logo.
+const logoStyle = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
+
+const headers = {
+  // No other inline script or style, nothing from elsewhere, no framing; requests that are tried out may go to daemons of other hosts.
+  'Content-Security-Policy':
+    `default-src 'none'; script-src 'self'; style-src 'self' ${logoStyle}; img-src 'self' data:; connect-src 'self' https:; ` +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+};
+
 /**
  * Mounts Swagger UI with all contracts in one selector. To be called before the application is initialised. Everything comes from this
- * package: it works on hosts without internet.
+ * package: it works on hosts without internet, and under a strict Content-Security-Policy.
+ * @param own the contract of the application itself, which is tried out where the page came from
  */
-export function mountSwaggerUi({ nest }: HttpApplication, path: string): void {
-  const fastify = nest.getHttpAdapter().getInstance();
+export function mountSwaggerUi({ nest }: HttpApplication, path: string, own: 'daemon' | 'proxy'): void {
+  const fastify: FastifyInstance = nest.getHttpAdapter().getInstance();
   for (const name of contractNames) {
-    const contract = require(`ovirt-imageio/openapi/${name}.json`) as OpenAPIObject;
-    fastify.get(`${path}/${name}.json`, async () => contract);
+    const contract = servedContract(name, own);
+    fastify.get(`${path}/${name}.json`, async (_request, reply) => reply.headers(headers).send(contract));
   }
-  SwaggerModule.setup(path, nest, require('ovirt-imageio/openapi/proxy.json') as OpenAPIObject, {
-    raw: false,
-    customSiteTitle: 'ovirt-imageio',
-    explorer: true,
-    swaggerOptions: {
-      urls: contractNames.map((name) => ({ name, url: `${path}/${name}.json` })),
-      persistAuthorization: true,
-    },
-  });
+  for (const [file, type] of Object.entries(assets)) {
+    const location = require.resolve(`swagger-ui-dist/${file}`);
+    fastify.get(`${path}/${file}`, async (_request, reply) =>
+      sendAsset(reply, type, createReadStream(location)),
+    );
+  }
+  fastify.get(`${path}/start.js`, async (_request, reply) =>
+    sendAsset(reply, 'text/javascript; charset=utf-8', startScript(path)),
+  );
+  fastify.get(path, async (_request, reply) => sendAsset(reply, 'text/html; charset=utf-8', page(path)));
+}
+
+function servedContract(name: string, own: string): OpenAPIObject {
+  const contract = require(`ovirt-imageio/openapi/${name}.json`) as OpenAPIObject;
+  if (name !== own) return contract;
+  return { ...contract, servers: [{ url: '/', description: 'This service' }, ...(contract.servers ?? [])] };
+}
+
+async function sendAsset(reply: FastifyReply, type: string, body: unknown): Promise<FastifyReply> {
+  return reply.headers(headers).type(type).send(body);
+}
+
+function page(path: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <title>ovirt-imageio</title>
+    <link rel="stylesheet" href="${path}/swagger-ui.css">
+    <link rel="icon" type="image/png" href="${path}/favicon-32x32.png">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="${path}/swagger-ui-bundle.js"></script>
+    <script src="${path}/swagger-ui-standalone-preset.js"></script>
+    <script src="${path}/start.js"></script>
+  </body>
+</html>
+`;
+}
+
+function startScript(path: string): string {
+  const options = {
+    urls: contractNames.map((name) => ({ name, url: `${path}/${name}.json` })),
+    dom_id: '#swagger-ui',
+    deepLinking: true,
+    layout: 'StandaloneLayout',
+    // It would be asked over the internet.
+    validatorUrl: null,
+    // Signed tickets and sessions are secrets: they end with the page.
+    persistAuthorization: false,
+  };
+  return `SwaggerUIBundle({
+  ...${JSON.stringify(options)},
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+});
+`;
 }

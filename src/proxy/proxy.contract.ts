@@ -1,7 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { systemClock } from '../clock.js';
 import { commonRules, infoTag } from '../contract/common-description.js';
-import { imagesTag } from '../contract/image-operations.js';
+import { imageSchemas, imagesTag } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
 import { addProxySecurity } from '../contract/security.js';
 import { buildConfig } from '../config/build-config.js';
@@ -60,6 +60,7 @@ export async function proxyContract(): Promise<OpenAPIObject> {
           description: 'Signed tickets that the engine stores itself, for clients without any credential.',
         },
       ],
+      schemas: imageSchemas,
       extend: addProxySecurity,
     });
   } finally {

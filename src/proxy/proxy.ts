@@ -71,7 +71,7 @@ export async function createProxy(
     : undefined;
   const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger, metrics });
   const data = await createProxyDataApplication(config, parts, logger);
-  if (config.docs.enable) mountSwaggerUi(data, config.docs.path);
+  if (config.docs.enable) mountSwaggerUi(data, config.docs.path, 'proxy');
   const controlApplication = await createControlApplication(config, tickets, schemes, logger);
   await Promise.all([data.init(), controlApplication.init()]);
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { MiB } from '../../src/units.js';
 import { ImagesClient } from '../support/client.js';
 import { projectRoot } from '../support/project.js';
 import { needs, programPath } from '../support/requirements.js';
@@ -29,7 +30,14 @@ describe('the API documentation of the proxy', () => {
       assert.equal(answer.status, 200, answer.text);
       assert.match(String(answer.headers['content-type']), /^application\/json\b/);
       const committed = await readFile(join(projectRoot, 'openapi', `${name}.json`), 'utf8');
-      assert.deepEqual(JSON.parse(answer.text), JSON.parse(committed));
+      const { servers, ...served } = JSON.parse(answer.text) as { servers: { url: string }[] };
+      const { servers: committedServers, ...rest } = JSON.parse(committed) as { servers: { url: string }[] };
+      assert.deepEqual(served, rest);
+      // What is tried out goes to this proxy, whatever name it is reached by.
+      assert.deepEqual(
+        servers.map(({ url }) => url),
+        [...(name === 'proxy' ? ['/'] : []), ...committedServers.map(({ url }) => url)],
+      );
     });
   }
 
@@ -83,6 +91,69 @@ describe('the API documentation of the proxy', () => {
         }
         assert.deepEqual([...origins], [deployment.proxy.url]);
         assert.deepEqual(errors, []);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
+  test('allows a browser no script or style that the proxy itself does not serve', async () => {
+    const { headers } = await client.request('GET', '/docs');
+    const policy = String(headers['content-security-policy']);
+    assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self' 'sha256-[^ ]+';/);
+    assert.doesNotMatch(policy, /unsafe|\*/);
+  });
+
+  test(
+    'downloads a range of an image in a session, when it is tried out in a browser',
+    { skip: needs('chromium') },
+    async () => {
+      const image = deployment.folder.file('image.raw');
+      await writeFile(image, Buffer.alloc(MiB, 'x'));
+      const ticketId = await deployment.addTicket('read', image, MiB);
+      const opened = await client.request('POST', '/sessions', {
+        headers: { Authorization: deployment.signTicket(ticketId), 'Content-Length': 0 },
+      });
+      const browser = await chromium.launch({
+        executablePath: programPath('chromium') ?? '',
+        args: ['--no-sandbox'],
+      });
+      try {
+        const page = await browser.newPage({
+          ignoreHTTPSErrors: true,
+          viewport: { width: 1280, height: 1000 },
+        });
+        const complaints: string[] = [];
+        page.on('console', (message) => {
+          if (message.type() === 'error') complaints.push(message.text());
+        });
+        await page.goto(`${deployment.proxy.url}/docs`);
+        await page.locator('.auth-wrapper .btn.authorize').click();
+        const session = page.locator('.auth-container', { hasText: 'sessionHeader' });
+        await session.locator('input').fill(String(opened.headers['session-id']));
+        await session.locator('button[type=submit]').click();
+        await page.locator('.modal-ux .btn-done').first().click();
+
+        const operation = page.locator('#operations-images-readImage');
+        await operation.locator('.opblock-summary-control').click();
+        await operation.locator('.try-out__btn').click();
+        await operation.locator('tr[data-param-name=id] input').fill(ticketId);
+        await operation.locator('tr[data-param-name=Range] input').fill('bytes=100-299');
+        const answered = page.waitForResponse((response) => response.url().includes(`/images/${ticketId}`));
+        await operation.locator('.btn.execute').click();
+        const answer = await answered;
+        assert.equal(answer.status(), 206);
+        const shown = operation.locator('.live-responses-table');
+        await shown.getByText(`content-range: bytes 100-299/${MiB}`).waitFor();
+        const downloading = page.waitForEvent('download');
+        await shown.getByText('Download file').click();
+        const downloaded = await readFile(await (await downloading).path());
+        assert.ok(downloaded.equals(Buffer.alloc(200, 'x')), downloaded.toString('latin1'));
+        if (process.env['UPDATE_SCREENSHOTS'] !== undefined) {
+          await operation.locator('.opblock-summary').scrollIntoViewIfNeeded();
+          await page.screenshot({ path: join(projectRoot, 'docs', 'images', 'swagger-ui.png') });
+        }
+        assert.deepEqual(complaints, []);
       } finally {
         await browser.close();
       }

@@ -1,0 +1,132 @@
+import type { Readable } from 'node:stream';
+import createClient, { type Client } from 'openapi-fetch';
+import type { components, paths } from './generated/daemon.js';
+import { dataOf, refusalOf } from './service-error.js';
+import { Transport, type Endpoint } from './transport.js';
+
+export type ImageOptions = components['schemas']['ImageOptions'];
+export type Extent = components['schemas']['Extent'];
+export type Checksum = components['schemas']['Checksum'];
+
+/** A part of an image. */
+export interface ByteRange {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+export interface UploadOptions extends ByteRange {
+  /** Resolve only when the data is on stable storage. Default true. */
+  readonly flush?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One image, at a daemon or, with a session, at a proxy. Requests may run at once, on connections of their own; how many are of use
+ * `options` tells.
+ */
+export class ImageClient implements AsyncDisposable {
+  readonly #transport: Transport;
+  /** The generated client, for everything that has no method here. */
+  readonly api: Client<paths>;
+
+  /** @param ticketId the ticket, whose id is the permission; at a proxy `headers` of the endpoint has a `Session-Id` */
+  constructor(
+    endpoint: Endpoint,
+    readonly ticketId: string,
+  ) {
+    this.#transport = new Transport(endpoint);
+    const { fetch, Request } = this.#transport;
+    const { baseUrl, headers = {} } = endpoint;
+    this.api = createClient<paths>({ baseUrl, headers, fetch, Request });
+  }
+
+  /** What can be done with the image. */
+  async options(): Promise<ImageOptions> {
+    return dataOf(await this.api.OPTIONS('/images/{id}', this.#id));
+  }
+
+  /** Bytes that a download of the whole image has. */
+  async size(): Promise<number> {
+    const { response } = await this.api.HEAD('/images/{id}', this.#id);
+    if (!response.ok) throw refusalOf(response.status, undefined);
+    return Number(response.headers.get('content-length'));
+  }
+
+  /**
+   * Streams the image, or a range of it. A stream that ends with an error was cut: read the rest again.
+   * @throws ImageioError 416 when the range is outside of the image
+   */
+  async download(range?: ByteRange, signal?: AbortSignal): Promise<Readable> {
+    const headers = range === undefined ? {} : { Range: `bytes=${bounds(range)}` };
+    const answer = await this.#transport.send(this.#path, { method: 'GET', headers, signal: signal ?? null });
+    if (answer.statusCode === (range === undefined ? 200 : 206)) return answer.body;
+    throw refusalOf(answer.statusCode, await answer.body.text());
+  }
+
+  /**
+   * Streams `body` into a range of the image, of exactly its length.
+   * @throws ImageioError; after a broken connection nothing is known of the range: upload it again
+   */
+  async upload(body: Readable | Uint8Array, options: UploadOptions): Promise<void> {
+    const { lengthBytes, flush = true, signal } = options;
+    const answer = await this.#transport.send(`${this.#path}?flush=${flush ? 'y' : 'n'}`, {
+      method: 'PUT',
+      headers: {
+        'Content-Type': 'application/octet-stream',
+        'Content-Length': String(lengthBytes),
+        // An empty range has no last byte to name.
+        ...(lengthBytes === 0 ? {} : { 'Content-Range': `bytes ${bounds(options)}/*` }),
+      },
+      body,
+      signal: signal ?? null,
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode !== 200) throw refusalOf(answer.statusCode, text);
+  }
+
+  /** Makes a range read as zeroes. */
+  async zero({ offsetBytes, lengthBytes }: ByteRange, flush = false): Promise<void> {
+    await this.#patch({ op: 'zero', offset: offsetBytes, size: lengthBytes, flush });
+  }
+
+  /** Resolves when everything that was written is on stable storage. */
+  async flush(): Promise<void> {
+    await this.#patch({ op: 'flush' });
+  }
+
+  /** Which parts are data, zero or dirty; the lengths add up to the size of the image. */
+  async extents(context: 'zero' | 'dirty' = 'zero'): Promise<readonly Extent[]> {
+    const { path } = this.#id.params;
+    return dataOf(await this.api.GET('/images/{id}/extents', { params: { path, query: { context } } }));
+  }
+
+  /** @param algorithm one that `/images/{id}/checksum/algorithms` lists */
+  async checksum(algorithm = 'blake2b'): Promise<Checksum> {
+    const { path } = this.#id.params;
+    return dataOf(await this.api.GET('/images/{id}/checksum', { params: { path, query: { algorithm } } }));
+  }
+
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  get #id() {
+    return { params: { path: { id: this.ticketId } } };
+  }
+
+  get #path(): string {
+    return `/images/${encodeURIComponent(this.ticketId)}`;
+  }
+
+  async #patch(operation: components['schemas']['ImageOperation']): Promise<void> {
+    dataOf(await this.api.PATCH('/images/{id}', { ...this.#id, body: operation, parseAs: 'text' }));
+  }
+}
+
+function bounds({ offsetBytes, lengthBytes }: ByteRange): string {
+  return `${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
+}

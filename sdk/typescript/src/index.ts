@@ -1,0 +1,15 @@
+export {
+  ImageClient,
+  type ByteRange,
+  type Checksum,
+  type Extent,
+  type ImageOptions,
+  type UploadOptions,
+} from './images.js';
+export { SessionsClient, type Session } from './sessions.js';
+export { ImageioError } from './service-error.js';
+export { TicketsClient, type Ticket, type TicketInfo } from './tickets.js';
+export { Transport, type Endpoint } from './transport.js';
+export type { paths as ControlPaths } from './generated/control.js';
+export type { paths as DaemonPaths } from './generated/daemon.js';
+export type { paths as ProxyPaths } from './generated/proxy.js';

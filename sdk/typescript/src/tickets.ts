@@ -1,0 +1,64 @@
+import createClient, { type Client } from 'openapi-fetch';
+import type { components, paths } from './generated/control.js';
+import { dataOf } from './service-error.js';
+import { Transport, type Endpoint } from './transport.js';
+
+export type Ticket = components['schemas']['Ticket'];
+export type TicketInfo = components['schemas']['TicketInfo'];
+
+/** The tickets API, at the control service of a daemon or a proxy. */
+export class TicketsClient implements AsyncDisposable {
+  readonly #transport: Transport;
+  /** The generated client, for everything that has no method here. */
+  readonly api: Client<paths>;
+
+  constructor(endpoint: Endpoint) {
+    this.#transport = new Transport(endpoint);
+    const { fetch, Request } = this.#transport;
+    const { baseUrl, headers = {} } = endpoint;
+    this.api = createClient<paths>({ baseUrl, headers, fetch, Request });
+  }
+
+  /** All tickets, in the order in which they were added. */
+  async list(): Promise<readonly TicketInfo[]> {
+    return dataOf(await this.api.GET('/tickets'));
+  }
+
+  /** @throws ImageioError 404 when there is no such ticket */
+  async get(id: string): Promise<TicketInfo> {
+    return dataOf(await this.api.GET('/tickets/{id}', { params: { path: { id } } }));
+  }
+
+  /** Adds the ticket, or replaces an idle one. */
+  async put(ticket: Ticket): Promise<void> {
+    const answer = await this.api.PUT('/tickets/{id}', {
+      params: { path: { id: ticket.uuid } },
+      body: ticket,
+      parseAs: 'text',
+    });
+    dataOf(answer);
+  }
+
+  /** Makes the ticket expire `timeoutSeconds` from now. */
+  async extend(id: string, timeoutSeconds: number): Promise<void> {
+    const answer = await this.api.PATCH('/tickets/{id}', {
+      params: { path: { id } },
+      body: { timeout: timeoutSeconds },
+      parseAs: 'text',
+    });
+    dataOf(answer);
+  }
+
+  /** Ends the ticket and what is running of it; afterwards nothing is ever written under it again. */
+  async remove(id: string): Promise<void> {
+    dataOf(await this.api.DELETE('/tickets/{id}', { params: { path: { id } } }));
+  }
+
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

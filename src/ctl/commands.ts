@@ -1,0 +1,111 @@
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TicketsClient, type Ticket } from '#sdk';
+import { systemClock } from '../clock.js';
+import type { Config } from '../config/config.js';
+import type { Command } from './arguments.js';
+import { controlEndpoint } from './control-endpoint.js';
+import { signTicket } from './signed-ticket.js';
+import { ticketLines, ticketTable } from './ticket-table.js';
+
+/** A command cannot be carried out; the text says why. */
+export class CommandError extends Error {}
+
+const clearScreen = '\u001b[H\u001b[2J';
+
+/**
+ * Carries out a command and prints what it has to say.
+ * @param loadConfig asked only by commands that talk to the service
+ * @param stopped ends `--watch`
+ */
+export async function runCommand(
+  command: Command,
+  loadConfig: () => Config,
+  stopped: AbortSignal,
+): Promise<void> {
+  if (command.name === 'sign-ticket') {
+    await printSignedTicket(command);
+    return;
+  }
+  await using tickets = new TicketsClient(controlEndpoint(loadConfig()));
+  switch (command.name) {
+    case 'add-ticket':
+      await tickets.put(await readTicket(command.file));
+      return;
+    case 'show-ticket': {
+      const ticket = await tickets.get(command.id);
+      print(command.output === 'json' ? json(ticket) : ticketLines(ticket));
+      return;
+    }
+    case 'list-tickets':
+      await list(tickets, command, stopped);
+      return;
+    case 'mod-ticket':
+      await tickets.extend(command.id, command.timeoutSeconds);
+      return;
+    case 'del-ticket':
+      await tickets.remove(command.id);
+  }
+}
+
+async function list(
+  tickets: TicketsClient,
+  { output, watchSeconds }: Extract<Command, { name: 'list-tickets' }>,
+  stopped: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const all = await tickets.list();
+    if (watchSeconds !== undefined && output === 'text' && process.stdout.isTTY) print(clearScreen);
+    // One list a line, so that who reads a watched stream sees where each ends.
+    if (output === 'json') print(watchSeconds === undefined ? json(all) : `${JSON.stringify(all)}\n`);
+    else print(ticketTable(all, systemClock.monotonicSeconds()));
+    if (watchSeconds === undefined) return;
+    await delay(watchSeconds * 1000, undefined, { signal: stopped }).catch((error: unknown) => {
+      if (!stopped.aborted) throw error;
+    });
+    if (stopped.aborted) return;
+  }
+}
+
+/** What it must have is for the service to judge, which knows best; only the id is needed to ask. */
+async function readTicket(file: string): Promise<Ticket> {
+  const ticket = parse(file, await readText(file));
+  if (typeof ticket !== 'object' || ticket === null || !('uuid' in ticket) || typeof ticket.uuid !== 'string')
+    throw new CommandError(`${file}: not a ticket: it must be a JSON object with a "uuid"`);
+  return ticket as Ticket;
+}
+
+async function readText(file: string): Promise<string> {
+  if (file === '-') return readAll(process.stdin);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error: unknown) {
+    throw new CommandError(`${file}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function parse(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error: unknown) {
+    throw new CommandError(`${file}: not valid JSON`, { cause: error });
+  }
+}
+
+async function printSignedTicket(command: Extract<Command, { name: 'sign-ticket' }>): Promise<void> {
+  const { id: ticketId, imagedUri, keyFile, certFile, lifetimeSeconds } = command;
+  const [keyPem, certPem] = await Promise.all([readText(keyFile), readText(certFile)]);
+  const now = new Date();
+  print(`${signTicket({ ticketId, imagedUri, keyPem, certPem, lifetimeSeconds, now })}\n`);
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

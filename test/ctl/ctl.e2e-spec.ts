@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { MiB } from '../../src/units.js';
+import { Deployment } from '../e2e/deployment.js';
+import { ImagesClient, imagePath } from '../support/client.js';
+import { writeConfiguration } from '../support/configuration.js';
+import { Program, type Exit } from '../support/program.js';
+import { pinnedNode, projectRoot } from '../support/project.js';
+import type { TicketInfo } from '../support/vdsm.js';
+
+const program = join(projectRoot, 'dist', 'ctl', 'main.js');
+
+interface Outcome extends Exit {
+  readonly lines: readonly string[];
+}
+
+describe('ovirt-imageioctl', () => {
+  let deployment: Deployment;
+  let ticketFile: string;
+  before(async () => {
+    deployment = await Deployment.start();
+    const image = deployment.folder.file('image.raw');
+    await writeFile(image, Buffer.alloc(MiB, 'x'));
+    ticketFile = deployment.folder.file('ticket.json');
+    const ticket = {
+      uuid: 't1',
+      size: MiB,
+      ops: ['read'],
+      timeout: 300,
+      url: `file://${image}`,
+      transfer_id: 'x',
+    };
+    await writeFile(ticketFile, JSON.stringify(ticket));
+  });
+  after(() => deployment[Symbol.asyncDispose]());
+
+  const start = (...args: string[]): Promise<Program> =>
+    Program.start(pinnedNode, [program, '-c', deployment.folder.file('daemon'), ...args]);
+  const run = async (...args: string[]): Promise<Outcome> => {
+    const started = await start(...args);
+    return { ...(await started.waitForExit()), lines: started.lines };
+  };
+  const runWell = async (...args: string[]): Promise<readonly string[]> => {
+    const { code, lines } = await run(...args);
+    assert.equal(code, 0, lines.join('\n'));
+    return lines;
+  };
+
+  test('adds a ticket without a word', async () => {
+    assert.deepEqual(await runWell('add-ticket', ticketFile), []);
+    assert.equal((await deployment.daemon.vdsm.getTicket('t1')).transfer_id, 'x');
+  });
+
+  test('shows a ticket line by line, and as JSON', async () => {
+    const lines = await runWell('show-ticket', 't1');
+    assert.ok(lines.includes(`size:               ${MiB}`), lines.join('\n'));
+    const shown = JSON.parse(
+      (await runWell('show-ticket', 't1', '--output', 'json')).join('\n'),
+    ) as TicketInfo;
+    const { uuid, size, transferred } = await deployment.daemon.vdsm.getTicket('t1');
+    assert.deepEqual([shown.uuid, shown.size, shown.transferred], [uuid, size, transferred]);
+  });
+
+  test('lists tickets in a table with their progress, and as JSON', async () => {
+    const client = new ImagesClient(deployment.daemon.address('remote'));
+    await client.request('GET', imagePath('t1'), { headers: { Range: `bytes=0-${MiB / 2 - 1}` } });
+    client.close();
+    const [titles, line, ...more] = await runWell('list-tickets');
+    assert.match(titles!, /^ID +TRANSFER +OPS +SIZE +PROGRESS/);
+    assert.match(line!, /^t1 +x +read +1 MiB +\[#{10}\.{10}\] +50 % +idle/);
+    assert.deepEqual(more, []);
+    const list = JSON.parse((await runWell('list-tickets', '-o', 'json')).join('\n')) as TicketInfo[];
+    assert.deepEqual(
+      list.map(({ uuid, transferred }) => [uuid, transferred]),
+      [['t1', MiB / 2]],
+    );
+  });
+
+  test('watches tickets until it is interrupted', async () => {
+    const watching = await start('list-tickets', '--watch', '--interval', '0', '-o', 'json');
+    await watching.waitForLine((line) => (line.includes('"t2"') ? undefined : true), 'the first list');
+    await deployment.daemon.vdsm.addTicket({
+      uuid: 't2',
+      size: 1,
+      ops: ['read'],
+      timeout: 9,
+      url: 'file:///none',
+    });
+    await watching.waitForLine(
+      (line) => (line.includes('"t2"') ? true : undefined),
+      'a list with the new ticket',
+    );
+    assert.deepEqual(await watching.stop('SIGINT'), { code: 0, signal: null });
+    await deployment.daemon.vdsm.removeTicket('t2');
+  });
+
+  test('extends a ticket', async () => {
+    const { expires } = await deployment.daemon.vdsm.getTicket('t1');
+    assert.deepEqual(await runWell('mod-ticket', 't1', '--timeout', '5000'), []);
+    assert.ok((await deployment.daemon.vdsm.getTicket('t1')).expires >= expires + 4000);
+  });
+
+  test('removes a ticket, again too', async () => {
+    for (const attempt of [1, 2]) assert.deepEqual(await runWell('del-ticket', 't1'), [], String(attempt));
+    assert.deepEqual(await deployment.daemon.vdsm.listTickets(), []);
+  });
+
+  test('finds the control socket of a proxy', async () => {
+    const { code, lines } = await run(
+      '-c',
+      deployment.folder.file('proxy'),
+      '--role',
+      'proxy',
+      'list-tickets',
+    );
+    assert.equal(code, 0, lines.join('\n'));
+    assert.equal(lines.length, 1);
+  });
+
+  test('signs a ticket that a proxy opens a session for', async () => {
+    const key = deployment.folder.file('engine.key');
+    const cert = deployment.folder.file('engine.pem');
+    const [ticket, ...more] = await runWell(
+      ...['sign-ticket', randomUUID(), '--imaged-uri', deployment.daemon.url, '--key', key, '--cert', cert],
+    );
+    assert.deepEqual(more, []);
+    const client = new ImagesClient(deployment.proxy.address('remote'));
+    const answer = await client.request('POST', '/sessions', { headers: { Authorization: ticket } });
+    client.close();
+    assert.equal(answer.status, 200, answer.text);
+  });
+
+  const failures: readonly { name: string; args: () => readonly string[]; code: number; text: RegExp }[] = [
+    {
+      name: 'a ticket that does not exist',
+      args: () => ['show-ticket', 'none'],
+      code: 1,
+      text: /^ovirt-imageioctl: No such ticket "none"$/,
+    },
+    {
+      name: 'a file that does not exist',
+      args: () => ['add-ticket', '/nonexistent.json'],
+      code: 1,
+      text: /^ovirt-imageioctl: \/nonexistent\.json: ENOENT/,
+    },
+    {
+      name: 'a file that is no ticket',
+      args: () => ['add-ticket', join(projectRoot, 'LICENSE')],
+      code: 1,
+      text: /LICENSE: not valid JSON$/,
+    },
+    {
+      name: 'a ticket that the service refuses',
+      args: () => ['add-ticket', join(projectRoot, 'package.json')],
+      code: 1,
+      text: /package\.json: not a ticket: it must be a JSON object with a "uuid"$/,
+    },
+    {
+      name: 'a key that is none',
+      args: () => [
+        'sign-ticket',
+        't',
+        '--imaged-uri',
+        'https://h',
+        '--key',
+        ticketFile,
+        '--cert',
+        ticketFile,
+      ],
+      code: 1,
+      text: /^ovirt-imageioctl: cannot sign: /,
+    },
+    {
+      name: 'a folder without configuration',
+      args: () => ['-c', deployment.folder.path, 'list-tickets'],
+      code: 1,
+      text: /^ovirt-imageioctl: no configuration file matches /,
+    },
+    { name: 'wrong usage', args: () => ['mod-ticket', 't1'], code: 2, text: /--timeout is required$/ },
+  ];
+  for (const { name, args, code, text } of failures) {
+    test(`ends with ${code} and one line for ${name}`, async () => {
+      const outcome = await run(...args());
+      assert.equal(outcome.code, code, outcome.lines.join('\n'));
+      assert.match(outcome.lines[0]!, text);
+    });
+  }
+
+  test('ends with 3 where no service is', async () => {
+    const confDir = deployment.folder.file('away');
+    await writeConfiguration(confDir, { control: { socket: deployment.folder.file('away.sock') } });
+    const { code, lines } = await run('-c', confDir, 'list-tickets');
+    assert.equal(code, 3);
+    assert.match(lines.join('\n'), /^ovirt-imageioctl: cannot reach the service: connect ENOENT /);
+  });
+
+  test('prints its version', async () => {
+    const { version } = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    assert.deepEqual(await runWell('--version'), [version]);
+  });
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { after, before, describe, test } from 'node:test';
+import { ImageClient, ImageioError, SessionsClient, TicketsClient, type Endpoint } from '#sdk';
+import { MiB } from '../../src/units.js';
+import { Deployment } from '../e2e/deployment.js';
+import { assertSameImage, writeRandomImage } from '../support/images.js';
+import type { Service } from '../support/processes.js';
+
+const imageBytes = 8 * MiB + 12_345;
+
+function remote(service: Service): Endpoint {
+  const address = service.address('remote');
+  assert.ok(address.kind === 'tls');
+  return { baseUrl: service.url, ca: address.ca };
+}
+
+function socket(service: Service, listener: 'local' | 'control'): Endpoint {
+  const address = service.address(listener);
+  assert.ok(address.kind === 'unix');
+  return { baseUrl: 'http://localhost', socketPath: address.path };
+}
+
+const refusal = (status: number) => (error: unknown) => {
+  assert.ok(error instanceof ImageioError);
+  assert.equal(error.status, status);
+  return true;
+};
+
+describe('the TypeScript client', () => {
+  let deployment: Deployment;
+  let source: string;
+  let target: string;
+  const ticketId = randomUUID();
+
+  before(async () => {
+    deployment = await Deployment.start();
+    source = deployment.folder.file('source');
+    target = deployment.folder.file('target');
+    await writeRandomImage(source, imageBytes);
+    await (await open(target, 'w')).close();
+  });
+  after(() => deployment[Symbol.asyncDispose]());
+
+  test('adds, lists, shows and extends a ticket over the control socket', async () => {
+    await using tickets = new TicketsClient(socket(deployment.daemon, 'control'));
+    await tickets.put({
+      uuid: ticketId,
+      size: imageBytes,
+      ops: ['write'],
+      timeout: 300,
+      url: `file://${target}`,
+      transfer_id: 'sdk',
+    });
+    assert.deepEqual(
+      (await tickets.list()).map(({ uuid }) => uuid),
+      [ticketId],
+    );
+    const { expires, transferred } = await tickets.get(ticketId);
+    assert.equal(transferred, 0);
+    await tickets.extend(ticketId, 3000);
+    assert.ok((await tickets.get(ticketId)).expires > expires);
+    await assert.rejects(tickets.get('none'), refusal(404));
+  });
+
+  test('tells what can be done with an image, over TLS and over the local socket', async () => {
+    for (const endpoint of [remote(deployment.daemon), socket(deployment.daemon, 'local')]) {
+      await using image = new ImageClient(endpoint, ticketId);
+      const { features, max_readers: readers } = await image.options();
+      assert.deepEqual(features, ['checksum', 'extents', 'flush', 'zero']);
+      assert.equal(readers, 8);
+    }
+  });
+
+  test('uploads an image as a stream, range by range, and flushes', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    const half = 4 * MiB;
+    const ranges = [
+      { offsetBytes: half, lengthBytes: imageBytes - half },
+      { offsetBytes: 0, lengthBytes: half },
+    ];
+    await Promise.all(
+      ranges.map((range) => {
+        const { offsetBytes: start, lengthBytes } = range;
+        const body = createReadStream(source, { start, end: start + lengthBytes - 1 });
+        return image.upload(body, { ...range, flush: false });
+      }),
+    );
+    await image.flush();
+    await assertSameImage(target, source);
+    assert.equal(await image.size(), imageBytes);
+  });
+
+  test('downloads an image as a stream, and a range of it', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    const copy = deployment.folder.file('copy');
+    await pipeline(await image.download(), createWriteStream(copy));
+    await assertSameImage(copy, source);
+    const part = await (await image.download({ offsetBytes: MiB, lengthBytes: 1000 })).toArray();
+    await using file = await open(source);
+    const { buffer } = await file.read(Buffer.alloc(1000), 0, 1000, MiB);
+    assert.ok(Buffer.concat(part as Buffer[]).equals(buffer));
+  });
+
+  test('zeroes a range, which extents and the data show', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    const range = { offsetBytes: 2 * MiB, lengthBytes: MiB };
+    await image.zero(range, true);
+    const [bytes] = (await (await image.download({ ...range, lengthBytes: 4096 })).toArray()) as Buffer[];
+    assert.ok(bytes?.every((byte) => byte === 0));
+    const extents = await image.extents();
+    assert.equal(
+      extents.reduce((sum, { length }) => sum + length, 0),
+      imageBytes,
+    );
+    assert.match((await image.checksum('sha256')).checksum, /^[0-9a-f]{64}$/);
+  });
+
+  test('refuses with the text of the service', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    await assert.rejects(
+      image.upload(randomBytes(10), { offsetBytes: imageBytes, lengthBytes: 10 }),
+      /^ImageioError: .*ticket size.* \(status 416\)$/,
+    );
+    await assert.rejects(image.download({ offsetBytes: imageBytes, lengthBytes: 1 }), refusal(416));
+    await using stranger = new ImageClient(remote(deployment.daemon), 'none');
+    await assert.rejects(stranger.options(), refusal(403));
+    await assert.rejects(stranger.size(), refusal(403));
+  });
+
+  test('moves data through the proxy in a session', async () => {
+    await using sessions = new SessionsClient(remote(deployment.proxy));
+    const session = await sessions.open(deployment.signTicket(ticketId));
+    await using image = sessions.image(session, ticketId);
+    const bytes = randomBytes(MiB);
+    const range = { offsetBytes: 5 * MiB, lengthBytes: bytes.length };
+    await image.upload(bytes, range);
+    assert.ok(Buffer.concat((await (await image.download(range)).toArray()) as Buffer[]).equals(bytes));
+    await sessions.delete(session.session_id);
+    await assert.rejects(image.options(), refusal(403));
+    await assert.rejects(sessions.open('bm8='), refusal(401));
+  });
+
+  test('removes the ticket, and the image is closed to clients', async () => {
+    await using tickets = new TicketsClient(socket(deployment.daemon, 'control'));
+    await tickets.remove(ticketId);
+    await tickets.remove(ticketId);
+    assert.deepEqual(await tickets.list(), []);
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    await assert.rejects(image.options(), refusal(403));
+  });
+});
