@@ -7,6 +7,7 @@ import type { Service } from './listeners/service.js';
 import { notifyReady, notifyStopping } from './listeners/systemd.js';
 import { createLogger, describeError, type Logger } from './logger.js';
 import { createProxy } from './proxy/proxy.js';
+import { returnStartMemory } from './start-memory.js';
 import { version } from './version.js';
 
 const roleFactories = { daemon: createDaemon, proxy: createProxy } satisfies Record<Role, unknown>;
@@ -38,6 +39,7 @@ export async function run(
     dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
     stopOnSignals(service, systemdEnable ? notifySocket : undefined, logger);
     reloadOnHangup(service, reload, logger);
+    returnStartMemory();
     if (systemdEnable) notifyReady(notifySocket);
     logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
   } catch (error: unknown) {

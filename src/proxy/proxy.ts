@@ -27,7 +27,8 @@ import { version } from '../version.js';
 import { GrantsBehindTickets } from './grants-behind-tickets.js';
 import { ProxyModule, type ProxyModuleOptions } from './proxy.module.js';
 import { showSessions } from './session-metrics.js';
-import { openSessionStores, type SessionStores } from './session-stores.js';
+import { openSessionStores } from './open-session-stores.js';
+import type { SessionStores } from './session-stores.js';
 
 /**
  * The proxy: relays clients that cannot reach the hosts. Its data application serves sessions and relayed images, its control

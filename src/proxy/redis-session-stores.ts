@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import { systemClock } from '../clock.js';
+import type { Config } from '../config/config.js';
+import type { Logger } from '../logger.js';
+import type { HealthCheck } from '../observability/health.js';
+import { RedisConnection } from '../sessions/redis-connection.js';
+import { RedisGrantStore } from '../sessions/redis-grant.store.js';
+import { RedisSessionStore } from '../sessions/redis-session.store.js';
+import { type SessionStores, sweepIntervalSeconds } from './session-stores.js';
+
+// A store that answers at all does so in milliseconds, and clients wait meanwhile.
+const commandTimeoutSeconds = 2;
+
+/**
+ * Stores in the Redis server of `[proxy] session_store`, shared by all proxies that name it. One that is away does not stop the start.
+ * @throws Error naming the option when the file of an authority cannot be read
+ */
+export async function openRedisSessionStores(config: Config, logger: Logger): Promise<SessionStores> {
+  const { limits, proxy } = config;
+  const connection = new RedisConnection(
+    {
+      url: proxy.sessionStore,
+      authoritiesPem: redisAuthorities(config),
+      commandTimeoutSeconds,
+      retryAfterSeconds: limits.retryAfterSeconds,
+    },
+    logger,
+  );
+  const options = { sessionsMax: limits.sessionsMax, sweepIntervalSeconds };
+  const sessionStore = new RedisSessionStore(connection, options, systemClock);
+  const grantStore = new RedisGrantStore(connection, options, systemClock);
+  await connection.open();
+  const check: HealthCheck = {
+    name: 'session store',
+    check: () => {
+      if (!connection.isAvailable) throw new Error('Redis is away');
+    },
+  };
+  return { sessionStore, grantStore, resources: [sessionStore, grantStore, connection], checks: [check] };
+}
+
+/** The server may have a certificate of anybody's, or one of the engine's authority. */
+function redisAuthorities({ tls }: Config): string[] {
+  if (tls.caFile === '') return [...rootCertificates];
+  try {
+    return [...rootCertificates, readFileSync(tls.caFile, 'utf8')];
+  } catch (error: unknown) {
+    throw new Error('Cannot read [tls] ca_file', { cause: error });
+  }
+}
