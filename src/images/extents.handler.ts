@@ -23,20 +23,25 @@ export class ExtentsHandler {
         exchange.settleFraming();
         const { response } = exchange;
         const sender = new DataSender(exchange, operation.signal);
-        let piece = '[';
-        let separator = '';
-        for await (const extent of backend.extents(context)) {
-          operation.signal.throwIfAborted();
-          piece += separator + JSON.stringify(wireExtent(extent, context));
-          separator = ', ';
-          if (piece.length < pieceCharacters) continue;
-          if (!response.headersSent) response.writeHead(200, jsonType);
-          await sender.send(Buffer.from(piece), false);
-          piece = '';
+        try {
+          let piece = '[';
+          let separator = '';
+          for await (const extent of backend.extents(context)) {
+            operation.signal.throwIfAborted();
+            piece += separator + JSON.stringify(wireExtent(extent, context));
+            separator = ', ';
+            if (piece.length < pieceCharacters) continue;
+            if (!response.headersSent) response.writeHead(200, jsonType);
+            await sender.send(Buffer.from(piece), false);
+            piece = '';
+          }
+          piece += ']';
+          if (response.headersSent) await sender.send(Buffer.from(piece), true);
+          else exchange.send(200, jsonType, piece);
+        } finally {
+          // Its pieces are made anew each time, so nobody need wait until the last one is out.
+          void sender.finish();
         }
-        piece += ']';
-        if (response.headersSent) await sender.send(Buffer.from(piece), true);
-        else exchange.send(200, jsonType, piece);
       },
     );
   }

@@ -91,7 +91,7 @@ export class ReadHandler {
       if (exchange.response.headersSent) exchange.connection.destroy();
       throw error;
     } finally {
-      await sender.idle();
+      await sender.finish();
       await ahead.idle();
       buffers.release();
     }
