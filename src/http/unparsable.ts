@@ -42,6 +42,11 @@ export async function answerUnparsable(
     socket.destroy();
     return undefined;
   }
+  // Node limits the time for a head from the moment of connecting; who has sent nothing has asked for nothing.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
+    socket.destroy();
+    return undefined;
+  }
   if (error.code === 'HPE_INVALID_EOF_STATE') {
     connection.clientEnded();
     if (connection.exchanges.length === 0) socket.destroy();
