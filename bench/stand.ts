@@ -24,8 +24,8 @@ export class Stand implements AsyncDisposable {
 
   static async create(options: BenchOptions): Promise<Stand> {
     const { bavail, bsize } = await statfs(options.workFolder);
-    // Two sources, a target of each side, and what the limits are measured with.
-    const neededBytes = 5 * options.imageBytes;
+    // Two sources, both again in parts, a target of each side, and what the limits are measured with.
+    const neededBytes = 7 * options.imageBytes;
     if (bavail * bsize < neededBytes)
       throw new Error(`${options.workFolder} has less than the ${neededBytes} bytes free that are needed`);
     const folder = await mkdtemp(join(options.workFolder, 'imageio-bench-'));

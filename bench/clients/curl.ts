@@ -13,6 +13,8 @@ export interface CurlTarget {
   readonly server: BenchServer;
   readonly transport: Transport;
   readonly ticketId: string;
+  /** Of the url, with its question mark. */
+  readonly query?: string;
 }
 
 /**
@@ -52,17 +54,41 @@ export async function upload(target: CurlTarget, file: string): Promise<void> {
   if (answer !== `200 ${size}`) throw new Error(`An upload of ${size} bytes ended with: ${answer}`);
 }
 
+/** A file with a part of an image. */
+export interface ImagePart {
+  readonly file: string;
+  readonly range: ByteRange;
+}
+
+/**
+ * Uploads parts at once, by a process for each, and then flushes, as a client with several connections does.
+ * @throws when one of them is answered with anything but 200 or not all of it was sent
+ */
+export async function uploadParts(target: CurlTarget, parts: readonly ImagePart[]): Promise<void> {
+  const output = ['--output', '/dev/null', '--write-out', '%{http_code} %{size_upload}'];
+  await Promise.all(
+    parts.map(async ({ file, range: { offsetBytes, lengthBytes } }) => {
+      const position = `Content-Range: bytes ${offsetBytes}-${offsetBytes + lengthBytes - 1}/*`;
+      const request = ['--upload-file', file, '--header', 'Expect:', '--header', position];
+      const answer = await curl({ ...target, query: '?flush=n' }, [...request, ...output], text);
+      if (answer !== `200 ${lengthBytes}`)
+        throw new Error(`An upload of ${lengthBytes} bytes ended with: ${answer}`);
+    }),
+  );
+  await curl(target, ['--request', 'PATCH', '--data', '{"op":"flush"}', '--output', '/dev/null'], text);
+}
+
 /** Runs curl; `consume` reads what it prints. @throws when it fails, with its complaint */
 async function curl<T>(
-  { server, transport, ticketId }: CurlTarget,
+  { server, transport, ticketId, query = '' }: CurlTarget,
   args: readonly string[],
   consume: (output: Readable) => Promise<T>,
 ): Promise<T> {
   const common = ['-q', '--silent', '--show-error', '--fail', '--http1.1', '--noproxy', '*'];
   const connection =
     transport === 'https'
-      ? ['--cacert', server.caFile, server.imageUrl(ticketId)]
-      : ['--unix-socket', server.localSocket, `http://localhost/images/${ticketId}`];
+      ? ['--cacert', server.caFile, `${server.imageUrl(ticketId)}${query}`]
+      : ['--unix-socket', server.localSocket, `http://localhost/images/${ticketId}${query}`];
   const child = spawn('curl', [...common, ...args, ...connection], { stdio: ['ignore', 'pipe', 'pipe'] });
   const complaint = text(child.stderr);
   const ended = once(child, 'close').then(async ([code]) => {

@@ -1,7 +1,12 @@
 import { ChecksumScenario } from './checksum.js';
 import { ConcurrentDownloadsScenario, DownloadScenario } from './download.js';
-import { NbdDownloadScenario, NbdUploadScenario } from './nbd.js';
-import { RandomReadScenario } from './random-read.js';
+import {
+  NbdDownloadScenario,
+  NbdExtentsScenario,
+  NbdParallelUploadScenario,
+  NbdUploadScenario,
+} from './nbd.js';
+import { RandomReadScenario, RelayRandomReadScenario } from './random-read.js';
 import { RelayDownloadScenario, RelayUploadScenario } from './relay.js';
 import type { Scenario } from './scenario.js';
 import { UploadScenario } from './upload.js';
@@ -23,6 +28,9 @@ export const scenarios: readonly Scenario[] = [
   new ConcurrentDownloadsScenario(),
   new RelayDownloadScenario(),
   new RelayUploadScenario(),
+  new RelayRandomReadScenario(),
   new NbdDownloadScenario(),
   new NbdUploadScenario(),
+  new NbdParallelUploadScenario(),
+  new NbdExtentsScenario(),
 ];

@@ -63,7 +63,8 @@ async function sourceTarget(stand: Stand, server: BenchServer, transport: Transp
   return { server, transport, ticketId };
 }
 
-function equalRanges(sizeBytes: number, count: number): ByteRange[] {
+/** An image of `sizeBytes` in `count` equal ranges. */
+export function equalRanges(sizeBytes: number, count: number): ByteRange[] {
   const lengthBytes = sizeBytes / count;
   return Array.from({ length: count }, (_, index) => ({ offsetBytes: index * lengthBytes, lengthBytes }));
 }

@@ -2,8 +2,10 @@ import { pathToFileURL } from 'node:url';
 import { KiB } from '../../src/units.js';
 import { readRandomly } from '../clients/random-reads.js';
 import type { WorkDone } from '../measure.js';
+import type { BenchServer } from '../server.js';
 import type { Side } from '../side.js';
 import type { Stand } from '../stand.js';
+import { startRelay } from './relay.js';
 import type { Scenario, Subject } from './scenario.js';
 
 /** Small GETs at random positions over kept-alive connections: what a request costs apart from its bytes. */
@@ -19,26 +21,44 @@ export class RandomReadScenario implements Scenario {
       id: ticketId,
       url: pathToFileURL(stand.source(0)).href,
       sizeBytes: stand.options.imageBytes,
-      // With `read` alone the Python service accounts each separate range, in time that grows with their square.
-      ops: ['read', 'write'],
+      ops,
     });
-    const read = (requests: number): Promise<WorkDone> =>
-      readRandomly({
-        port: server.port,
-        caFile: server.caFile,
-        ticketId,
-        connections: 8,
-        requests,
-        lengthBytes: 4 * KiB,
-        image: stand.source(0),
-      });
-    return {
-      measured: [server],
-      // As long as a run: the code of a service that has been up for a minute is compiled.
-      warmUp: async () => {
-        await read(stand.options.randomReads);
-      },
-      run: () => read(stand.options.randomReads),
-    };
+    return randomReads(stand, server, ticketId);
   }
+}
+
+/** The same through a proxy; the proxy alone is measured. */
+export class RelayRandomReadScenario implements Scenario {
+  readonly name = 'relay-random-get-4k-8';
+
+  readonly title = 'random GET of 4 KiB through the proxy, 8 connections, HTTPS twice';
+
+  async start(stand: Stand, side: Side, lifetime: AsyncDisposableStack): Promise<Subject> {
+    const { server, ticketId } = await startRelay(stand, side, lifetime, stand.source(0), ops);
+    return randomReads(stand, server, ticketId);
+  }
+}
+
+// With `read` alone the Python service accounts each separate range, in time that grows with their square.
+const ops = ['read', 'write'] as const;
+
+function randomReads(stand: Stand, server: BenchServer, ticketId: string): Subject {
+  const read = (requests: number): Promise<WorkDone> =>
+    readRandomly({
+      port: server.port,
+      caFile: server.caFile,
+      ticketId,
+      connections: 8,
+      requests,
+      lengthBytes: 4 * KiB,
+      image: stand.source(0),
+    });
+  return {
+    measured: [server],
+    // As long as a run: the code of a service that has been up for a minute is compiled.
+    warmUp: async () => {
+      await read(stand.options.randomReads);
+    },
+    run: () => read(stand.options.randomReads),
+  };
 }

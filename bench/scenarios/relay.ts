@@ -34,7 +34,7 @@ export class RelayUploadScenario implements Scenario {
 }
 
 /** Starts a daemon and a proxy with a ticket that leads to it. */
-async function startRelay(
+export async function startRelay(
   stand: Stand,
   side: Side,
   lifetime: AsyncDisposableStack,

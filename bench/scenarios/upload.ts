@@ -33,19 +33,27 @@ export class UploadScenario implements Scenario {
   }
 }
 
-/** @param image the file that uploads end up in */
-export function uploads(stand: Stand, target: CurlTarget, image: string): Subject {
+/**
+ * @param image the file that uploads end up in
+ * @param send uploads the source of a round
+ */
+export function uploads(
+  stand: Stand,
+  target: CurlTarget,
+  image: string,
+  send: (round: number) => Promise<void> = (round) => upload(target, stand.source(round)),
+): Subject {
   // The round before the first one, so that the first run brings new data.
-  const warmUpSource = stand.source(1);
+  const warmUpRound = 1;
   return {
     measured: [target.server],
     warmUp: async () => {
-      await upload(target, warmUpSource);
-      await assertSameImage(image, warmUpSource);
+      await send(warmUpRound);
+      await assertSameImage(image, stand.source(warmUpRound));
     },
     beforeRun: () => dropFromPageCache(image),
     run: async (round) => {
-      await upload(target, stand.source(round));
+      await send(round);
       return {};
     },
     afterRun: (round) => assertSimilarImage(image, stand.source(round)),
