@@ -33,6 +33,8 @@ export class HttpApplication {
   private constructor(
     readonly nest: NestFastifyApplication,
     readonly routes: RouteTable,
+    /** Kept, because Nest hands it out through a proxy object, and it is needed for every request. */
+    private readonly fastify: FastifyInstance,
   ) {}
 
   static async create(options: HttpApplicationOptions, logger: Logger): Promise<HttpApplication> {
@@ -81,18 +83,18 @@ export class HttpApplication {
       abortOnError: false,
     });
     nest.useGlobalFilters(new ErrorFilter(routes, logger));
-    return new HttpApplication(nest, routes);
+    return new HttpApplication(nest, routes, fastify);
   }
 
   /** Registers the routes. Only afterwards can the application answer. */
   async init(): Promise<void> {
     await this.nest.init();
-    await this.#fastify.ready();
+    await this.fastify.ready();
   }
 
   /** Answers a request that a listener made an `Exchange` of. */
   readonly handle: FastifyInstance['routing'] = (request, response) => {
-    this.#fastify.routing(request, response);
+    this.fastify.routing(request, response);
   };
 
   /** Every method that some route has. */
@@ -102,10 +104,6 @@ export class HttpApplication {
 
   async close(): Promise<void> {
     await this.nest.close();
-  }
-
-  get #fastify(): FastifyInstance {
-    return this.nest.getHttpAdapter().getInstance();
   }
 }
 

@@ -7,16 +7,20 @@ interface Route {
 /** The routes of an application, for what a router does not tell: which methods a path would have, and what all of them are. */
 export class RouteTable {
   readonly #routes: Route[] = [];
+  #methods: readonly string[] | undefined;
 
   /** @param url in the router's notation, e.g. `/images/:id/extents` */
   add(methods: string | readonly string[], url: string): void {
     const pattern = new RegExp(`^${url.replace(/:[a-z_]+/gi, '[^/]+').replace('*', '.*')}$`);
+    this.#methods = undefined;
     for (const method of [methods].flat()) this.#routes.push({ method, url, pattern });
   }
 
   /** Every method that some route has, sorted. */
   get methods(): readonly string[] {
-    return [...new Set(this.#routes.map(({ method }) => method))].sort();
+    // Asked for with every request, but routes are added only at the start.
+    this.#methods ??= [...new Set(this.#routes.map(({ method }) => method))].sort();
+    return this.#methods;
   }
 
   get all(): readonly { readonly method: string; readonly url: string }[] {
