@@ -49,6 +49,7 @@ describe('the contract of the control service', () => {
     );
   });
   after(async () => {
+    await stopping.end();
     await stoppingFixture[Symbol.asyncDispose]();
     await frozen?.thaw();
     await fixture.daemon.stop();

@@ -39,6 +39,7 @@ describe('the contract of the daemon', () => {
     );
   });
   after(async () => {
+    await stopping.end();
     await stoppingFixture[Symbol.asyncDispose]();
     await fixture.daemon.stop();
     full?.[Symbol.dispose]();

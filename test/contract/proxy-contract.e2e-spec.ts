@@ -55,6 +55,7 @@ describe('the contract of the proxy', () => {
     );
   });
   after(async () => {
+    await stopping.end();
     await stoppingDeployment[Symbol.asyncDispose]();
     await deployment.daemon.stop();
     full?.[Symbol.dispose]();
