@@ -4,10 +4,13 @@ import { describe, test } from 'node:test';
 import { KiB, MiB } from '../../src/units.js';
 import { ImagesClient } from '../support/client.js';
 import { eventually, within } from '../support/deadline.js';
+import { RedisServer } from '../support/redis-server.js';
+import { needs } from '../support/requirements.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
 import { Deployment } from './deployment.js';
 import { FrozenStorage, needsFrozenStorage } from './frozen-storage.js';
 import { askMonitoring, monitored, Scrape } from './monitoring.js';
+import { ProxiesFixture } from './proxies.fixture.js';
 import { requestBytes } from './raw-answers.js';
 
 interface Health {
@@ -88,6 +91,42 @@ describe('a service that must not get new work', () => {
       const { status } = await askMonitoring(fixture.daemon, '/health/ready');
       return status === 200 ? true : undefined;
     }, 'it is ready again');
+  });
+});
+
+describe('a proxy whose sessions are in Redis', { skip: needs('redis-server') }, () => {
+  test('is not ready while Redis is away or hangs, goes on living, and is ready again with it', async () => {
+    await using fixture = await ProxiesFixture.start();
+    await using redis = await RedisServer.stopped();
+    const proxy = await fixture.startProxy({ ...monitored, proxy: { session_store: redis.url } });
+    const becomes = (status: number, result: string): Promise<true> =>
+      eventually(async () => {
+        const ready = await askMonitoring(proxy, '/health/ready');
+        const { checks } = JSON.parse(ready.text) as Health;
+        return (ready.status === status && checks?.['session store'] === result) || undefined;
+      }, `readiness is ${status}: ${result}`);
+    const sessions = async (): Promise<number[]> =>
+      (await Scrape.of(proxy)).samples
+        .filter(({ name }) => name === 'imageio_sessions')
+        .map(({ value }) => value);
+    const isAway = async (): Promise<void> => {
+      await becomes(503, 'Redis is away');
+      assert.equal((await askMonitoring(proxy, '/health/live')).status, 200);
+      assert.deepEqual(await sessions(), []);
+    };
+    await isAway();
+    await redis.restart();
+    await becomes(200, 'ok');
+    assert.deepEqual(await sessions(), [0]);
+    await redis.kill();
+    await isAway();
+    await redis.restart();
+    await becomes(200, 'ok');
+    redis.signal('SIGSTOP');
+    await isAway();
+    redis.signal('SIGCONT');
+    await becomes(200, 'ok');
+    await proxy.stop();
   });
 });
 
