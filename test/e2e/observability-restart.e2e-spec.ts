@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { truncate, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { MiB } from '../../src/units.js';
 import { ImagesClient } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { Engine } from '../support/engine.js';
+import { freePort } from '../support/free-port.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { Pki } from '../support/pki.js';
 import { startDaemon, startProxy, type Service } from '../support/processes.js';
@@ -25,15 +24,6 @@ interface Transfer {
   readonly from: string;
   readonly to: string;
   readonly run: (client: ImagesClient) => Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
 
 describe('a proxy that is restarted under load', () => {

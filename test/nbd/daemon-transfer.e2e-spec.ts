@@ -6,10 +6,11 @@ import { after, before, describe, test } from 'node:test';
 
 import { KiB, MiB } from '../../src/units.js';
 import { imagePath } from '../support/client.js';
+import { freePort } from '../support/free-port.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { pattern } from './images.js';
 import { NbdDaemon } from './nbd-daemon.js';
-import { freePort, missing, runProgram } from './servers.js';
+import { missing, runProgram } from './servers.js';
 
 const sizeBytes = 3 * MiB;
 

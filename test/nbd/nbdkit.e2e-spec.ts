@@ -8,7 +8,8 @@ import { NoSpaceError, StorageError } from '../../src/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
 import { KiB, MiB } from '../../src/units.js';
 import { listExtents, openImage, pattern, readBytes } from './images.js';
-import { freePort, missing, type NbdServer, runProgram, Workspace } from './servers.js';
+import { freePort } from '../support/free-port.js';
+import { missing, type NbdServer, runProgram, Workspace } from './servers.js';
 
 const sizeBytes = 4 * MiB;
 
