@@ -129,6 +129,8 @@ describe('nbdkit', { skip: missing('nbdkit') }, () => {
     const expected = Buffer.concat([Buffer.alloc(100), pattern(5000)]).fill(0, 200, 4200);
     assert.ok((await readBytes(image, 0, 5100)).equals(expected));
     await image.close();
+    // Killed, it would leave the folder of its scripts behind.
+    await server.stop('SIGTERM');
   });
 
   test('is refused clearly when it speaks only the oldstyle handshake', async () => {

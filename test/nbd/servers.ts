@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** A reason to skip a test that needs these programs, or false. */
@@ -96,8 +96,6 @@ export class NbdServer {
     await rm(this.socketPath, { force: true });
     const child = spawn(this.program, [...this.pidFileArgs(), ...this.args], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      // nbdkit unpacks scripts into a folder, which it leaves behind when it is killed.
-      env: { ...process.env, TMPDIR: dirname(this.socketPath) },
     });
     this.#child = child;
     let errors = '';
