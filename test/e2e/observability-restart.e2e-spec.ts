@@ -36,7 +36,9 @@ describe('a proxy that is restarted under load', () => {
     const daemon = await startDaemon({ folder: folder.path, pki });
     stack.defer(() => daemon.stop());
     // Both proxies are the same address to the clients.
-    const configuration = { remote: { port: await freePort() }, limits: { grace_sec: 0.5 } };
+    // Connections that say nothing for the time of a head get 408; here they have to last until the stop.
+    const limits = { grace_sec: 0.5, headers_timeout_sec: 60 };
+    const configuration = { remote: { port: await freePort() }, limits };
     const start = (): Promise<Service> =>
       startProxy({ folder: folder.path, pki, engine: identity, configuration });
     const first = await start();
