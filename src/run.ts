@@ -1,7 +1,9 @@
 import 'reflect-metadata';
+import type { Config } from './config/config.js';
 import type { LoadedConfig } from './config/load-config.js';
 import type { Role } from './config/role.js';
 import { createDaemon } from './daemon/daemon.js';
+import { watchFiles } from './listeners/file-watch.js';
 import { dropPrivileges } from './listeners/privileges.js';
 import type { Service } from './listeners/service.js';
 import { notifyReady, notifyStopping } from './listeners/systemd.js';
@@ -38,7 +40,7 @@ export async function run(
     const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
     dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
     stopOnSignals(service, systemdEnable ? notifySocket : undefined, logger);
-    reloadOnHangup(service, reload, logger);
+    reloadWhenAsked(service, config, reload, logger);
     returnStartMemory();
     if (systemdEnable) notifyReady(notifySocket);
     logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
@@ -72,18 +74,27 @@ function stopOnSignals(service: Service, notifySocket: string | undefined, logge
 }
 
 /**
- * SIGHUP takes the log level of the configuration and the certificates of its files. Everything else in the configuration needs a restart.
+ * SIGHUP takes the log level of the configuration and the certificates of its files, and so does a renewal of one of these files: where
+ * Kubernetes or an agent renews them, nobody sends signals. Everything else in the configuration needs a restart.
  */
-function reloadOnHangup(service: Service, reload: () => LoadedConfig, logger: Logger): void {
-  process.on('SIGHUP', () => {
-    let config: LoadedConfig['config'];
+function reloadWhenAsked(
+  service: Service,
+  { tls, backendHttp }: Config,
+  load: () => LoadedConfig,
+  logger: Logger,
+): void {
+  const reload = (): void => {
+    let config: Config;
     try {
-      ({ config } = reload());
+      ({ config } = load());
     } catch (error: unknown) {
       logger.error(`Cannot reload the configuration, nothing has changed: ${describeError(error)}`);
       return;
     }
     logger.level = config.logging.level;
     service.reload(config);
-  });
+  };
+  process.on('SIGHUP', reload);
+  const ownFiles = tls.enable ? [tls.keyFile, tls.certFile] : [];
+  watchFiles([...ownFiles, tls.caFile, backendHttp.caFile], tls.reloadIntervalSeconds, reload);
 }

@@ -23,7 +23,14 @@ describe('defaults', () => {
       groupName: 'ovirtimg',
       systemdEnable: true,
     });
-    assert.deepEqual(config.tls, { enable: true, keyFile: '', certFile: '', caFile: '', enableTls11: false });
+    assert.deepEqual(config.tls, {
+      enable: true,
+      keyFile: '',
+      certFile: '',
+      caFile: '',
+      enableTls11: false,
+      reloadIntervalSeconds: 60,
+    });
     assert.deepEqual(config.remote, { host: '::', port: 54322 });
     assert.deepEqual(config.local, { enable: true, socket: '\0/org/ovirt/imageio' });
     assert.deepEqual(config.control, {

@@ -36,7 +36,7 @@ describe('the contract of the control service', () => {
       await upload.readUntil('}');
       await frozen.freeze();
       await upload.send(bytesOf({ method: 'PUT', path: busy.path, body: 'x'.repeat(4096) }));
-      await fixture.ticketState(busy, ({ active }) => active, 'the upload runs');
+      await frozen.holds(fixture.daemon.program.pid);
     }
     stoppingFixture = await DaemonFixture.start(patientGrace);
     // Here, as the other daemon has a ticket that cannot be removed.
@@ -49,6 +49,7 @@ describe('the contract of the control service', () => {
     );
   });
   after(async () => {
+    await stopping.end();
     await stoppingFixture[Symbol.asyncDispose]();
     await frozen?.thaw();
     await fixture.daemon.stop();

@@ -21,7 +21,7 @@ describe('the contract of the daemon', () => {
 
   before(async () => {
     fixture = await DaemonFixture.start(impatient);
-    image = await fixture.addImage(MiB, { inactivity_timeout: 1, filename: 'disk.raw' });
+    image = await fixture.addImage(MiB, { inactivity_timeout: 3, filename: 'disk.raw' });
     broken = await fixture.addImage(undefined, { size: MiB });
     if (needsFullStorage() === false) {
       full = new FullStorage(fixture.folder.path);
@@ -39,6 +39,7 @@ describe('the contract of the daemon', () => {
     );
   });
   after(async () => {
+    await stopping.end();
     await stoppingFixture[Symbol.asyncDispose]();
     await fixture.daemon.stop();
     full?.[Symbol.dispose]();

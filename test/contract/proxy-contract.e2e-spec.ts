@@ -31,8 +31,9 @@ describe('the contract of the proxy', () => {
       proxy: {
         ...impatient,
         // How long the silence of a client of a session may last.
-        daemon: { inactivity_timeout: 2 },
-        proxy: { imaged_connection_timeout_sec: 1, imaged_read_timeout_sec: 1 },
+        daemon: { inactivity_timeout: 3 },
+        // The daemon that is silent does not get beyond the handshake.
+        proxy: { imaged_connection_timeout_sec: 3 },
       },
     });
     const { folder } = deployment;
@@ -55,6 +56,7 @@ describe('the contract of the proxy', () => {
     );
   });
   after(async () => {
+    await stopping.end();
     await stoppingDeployment[Symbol.asyncDispose]();
     await deployment.daemon.stop();
     full?.[Symbol.dispose]();

@@ -1,5 +1,6 @@
 import type { RawAnswer } from '../e2e/raw-answers.js';
 import type { Address } from '../support/address.js';
+import { within } from '../support/deadline.js';
 import type { Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { bytesOf, onlyAnswer, type Call } from './call.js';
@@ -16,6 +17,7 @@ export const patientGrace = { limits: { grace_sec: 120 } };
  */
 export class StoppingService {
   private constructor(
+    private readonly service: Service,
     private readonly connections: RawSocket[],
     private readonly rest: string,
   ) {}
@@ -33,7 +35,8 @@ export class StoppingService {
     const bytes = bytesOf({ ...running, headers: ['Expect: 100-continue', ...(running.headers ?? [])] });
     const bodyAt = bytes.indexOf('\r\n\r\n') + 4;
     const connections: RawSocket[] = [];
-    for (let index = 0; index < count; index++) {
+    // The service ends with its last request, so one more than is going to be answered keeps it from that.
+    for (let index = 0; index <= count; index++) {
       const socket = await RawSocket.connect(address);
       connections.push(socket);
       await socket.send(bytes.slice(0, bodyAt));
@@ -45,13 +48,14 @@ export class StoppingService {
       (line) => (line.includes('"Stopping"') ? true : undefined),
       `the ${service.role} to begin to stop`,
     );
-    return new StoppingService(connections, bytes.slice(bodyAt));
+    return new StoppingService(service, connections, bytes.slice(bodyAt));
   }
 
   /** Lets the request that runs on one connection end, and sends another one there. */
   async answerTo(call: Call): Promise<RawAnswer> {
     const socket = this.connections.pop();
-    if (socket === undefined) throw new Error('There are more calls than connections');
+    if (socket === undefined || this.connections.length === 0)
+      throw new Error('There are more calls than connections');
     try {
       await socket.send(this.rest);
       await socket.readUntil('HTTP/1.1 200 OK');
@@ -61,5 +65,15 @@ export class StoppingService {
     } finally {
       socket.close();
     }
+  }
+
+  /** Lets the requests that still run end, and with them the service. */
+  async end(): Promise<void> {
+    for (const socket of this.connections) {
+      await socket.send(this.rest);
+      await socket.readUntil('HTTP/1.1 200 OK');
+      socket.close();
+    }
+    await within(this.service.program.exited, `the ${this.service.role} to end`);
   }
 }

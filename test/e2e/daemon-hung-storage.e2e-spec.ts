@@ -26,7 +26,7 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
     await socket.send(
       requestBytes('PUT', added.path, ['Content-Length: 4096', 'Connection: close'], 'x'.repeat(4096)),
     );
-    await fixture.ticketState(added, ({ active }) => active, 'the upload runs');
+    await storage.holds(fixture.daemon.program.pid);
     return { ticket: { ...added, file }, socket };
   }
 

@@ -16,7 +16,8 @@ describe('a body that is refused', () => {
   let fixture: DaemonFixture;
   let ticket: ImageTicket;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    // A client that encrypts 50 MiB before it reads needs more than the two seconds of the default on a busy machine.
+    fixture = await DaemonFixture.start({ limits: { linger_sec: 10 } });
     ticket = await fixture.addImage(4096);
   });
   after(async () => {

@@ -6,7 +6,8 @@ import { DaemonFixture, withoutTls } from './daemon.fixture.js';
 import { parseAnswer, parseAnswers, requestBytes } from './raw-answers.js';
 import { RawSocket } from '../support/raw-socket.js';
 
-const silenceSeconds = 0.6;
+// Long for a busy machine to go from the handshake of a connection to its request.
+const silenceSeconds = 3;
 const largeBytes = 64 * MiB;
 
 describe('slow clients', { concurrency: true }, () => {
@@ -15,7 +16,7 @@ describe('slow clients', { concurrency: true }, () => {
     fixture = await DaemonFixture.start({
       limits: {
         unauthorised_silence_sec: silenceSeconds,
-        headers_timeout_sec: 0.5,
+        headers_timeout_sec: 2.5,
         buffer_bytes: 64 * KiB,
         linger_sec: 0.2,
       },
@@ -28,7 +29,8 @@ describe('slow clients', { concurrency: true }, () => {
   for (const listener of ['remote', 'local', 'control'] as const) {
     test(`that say nothing to the ${listener} service are closed`, async () => {
       const socket = await fixture.connect(listener);
-      assert.equal((await socket.readUntilClose()).length, 0);
+      // Which of both limits is seen first, that of silence or that of the head, is left to chance.
+      assert.match((await socket.readUntilClose()).toString('latin1'), /^(HTTP\/1\.1 408 |$)/);
     });
 
     test(`that do not finish the head of a request to the ${listener} service get 408`, async () => {
@@ -130,11 +132,11 @@ describe('slow clients', { concurrency: true }, () => {
   });
 
   test('that send slowly but steadily are not cut', async () => {
-    const ticket = await fixture.addImage(30, { inactivity_timeout: 2 });
+    const ticket = await fixture.addImage(30, { inactivity_timeout: 5 });
     const socket = await fixture.connect();
     await socket.send(requestBytes('PUT', ticket.path, ['Content-Length: 30', 'Connection: close']));
     for (let sent = 0; sent < 30; sent++) {
-      await delay(100);
+      await delay(250);
       await socket.send('x');
     }
     assert.equal(parseAnswer(await socket.readUntilClose()).status, 200);
@@ -143,7 +145,7 @@ describe('slow clients', { concurrency: true }, () => {
 
   test('that read slowly but steadily are not cut', async () => {
     const sizeBytes = 12 * MiB;
-    const ticket = await fixture.addImage(sizeBytes, { ops: ['read'], inactivity_timeout: 2 });
+    const ticket = await fixture.addImage(sizeBytes, { ops: ['read'], inactivity_timeout: 5 });
     const response = await fixture.client('local').open('GET', ticket.path);
     let readBytes = 0;
     for await (const chunk of response) {
@@ -157,12 +159,13 @@ describe('slow clients', { concurrency: true }, () => {
 describe('clients that never read', () => {
   test('take no more memory than their buffers, and are cut', async () => {
     await using fixture = await DaemonFixture.start({ limits: { buffer_bytes: 64 * KiB } });
-    const ticket = await fixture.addImage(largeBytes, { ops: ['read'], inactivity_timeout: 2 });
+    const ticket = await fixture.addImage(largeBytes, { ops: ['read'], inactivity_timeout: 8 });
     const client = fixture.client();
     assert.equal((await client.request('GET', ticket.path, { headers: { Range: 'bytes=0-9' } })).status, 206);
     const before = fixture.daemon.program.residentBytes;
-    for (let count = 0; count < 50; count++) {
-      const socket = await fixture.connect();
+    // Connected before, as the first download must not be cut before the last one runs.
+    const sockets = await Promise.all(Array.from({ length: 50 }, () => fixture.connect()));
+    for (const socket of sockets) {
       socket.pause();
       await socket.send(requestBytes('GET', ticket.path));
     }

@@ -17,13 +17,14 @@ describe('the expiry of a ticket', { concurrency: true }, () => {
   });
 
   test('does not come while an upload moves bytes', async () => {
-    const count = 20;
-    const ticket = await fixture.addImage(count * bufferBytes, { timeout: 2 });
+    const count = 40;
+    const ticket = await fixture.addImage(count * bufferBytes, { timeout: 5 });
     const socket = await fixture.connect();
     const headers = [`Content-Length: ${count * bufferBytes}`, 'Connection: close'];
     await socket.send(requestBytes('PUT', ticket.path, headers));
+    // Eight seconds: longer than the timeout, of which each pause is a small part.
     for (let sent = 0; sent < count; sent++) {
-      await delay(150);
+      await delay(200);
       await socket.send(Buffer.alloc(bufferBytes, 'x'));
     }
     assert.equal(parseAnswer(await socket.readUntilClose()).status, 200);
@@ -31,9 +32,11 @@ describe('the expiry of a ticket', { concurrency: true }, () => {
   });
 
   test('ends an upload that has stopped moving', async () => {
-    const ticket = await fixture.addImage(100, { timeout: 1 });
+    const ticket = await fixture.addImage(100);
     const socket = await fixture.connect();
     await socket.send(requestBytes('PUT', ticket.path, ['Content-Length: 100'], 'x'.repeat(10)));
+    await fixture.ticketState(ticket, ({ transferred }) => transferred === 10, 'all that was sent is there');
+    await fixture.vdsm.extendTicket(ticket.id, 1);
     const answer = parseAnswer(await socket.readUntilClose());
     assert.deepEqual(
       [answer.status, answer.body],
@@ -48,11 +51,11 @@ describe('the expiry of a ticket', { concurrency: true }, () => {
   });
 
   test('cuts a download that has stopped moving', async () => {
-    const ticket = await fixture.addImage(64 * MiB, { ops: ['read'], timeout: 1 });
+    const ticket = await fixture.addImage(64 * MiB, { ops: ['read'], timeout: 5 });
     const socket = await fixture.connect();
     socket.pause();
     await socket.send(requestBytes('GET', ticket.path));
-    await fixture.ticketState(ticket, ({ active }) => active, 'the download runs');
+    await fixture.ticketState(ticket, ({ transferred }) => transferred! > 0, 'the download runs');
     await fixture.ticketState(
       ticket,
       ({ active, connections }) => !active && connections === 0,
@@ -64,12 +67,13 @@ describe('the expiry of a ticket', { concurrency: true }, () => {
   });
 
   test('is put off by extending the ticket of a running upload', async () => {
-    const ticket = await fixture.addImage(10, { timeout: 2 });
+    const ticket = await fixture.addImage(10);
     const socket = await fixture.connect();
     await socket.send(requestBytes('PUT', ticket.path, ['Content-Length: 10', 'Connection: close'], 'x'));
-    await fixture.ticketState(ticket, ({ active }) => active, 'the upload runs');
+    await fixture.ticketState(ticket, ({ transferred }) => transferred === 1, 'the upload runs');
+    await fixture.vdsm.extendTicket(ticket.id, 3);
     await fixture.vdsm.extendTicket(ticket.id, 300);
-    await delay(2500);
+    await delay(3500);
     assert.equal((await fixture.vdsm.getTicket(ticket.id)).active, true);
     await socket.send('y'.repeat(9));
     assert.equal(parseAnswer(await socket.readUntilClose()).status, 200);

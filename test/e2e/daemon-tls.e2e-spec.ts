@@ -12,7 +12,7 @@ describe('TLS', () => {
   let fixture: DaemonFixture;
   before(async () => {
     // What stops in the middle of a record is waited for that long.
-    fixture = await DaemonFixture.start({ limits: { unauthorised_silence_sec: 1, headers_timeout_sec: 1 } });
+    fixture = await DaemonFixture.start({ limits: { unauthorised_silence_sec: 5, headers_timeout_sec: 5 } });
   });
   after(async () => {
     assert.equal((await fixture.client().request('GET', '/info/')).status, 200);

@@ -74,7 +74,8 @@ describe('a transfer', { concurrency: true }, () => {
     }
     const first = Buffer.concat(received);
     const { transferred } = await fixture.ticketState(ticket, ({ active }) => !active, 'the download ended');
-    assert.ok(transferred! < image.length);
+    // More than came to the client: how much more, the sizes of the socket buffers say.
+    assert.ok(transferred! >= first.length);
     const rest = await client.request('GET', ticket.path, { headers: { Range: `bytes=${first.length}-` } });
     assert.equal(rest.status, 206);
     assert.equal(rest.headers['content-range'], `bytes ${first.length}-${image.length - 1}/${image.length}`);

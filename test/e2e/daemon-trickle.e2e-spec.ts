@@ -8,14 +8,14 @@ import { parseAnswer, requestBytes } from './raw-answers.js';
 test('an upload that trickles keeps its ticket alive and shows its progress', async () => {
   await using fixture = await DaemonFixture.start();
   // Far less than a buffer arrives within the timeout of the ticket.
-  const ticket = await fixture.addImage(16, { timeout: 3, ops: ['write'] });
+  const ticket = await fixture.addImage(16, { timeout: 5, ops: ['write'] });
   const socket = await fixture.connect();
   await socket.send(requestBytes('PUT', ticket.path, ['Content-Length: 16', 'Connection: close']));
   const seen = new Set<number>();
   for (let index = 0; index < 16; index++) {
     await socket.send(Buffer.from([0x41 + index]));
     seen.add((await fixture.vdsm.getTicket(ticket.id)).transferred ?? -1);
-    await delay(350);
+    await delay(450);
   }
   assert.equal(parseAnswer(await socket.readUntilClose()).status, 200);
   assert.equal(await readFile(ticket.file, 'latin1'), 'ABCDEFGHIJKLMNOP');

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { truncate, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { MiB } from '../../src/units.js';
+import { eventually } from '../support/deadline.js';
 import { needs } from '../support/requirements.js';
 
 const run = promisify(execFile);
@@ -37,6 +38,22 @@ export class FrozenStorage implements AsyncDisposable {
     this.frozen = true;
   }
 
+  /** Resolves when that many threads of the process hang in a write: an operation is active before it has come that far. */
+  async holds(pid: number, count = 1): Promise<void> {
+    let before: readonly string[] = [];
+    await eventually(
+      async () => {
+        const now = await sleepingThreads(pid);
+        // Waiting for a disk that answers is over before the second look.
+        const hanging = now.filter((thread) => before.includes(thread));
+        before = now;
+        return hanging.length >= count || undefined;
+      },
+      `${count} writes of process ${pid} hang`,
+      { intervalMs: 100 },
+    );
+  }
+
   async thaw(): Promise<void> {
     if (!this.frozen) return;
     this.frozen = false;
@@ -48,4 +65,14 @@ export class FrozenStorage implements AsyncDisposable {
     // Lazily: a process that still has a file of it open must not leave the mount behind.
     await run('umount', ['--lazy', this.path]);
   }
+}
+
+/** The threads that wait for storage, uninterruptibly (proc(5), state D). */
+async function sleepingThreads(pid: number): Promise<readonly string[]> {
+  const sleeping: string[] = [];
+  for (const thread of await readdir(`/proc/${pid}/task`)) {
+    const text = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => '');
+    if (/\) D /.test(text)) sleeping.push(thread);
+  }
+  return sleeping;
 }

@@ -4,10 +4,13 @@ import { describe, test } from 'node:test';
 import { KiB, MiB } from '../../src/units.js';
 import { ImagesClient } from '../support/client.js';
 import { eventually, within } from '../support/deadline.js';
+import { RedisServer } from '../support/redis-server.js';
+import { needs } from '../support/requirements.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
 import { Deployment } from './deployment.js';
 import { FrozenStorage, needsFrozenStorage } from './frozen-storage.js';
 import { askMonitoring, monitored, Scrape } from './monitoring.js';
+import { ProxiesFixture } from './proxies.fixture.js';
 import { requestBytes } from './raw-answers.js';
 
 interface Health {
@@ -91,6 +94,42 @@ describe('a service that must not get new work', () => {
   });
 });
 
+describe('a proxy whose sessions are in Redis', { skip: needs('redis-server') }, () => {
+  test('is not ready while Redis is away or hangs, goes on living, and is ready again with it', async () => {
+    await using fixture = await ProxiesFixture.start();
+    await using redis = await RedisServer.stopped();
+    const proxy = await fixture.startProxy({ ...monitored, proxy: { session_store: redis.url } });
+    const becomes = (status: number, result: string): Promise<true> =>
+      eventually(async () => {
+        const ready = await askMonitoring(proxy, '/health/ready');
+        const { checks } = JSON.parse(ready.text) as Health;
+        return (ready.status === status && checks?.['session store'] === result) || undefined;
+      }, `readiness is ${status}: ${result}`);
+    const sessions = async (): Promise<number[]> =>
+      (await Scrape.of(proxy)).samples
+        .filter(({ name }) => name === 'imageio_sessions')
+        .map(({ value }) => value);
+    const isAway = async (): Promise<void> => {
+      await becomes(503, 'Redis is away');
+      assert.equal((await askMonitoring(proxy, '/health/live')).status, 200);
+      assert.deepEqual(await sessions(), []);
+    };
+    await isAway();
+    await redis.restart();
+    await becomes(200, 'ok');
+    assert.deepEqual(await sessions(), [0]);
+    await redis.kill();
+    await isAway();
+    await redis.restart();
+    await becomes(200, 'ok');
+    redis.signal('SIGSTOP');
+    await isAway();
+    redis.signal('SIGCONT');
+    await becomes(200, 'ok');
+    await proxy.stop();
+  });
+});
+
 describe('health while storage hangs', { skip: needsFrozenStorage() }, () => {
   test('is told all the same, and the hanging operations are counted', async () => {
     await using fixture = await DaemonFixture.start(monitored);
@@ -108,7 +147,7 @@ describe('health while storage hangs', { skip: needsFrozenStorage() }, () => {
     const hanging = clients.map((client, index) =>
       client.write(tickets[index]!.id, Buffer.alloc(64 * KiB, 'x'), 0, true),
     );
-    for (const ticket of tickets) await fixture.ticketState(ticket, ({ active }) => active, 'the write runs');
+    await storage.holds(fixture.daemon.program.pid, tickets.length);
     for (let attempt = 0; attempt < 10; attempt++) {
       for (const path of ['/health/live', '/health/ready', '/metrics']) {
         const answer = await askMonitoring(fixture.daemon, path);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { randomUUID, X509Certificate } from 'node:crypto';
@@ -51,13 +51,16 @@ async function replace(old: Pick<Identity, 'certFile' | 'keyFile'>, by: Identity
   await copyFile(by.keyFile, old.keyFile);
 }
 
+/** Only signals reload. */
+const unwatched = { tls: { reload_interval_sec: 0 } };
+
 const certificateReloaded = /Reloaded the certificate of the remote listener/;
 const certificateKept =
   /"level":"error".*Cannot reload the certificate of the remote listener, the old one stays: /;
 
 describe('a daemon that gets SIGHUP', () => {
   test('shows its new certificate to new connections, and goes on with those that are open', async () => {
-    await using fixture = await DaemonFixture.start(monitored);
+    await using fixture = await DaemonFixture.start({ ...monitored, ...unwatched });
     const { daemon, pki } = fixture;
     const first = await certificateOf(daemon);
     const ticket = await fixture.addImage(8);
@@ -85,7 +88,7 @@ describe('a daemon that gets SIGHUP', () => {
   });
 
   test('keeps its certificate when the new one is broken, and says so in one line', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonFixture.start(unwatched);
     const { daemon, pki } = fixture;
     const first = await certificateOf(daemon);
     const { certFile, keyFile } = filesOf(pki);
@@ -126,6 +129,46 @@ describe('a daemon that gets SIGHUP', () => {
     // A handshake that fails is told at level debug only.
     await assert.rejects(fixture.connect('remote', { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
     await eventually(() => daemon.log.find(({ level }) => level === 'debug'), 'a debug record');
+  });
+});
+
+describe('a daemon whose certificate is renewed', () => {
+  test('shows the new one without a signal, also when it comes as Kubernetes renews mounted secrets', async () => {
+    await using fixture = await DaemonFixture.start({ tls: { reload_interval_sec: 0.1 } });
+    const { daemon, pki, folder } = fixture;
+    const { certFile, keyFile } = filesOf(pki);
+    const renewed = await pki.issueHost('renewed');
+    await replace({ certFile, keyFile }, renewed);
+    await eventually(
+      async () => (await certificateOf(daemon)) === serialOf(renewed) || undefined,
+      'new connections see the renewed certificate',
+    );
+    // The files become links through a folder that is a link itself, which is then replaced by another in one step.
+    const [first, second] = [await pki.issueHost('first'), await pki.issueHost('second')];
+    for (const [index, { certFile: cert, keyFile: key }] of [first, second].entries()) {
+      const content = await subfolder(folder, index);
+      await copyFile(cert, join(content, 'tls.crt'));
+      await copyFile(key, join(content, 'tls.key'));
+    }
+    const data = folder.file('data');
+    await symlink('daemon-0', data);
+    for (const [link, name] of [
+      [certFile, 'tls.crt'],
+      [keyFile, 'tls.key'],
+    ] as const) {
+      await symlink(join(data, name), `${link}.new`);
+      await rename(`${link}.new`, link);
+    }
+    await eventually(
+      async () => (await certificateOf(daemon)) === serialOf(first) || undefined,
+      'new connections see the certificate behind the links',
+    );
+    await symlink('daemon-1', `${data}.new`);
+    await rename(`${data}.new`, data);
+    await eventually(
+      async () => (await certificateOf(daemon)) === serialOf(second) || undefined,
+      'new connections see the certificate that came with the folder',
+    );
   });
 });
 

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { truncate, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { MiB } from '../../src/units.js';
 import { ImagesClient } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { Engine } from '../support/engine.js';
+import { freePort } from '../support/free-port.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { Pki } from '../support/pki.js';
 import { startDaemon, startProxy, type Service } from '../support/processes.js';
@@ -27,15 +26,6 @@ interface Transfer {
   readonly run: (client: ImagesClient) => Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
 describe('a proxy that is restarted under load', () => {
   test('ends in order, and every image is whole after the clients tried again', async () => {
     await using stack = new AsyncDisposableStack();
@@ -46,7 +36,9 @@ describe('a proxy that is restarted under load', () => {
     const daemon = await startDaemon({ folder: folder.path, pki });
     stack.defer(() => daemon.stop());
     // Both proxies are the same address to the clients.
-    const configuration = { remote: { port: await freePort() }, limits: { grace_sec: 0.5 } };
+    // Connections that say nothing for the time of a head get 408; here they have to last until the stop.
+    const limits = { grace_sec: 0.5, headers_timeout_sec: 60 };
+    const configuration = { remote: { port: await freePort() }, limits };
     const start = (): Promise<Service> =>
       startProxy({ folder: folder.path, pki, engine: identity, configuration });
     const first = await start();

@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Configuration } from '../support/configuration.js';
 import { ImagesClient } from '../support/client.js';
+import { freePort } from '../support/free-port.js';
 import { writeRandomImage } from '../support/images.js';
 import { Pki } from '../support/pki.js';
 import { startDaemon, type Service, type StartOptions } from '../support/processes.js';
@@ -186,12 +187,8 @@ describe('the start of the program', () => {
     });
 
     test('says that it is ready when every listener takes connections, and that it stops', async () => {
-      // A port that was free a moment ago, so that it is known before the daemon tells.
-      const probe = createServer().listen(0, '127.0.0.1');
-      await once(probe, 'listening');
-      const { port } = probe.address() as AddressInfo;
-      probe.close();
-      await once(probe, 'close');
+      // So that it is known before the daemon tells.
+      const port = await freePort();
       folder = await TemporaryFolder.create();
       const starting = startDaemon({
         folder: folder.path,

@@ -12,7 +12,7 @@ import { Workspace } from './servers.js';
  * How soon everything that does not wait for a stuck server has to be answered: one second (spec section 7, R8), and
  * what a machine that is busy with other tests adds to it.
  */
-export const promptMs = 8000;
+export const promptMs = 10_000;
 
 /** One daemon for the tests of a file, and the NBD servers that its tickets point to. */
 export class NbdDaemon implements AsyncDisposable {

@@ -8,7 +8,8 @@ import { NoSpaceError, StorageError } from '../../src/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
 import { KiB, MiB } from '../../src/units.js';
 import { listExtents, openImage, pattern, readBytes } from './images.js';
-import { freePort, missing, type NbdServer, runProgram, Workspace } from './servers.js';
+import { freePort } from '../support/free-port.js';
+import { missing, type NbdServer, runProgram, Workspace } from './servers.js';
 
 const sizeBytes = 4 * MiB;
 
@@ -128,6 +129,8 @@ describe('nbdkit', { skip: missing('nbdkit') }, () => {
     const expected = Buffer.concat([Buffer.alloc(100), pattern(5000)]).fill(0, 200, 4200);
     assert.ok((await readBytes(image, 0, 5100)).equals(expected));
     await image.close();
+    // Killed, it would leave the folder of its scripts behind.
+    await server.stop('SIGTERM');
   });
 
   test('is refused clearly when it speaks only the oldstyle handshake', async () => {

@@ -2,7 +2,6 @@ import { execFile, type ChildProcess, spawn, spawnSync } from 'node:child_proces
 import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,16 +18,6 @@ const run = promisify(execFile);
 export async function runProgram(program: string, ...args: readonly string[]): Promise<string> {
   const { stdout } = await run(program, args);
   return stdout;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(address = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, address);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A new folder for sockets and images, and the servers started in it. */

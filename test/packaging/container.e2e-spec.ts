@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -81,6 +81,25 @@ describe('the container image', () => {
     );
     assert.equal(answer.status, 200);
     assert.equal(exitCode, 0);
+
+    // The commands on the PATH of the image start what is in it.
+    for (const [name, usage] of [
+      ['ovirt-imageio', /^Usage: ovirt-imageio /],
+      ['ovirt-imageioctl', /^Usage: ovirt-imageioctl /],
+    ] as const) {
+      const command = replay.path('image', `/usr/local/bin/${name}`);
+      assert.ok((statSync(command).mode & 0o111) === 0o111, `${name} is executable`);
+      const script = readFileSync(command, 'utf8').replaceAll(
+        '/opt/ovirt-imageio/',
+        replay.path('image', '/opt/ovirt-imageio/'),
+      );
+      const { status, stdout } = spawnSync('sh', ['-c', script, name, '--help'], {
+        env: nodeEnvironment,
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0);
+      assert.match(stdout, usage);
+    }
   });
 
   test('is healthy only when the service says that it lives', async () => {

@@ -11,7 +11,7 @@ import { nodeEnvironment, shell } from './npm.js';
 describe('the npm package, installed into an empty folder', () => {
   let folder: TemporaryFolder;
   let packed: readonly string[];
-  const program = (): string => join(folder.path, 'empty', 'node_modules', '.bin', 'ovirt-imageio');
+  const program = (name = 'ovirt-imageio'): string => folder.file(`empty/node_modules/.bin/${name}`);
   const run = (...args: readonly string[]): string =>
     execFileSync(program(), args, { env: nodeEnvironment, encoding: 'utf8' });
 
@@ -30,6 +30,8 @@ describe('the npm package, installed into an empty folder', () => {
   test('has the program, the contracts and the licence, and no tests', () => {
     for (const file of [
       'dist/main.js',
+      'dist/ctl/main.js',
+      'sdk/typescript/dist/index.js',
       'openapi/daemon.json',
       'openapi/proxy.json',
       'LICENSE',
@@ -48,6 +50,11 @@ describe('the npm package, installed into an empty folder', () => {
       version: string;
     };
     assert.equal(run('--version'), `${version}\n`);
+    const ctl = execFileSync(program('ovirt-imageioctl'), ['--version'], {
+      env: nodeEnvironment,
+      encoding: 'utf8',
+    });
+    assert.equal(ctl, `${version}\n`);
   });
 
   test('shows the configuration of the examples', () => {

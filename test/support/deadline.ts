@@ -1,9 +1,9 @@
 /** How long a test waits for one event before it gives up: generous, since machines that run tests are often busy. */
-export const patienceMs = 30_000;
+export const patienceMs = 60_000;
 
 /**
  * Waits for `promise`, but not for ever.
- * @param what what is waited for, completes "Timed out after 30 s waiting for …"
+ * @param what what is waited for, completes "Timed out after 60 s waiting for …"
  * @param detail more for the error message, asked only when the time is over (e.g. the last log lines)
  */
 export async function within<T>(

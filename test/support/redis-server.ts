@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { freePort } from './free-port.js';
 import type { Identity } from './pki.js';
 import { Program } from './program.js';
 import { programPath } from './requirements.js';
@@ -74,13 +73,4 @@ async function startProgram(port: number, args: readonly string[]): Promise<Prog
     'redis-server to be ready',
   );
   return program;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,4 +1,4 @@
-import { boolean, string } from '../option.js';
+import { boolean, float, string, timeoutSecondsMax } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 
 export const tlsSection = defineSection({
@@ -24,6 +24,14 @@ export const tlsSection = defineSection({
     enableTls11: boolean('enable_tls1_1', {
       default: false,
       description: 'Accept TLS 1.1 for very old clients. Off means TLS 1.2 or newer.',
+    }),
+    reloadIntervalSeconds: float('reload_interval_sec', {
+      default: 60,
+      minimum: 0,
+      maximum: timeoutSecondsMax,
+      unit: 'seconds',
+      description:
+        'How often to look whether key, certificate or authorities have been renewed, and to take them as at SIGHUP. 0 never looks.',
     }),
   },
 });
