@@ -47,6 +47,8 @@ interface RequestDetails {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Readable | Uint8Array | string;
   readonly expectContinue?: boolean;
+  /** For requests whose answer comes only after a long body. */
+  readonly deadlineMs?: number;
 }
 
 /** The answer had another status than the client can go on with. */
