@@ -7,7 +7,7 @@ import { BufferSet } from './buffer-set.js';
 import { contentDisposition } from './content-disposition.js';
 import { DataSender } from './data-sender.js';
 import type { OperationContext, OperationRunner } from './operation-runner.js';
-import { resolveRange } from './range-check.js';
+import { resolveRange } from '../tickets/range-check.js';
 import { ReadAhead } from './read-ahead.js';
 
 export interface ReadRequest {

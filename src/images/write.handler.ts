@@ -3,7 +3,7 @@ import type { Exchange } from '../http/exchange.js';
 import type { Operation } from '../tickets/operation.js';
 import type { Backend } from './backends/backend.js';
 import type { BufferPool } from './backends/buffer-pool.js';
-import { checkWithinTicket } from './range-check.js';
+import { checkWithinTicket } from '../tickets/range-check.js';
 import { BodyReader } from './body-reader.js';
 import { BufferSet } from './buffer-set.js';
 import type { OperationRunner } from './operation-runner.js';

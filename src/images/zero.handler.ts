@@ -1,7 +1,7 @@
 import type { Exchange } from '../http/exchange.js';
 import { GiB, type ByteRange } from '../units.js';
 import type { OperationRunner } from './operation-runner.js';
-import { checkWithinImage, checkWithinTicket } from './range-check.js';
+import { checkWithinImage, checkWithinTicket } from '../tickets/range-check.js';
 
 export interface ZeroRequest {
   readonly ticketId: string;

@@ -1,7 +1,7 @@
 import type { ClientRequest } from 'node:http';
 import type { Exchange } from '../http/exchange.js';
 import { ClientWait } from './client-wait.js';
-import { CoalescingWriter } from './coalescing-writer.js';
+import { CoalescingWriter, type BodySink } from './coalescing-writer.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyUploadOptions {
@@ -9,7 +9,7 @@ export interface BodyUploadOptions {
   readonly silence: SilenceTimer;
   /** Called with each piece that was handed to the daemon's connection, in order. Its memory is freed afterwards. */
   readonly onSent: (chunk: Buffer) => void;
-  /** The body will never be whole. */
+  /** The body will never be whole. The daemon gets what arrived of it, and then the end of the connection instead of the body's. */
   readonly onBroken: (reason: Error) => void;
 }
 
@@ -29,7 +29,15 @@ export class BodyUpload {
     private readonly options: BodyUploadOptions,
   ) {
     this.#client = new ClientWait(exchange);
-    this.#writer = new CoalescingWriter(upstream, () => {
+    const sink: BodySink = {
+      write: (data, written) => upstream.write(data, written),
+      end: () => {
+        if (exchange.bodyBroken === undefined) upstream.end();
+        // Node keeps what was written in this tick together and sends it at its end.
+        else setImmediate(() => upstream.socket?.end());
+      },
+    };
+    this.#writer = new CoalescingWriter(sink, () => {
       this.#onRoom();
     });
   }
@@ -40,10 +48,6 @@ export class BodyUpload {
 
   start(): void {
     const { request, bodyBroken } = this.exchange;
-    if (bodyBroken !== undefined) {
-      this.options.onBroken(bodyBroken);
-      return;
-    }
     if (request.readableEnded) {
       // An empty body, which an earlier try has read to its end.
       this.upstream.end();
@@ -54,7 +58,8 @@ export class BodyUpload {
     request.once('end', this.#onEnd);
     request.once('body-broken', this.#onBroken);
     request.on('data', this.#onData);
-    request.resume();
+    if (bodyBroken === undefined) request.resume();
+    else this.#onBroken();
   }
 
   /** Reads no more. What is left of the body is dropped, by the connection if more than fits into one has to come. Idempotent. */
@@ -106,8 +111,11 @@ export class BodyUpload {
   };
 
   readonly #onBroken = (): void => {
-    const { bodyBroken } = this.exchange;
-    this.stop();
+    const { request, bodyBroken } = this.exchange;
+    // What arrived before may still be in the stream's own buffer, and nothing will make it flow any more. `read` hands what it
+    // returns to the data listener as well.
+    while (request.read() !== null);
     if (bodyBroken !== undefined) this.options.onBroken(bodyBroken);
+    this.#onEnd();
   };
 }

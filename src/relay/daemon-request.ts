@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { Socket } from 'node:net';
 import type { BusyTime } from '../busy-time.js';
-import { GatewayTimeoutError } from '../errors.js';
+import { GatewayTimeoutError, ServiceError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
 import { daemonFailure, errorCode } from './daemon-failure.js';
@@ -39,6 +39,8 @@ export class DaemonRequest {
   readonly answer: Promise<IncomingMessage>;
   readonly #upload: BodyUpload | undefined;
   #failure: unknown;
+  /** Why the body can never be whole. */
+  #broken: Error | undefined;
   #continued = false;
   #answered = false;
 
@@ -56,7 +58,7 @@ export class DaemonRequest {
         silence: this.silence,
         onSent: options.onSent,
         onBroken: (reason) => {
-          this.abort(reason);
+          this.#broken = reason;
         },
       });
     }
@@ -102,7 +104,9 @@ export class DaemonRequest {
           this.#answered = true;
           // An early answer: the rest of the body is of no use to anybody.
           this.#upload?.stop();
-          resolve(response);
+          // The daemon wrote the part that it got. What is wrong with the whole is better known here.
+          if (this.#broken !== undefined && response.statusCode === 400) reject(this.#broken);
+          else resolve(response);
         });
         upstream.once('error', reject);
         // The last resort: an answer that switches protocols closes without an error.
@@ -112,7 +116,7 @@ export class DaemonRequest {
       });
     } catch (error: unknown) {
       this.#failure = error;
-      throw daemonFailure(error);
+      throw daemonFailure(error instanceof ServiceError ? error : (this.#broken ?? error));
     } finally {
       this.silence.rest();
     }

@@ -12,14 +12,19 @@ export interface RelayPermit {
   readonly inactivityTimeoutSeconds: number;
   /** To be told to the client as `Session-Id`. */
   readonly sessionId: string | undefined;
-  /** Registers a request that is about to be relayed; the caller ends it whatever happens. */
+  /** Registers a request that is about to be relayed; the caller ends it whatever happens. @throws what refuses it */
   begin(exchange: Exchange, request: ImageRequest): RunningRelay;
 }
 
 export interface RunningRelay {
   /** Aborted with what to tell the client when the permit is withdrawn. */
   readonly signal: AbortSignal;
-  /** A part of the image was transferred. */
+  /**
+   * A daemon is about to send this part of the image.
+   * @throws RangeNotSatisfiableError when it is not the permit's to read
+   */
+  readonly checkAnswer: (range: ByteRange) => void;
+  /** A part of the image was transferred, or is about to be. */
   progressed(range: ByteRange): void;
   end(): void;
 }

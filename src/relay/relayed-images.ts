@@ -4,6 +4,7 @@ import { isPreflight } from '../http/cors.js';
 import type { Exchange } from '../http/exchange.js';
 import { hijack } from '../http/hijack.js';
 import type { Logger } from '../logger.js';
+import type { ByteRange } from '../units.js';
 import type { TransferObserver } from '../tickets/transfer-observer.js';
 import { daemonFailureKind, type DaemonFailureObserver } from './daemon-failure.js';
 import { imageRequest, type ImageRequest, type SubResource } from './image-request.js';
@@ -73,11 +74,12 @@ export class RelayedImages {
     const observed = this.observers.transfers?.begin(kind, exchange.listener);
     observed?.located(backend);
     let doneBytes = 0;
-    const progress = transferProgress(kind, exchange.request, (range) => {
+    const onProgress = (range: ByteRange): void => {
       doneBytes += range.lengthBytes;
       running.progressed(range);
       observed?.progressed(range.lengthBytes);
-    });
+    };
+    const progress = transferProgress(kind, exchange.request, onProgress, running.checkAnswer);
     try {
       await this.proxy.relay(
         exchange,

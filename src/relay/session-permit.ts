@@ -23,7 +23,13 @@ export function sessionPermit(
         controller.abort(sessionEnded(reason));
       });
       // Sessions keep no account of what was transferred: the daemon's ticket does.
-      return { signal: controller.signal, progressed: () => undefined, end };
+      // Neither do they say the image's size.
+      return {
+        signal: controller.signal,
+        checkAnswer: () => undefined,
+        progressed: () => undefined,
+        end,
+      };
     },
   };
 }

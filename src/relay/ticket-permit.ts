@@ -1,6 +1,8 @@
 import type { ClientConnection, ConnectionResource } from '../http/client-connection.js';
 import type { Ticket, TicketConnection } from '../tickets/ticket.js';
+import { checkWithinTicket } from '../tickets/range-check.js';
 import type { RelayPermit, RunningRelay } from './relay-permit.js';
+import { beyondTicket, checkRequestWithin } from './ticket-bounds.js';
 import { relayTargetOf } from './ticket-url.js';
 
 /**
@@ -13,7 +15,9 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
     transferId: ticket.transferId,
     inactivityTimeoutSeconds: ticket.definition.inactivityTimeoutSeconds,
     sessionId: undefined,
-    begin({ connection }, { kind }): RunningRelay {
+    begin({ connection, request }, wanted): RunningRelay {
+      checkRequestWithin(request, wanted, ticket);
+      const { kind } = wanted;
       const operation = ticket.begin(kind);
       try {
         if (connection.resource(ticket) === undefined) new UsedTicket(connection, ticket).open();
@@ -23,8 +27,13 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
       }
       return {
         signal: operation.signal,
+        checkAnswer: (range) => {
+          checkWithinTicket(range, ticket);
+        },
         progressed: (range) => {
-          operation.progress(range);
+          const refusal = request.method === 'PUT' ? beyondTicket(range, ticket) : undefined;
+          if (refusal === undefined) operation.progress(range);
+          else operation.abort(refusal);
         },
         end: () => {
           operation.end();

@@ -10,26 +10,37 @@ const patchBytesMax = 64 * KiB;
 
 type OnProgress = (range: ByteRange) => void;
 
-/** Counts what passes through as the daemon counts it: the bytes of the image, at their offsets. Undefined for what moves none. */
+/**
+ * Counts what passes through as the daemon counts it: the bytes of the image, at their offsets. Undefined for what moves none.
+ * @param checkAnswer told which part of the image an answer has; throws to refuse it
+ */
 export function transferProgress(
   kind: OperationKind,
   request: IncomingMessage,
   onProgress: OnProgress,
+  checkAnswer: (range: ByteRange) => void,
 ): RelayObserver | undefined {
   if (kind === 'write') return new WriteProgress(request, onProgress);
   if (kind === 'zero') return new PatchProgress(onProgress);
-  if (kind === 'read') return new ReadProgress(onProgress);
+  if (kind === 'read') return new ReadProgress(onProgress, checkAnswer);
   return undefined;
 }
 
 class ReadProgress implements RelayObserver {
   #offsetBytes: number | undefined;
 
-  constructor(private readonly onProgress: OnProgress) {}
+  constructor(
+    private readonly onProgress: OnProgress,
+    private readonly checkAnswer: (range: ByteRange) => void,
+  ) {}
 
   answered({ statusCode, headers }: IncomingMessage): void {
     if (statusCode === 200) this.#offsetBytes = 0;
     if (statusCode === 206) this.#offsetBytes = startOf(headers['content-range']);
+    if (this.#offsetBytes === undefined) return;
+    // Without a range it is the daemon that says how much there is, and where a suffix of it begins.
+    const { 'content-length': contentLength = '0' } = headers;
+    this.checkAnswer({ offsetBytes: this.#offsetBytes, lengthBytes: Number(contentLength) });
   }
 
   received(lengthBytes: number): void {

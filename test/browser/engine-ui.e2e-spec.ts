@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { KiB, MiB } from '../../src/units.js';
@@ -84,6 +84,46 @@ describe('the administration portal in a browser', { skip: needs('chromium') }, 
     const { transferred, active } = await vdsm.getTicket(image.ticketId);
     assert.deepEqual([transferred, active], [content.length, false]);
     assert.equal((await page.send('DELETE', `${proxy.url}/sessions/${sessionId}`)).status, 204);
+  });
+
+  test('sends a chunk again that found no proxy, and finishes when it is back', async () => {
+    const content = randomBytes(3 * chunkBytes);
+    const file = fixture.folder.file('retried.raw');
+    await writeFile(file, content);
+    const image = await fixture.addImage(Buffer.alloc(0), { size: content.length });
+    // What the engine knows, and what a proxy that was restarted does not any more.
+    const ticket = {
+      uuid: image.ticketId,
+      size: content.length,
+      ops: ['write'],
+      timeout: 300,
+      url: `${fixture.daemon.url}/images/${image.ticketId}`,
+    } as const;
+    // Below the ports that the kernel gives out: nobody takes it while the proxy is away.
+    const configuration = { remote: { port: randomInt(20_000, 30_000) } };
+    let current = await fixture.startProxy(configuration);
+    await current.vdsm.addTicket(ticket);
+    const url = `${current.url}${imagePath(image.ticketId)}`;
+    const failed: FailedChunk[] = [];
+    await page.prepareUpload(
+      file,
+      { url, headers: {}, chunkBytes },
+      {
+        chunkDone: async (offset) => {
+          if (offset === chunkBytes) await current.stop();
+        },
+        chunkFailed: async (chunk) => {
+          failed.push(chunk);
+          current = await fixture.startProxy(configuration);
+          await current.vdsm.addTicket(ticket);
+        },
+      },
+    );
+    assert.equal(await page.runUpload(), 'completed');
+    assert.deepEqual(failed, [{ status: 0, text: '', offset: chunkBytes }]);
+    await assertSameImage(image.file, file);
+    const { transferred } = await fixture.daemon.vdsm.getTicket(image.ticketId);
+    assert.equal(transferred, content.length);
   });
 
   test('downloads by link into a file with the right name and content', async () => {

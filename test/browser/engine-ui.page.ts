@@ -47,10 +47,20 @@ export interface UploadOptions {
   readonly chunkBytes: number;
 }
 
+/** Who is told of an upload's chunks; the upload waits meanwhile. */
+export interface ChunkObserver {
+  /** @param offset where the chunk ends */
+  chunkDone(offset: number): Promise<void>;
+  /** The chunk was refused, or not answered at all; it is sent again afterwards. */
+  chunkFailed(chunk: FailedChunk): Promise<void>;
+}
+
 declare const ui: EngineUi;
 
 /** The page in a real browser, served from an origin that is not the proxy's. */
 export class EngineUiPage implements AsyncDisposable {
+  private observer: ChunkObserver | undefined;
+
   private constructor(
     private readonly server: Server,
     private readonly browser: Browser,
@@ -76,8 +86,11 @@ export class EngineUiPage implements AsyncDisposable {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
     const page = await context.newPage();
     const { port } = server.address() as AddressInfo;
+    const engineUi = new EngineUiPage(server, browser, page);
+    await page.exposeFunction('chunkDone', (offset: number) => engineUi.observer?.chunkDone(offset));
+    await page.exposeFunction('chunkFailed', (chunk: FailedChunk) => engineUi.observer?.chunkFailed(chunk));
     await page.goto(`http://127.0.0.1:${port}/`);
-    return new EngineUiPage(server, browser, page);
+    return engineUi;
   }
 
   /** Sends a request by XMLHttpRequest. */
@@ -93,24 +106,9 @@ export class EngineUiPage implements AsyncDisposable {
     ] as const);
   }
 
-  /**
-   * Makes ready to upload a file in chunks.
-   * @param chunkDone told of each chunk, with the offset where it ends; the upload waits
-   * @param chunkFailed told of each chunk that was refused, which is sent again afterwards
-   */
-  async prepareUpload(
-    file: string,
-    options: UploadOptions,
-    {
-      chunkDone,
-      chunkFailed,
-    }: {
-      readonly chunkDone: (offset: number) => Promise<void>;
-      readonly chunkFailed: (chunk: FailedChunk) => Promise<void>;
-    },
-  ): Promise<void> {
-    await this.page.exposeFunction('chunkDone', chunkDone);
-    await this.page.exposeFunction('chunkFailed', chunkFailed);
+  /** Makes ready to upload a file in chunks. */
+  async prepareUpload(file: string, options: UploadOptions, observer: ChunkObserver): Promise<void> {
+    this.observer = observer;
     await this.page.setInputFiles('#file', file);
     await this.page.evaluate((options) => {
       ui.newUpload(options);

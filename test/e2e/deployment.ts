@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Configuration } from '../support/configuration.js';
 import { Engine } from '../support/engine.js';
 import { Pki } from '../support/pki.js';
-import { startDaemon, startProxy, type Service } from '../support/processes.js';
+import { Service, type Role } from '../support/processes.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 import type { TicketDocument } from '../support/vdsm.js';
 
@@ -16,8 +16,9 @@ export class Deployment implements AsyncDisposable {
   private constructor(
     readonly folder: TemporaryFolder,
     readonly engine: Engine,
-    readonly daemon: Service,
-    readonly proxy: Service,
+    private readonly startRole: (role: Role) => Promise<Service>,
+    public daemon: Service,
+    public proxy: Service,
   ) {}
 
   static async start(options: DeploymentOptions = {}): Promise<Deployment> {
@@ -26,25 +27,29 @@ export class Deployment implements AsyncDisposable {
     try {
       const pki = await Pki.create(folder.path);
       const engine = await pki.issueEngine();
-      const daemon = await startDaemon({
-        folder: folder.path,
-        pki,
-        ...(options.daemon === undefined ? {} : { configuration: options.daemon }),
-      });
-      started.push(daemon);
-      const proxy = await startProxy({
-        folder: folder.path,
-        pki,
-        engine,
-        ...(options.proxy === undefined ? {} : { configuration: options.proxy }),
-      });
-      started.push(proxy);
-      return new Deployment(folder, new Engine(engine), daemon, proxy);
+      const startRole = async (role: Role): Promise<Service> => {
+        const service = await Service.start(role, {
+          folder: folder.path,
+          pki,
+          ...(role === 'proxy' ? { engine } : {}),
+          configuration: options[role] ?? {},
+        });
+        started.push(service);
+        return service;
+      };
+      const daemon = await startRole('daemon');
+      const proxy = await startRole('proxy');
+      return new Deployment(folder, new Engine(engine), startRole, daemon, proxy);
     } catch (error) {
       await Promise.allSettled(started.map(({ program }) => program.kill()));
       await folder[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Starts the daemon or the proxy again, which ended before, with the same configuration. What was in its memory is gone. */
+  async restart(role: Role): Promise<void> {
+    this[role] = await this.startRole(role);
   }
 
   /** Adds a ticket for an image file of the folder, as vdsm does when the engine asks for it. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/units.js';
-import { ImagesClient } from '../support/client.js';
+import { ImagesClient, imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { assertSameImage, writeSparseImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';
@@ -97,7 +98,7 @@ describe('an image that is larger than the memory it may take', () => {
   test('takes no memory while the client does not read it', async () => {
     const ticketId = await deployment.addTicket('read', source, imageBytes);
     const headers = { Authorization: deployment.signTicket(ticketId) };
-    const response = await client.open('GET', `/images/${ticketId}`, { headers });
+    const response = await client.open('GET', imagePath(ticketId), { headers });
     // Until the sockets are full: then what was sent stays the same.
     let sentBytes = -1;
     const stoppedAt = await eventually(
@@ -113,5 +114,71 @@ describe('an image that is larger than the memory it may take', () => {
     assert.ok(stoppedAt < imageBytes / 2, `${stoppedAt} bytes were sent to nobody`);
     response.destroy();
     assertBounded();
+  });
+});
+
+// What the proxy may take for 32 transfers at once, everything included.
+const residentBytesMax = 300 * MiB;
+const bodyBytes = 256 * MiB;
+const slowBytesPerSecond = MiB;
+// Of an upload that shares the machine with all others.
+const deadlineMs = 300_000;
+
+describe('32 transfers of 256 MiB at once, half of them to slow readers', () => {
+  let deployment: Deployment;
+  let client: ImagesClient;
+  before(async () => {
+    deployment = await Deployment.start();
+    for (const name of ['source', 'target'])
+      await writeSparseImage(deployment.folder.file(name), bodyBytes, []);
+  });
+  after(async () => {
+    client.close();
+    await deployment[Symbol.asyncDispose]();
+  });
+
+  const addSession = async (operation: 'read' | 'write', name: string): Promise<[string, string]> => {
+    const ticketId = await deployment.addTicket(operation, deployment.folder.file(name), bodyBytes);
+    return [ticketId, deployment.signTicket(ticketId)];
+  };
+  /** Reads the whole body; resolves with its length. */
+  const drain = async (response: AsyncIterable<Buffer>): Promise<number> => {
+    let receivedBytes = 0;
+    for await (const { length } of response) receivedBytes += length;
+    return receivedBytes;
+  };
+  /** Reads at a steady pace until told to stop. */
+  const sip = async (response: AsyncIterable<Buffer>, stop: AbortSignal): Promise<void> => {
+    for await (const { length } of response) {
+      if (stop.aborted) break;
+      await delay((length / slowBytesPerSecond) * 1000);
+    }
+  };
+
+  test('take the proxy less than 300 MiB', async (context) => {
+    const [sourceId, readSession] = await addSession('read', 'source');
+    const [targetId, writeSession] = await addSession('write', 'target');
+    client = new ImagesClient(deployment.proxy.address('remote'), { connectionsMax: 32 });
+    const download = () =>
+      client.open('GET', imagePath(sourceId), { headers: { Authorization: readSession } });
+    const stop = new AbortController();
+    const slow = await Promise.all(Array.from({ length: 16 }, download));
+    const sipping = slow.map((response) => sip(response, stop.signal));
+    const chunk = Buffer.alloc(MiB, 'x');
+    const upload = async (): Promise<number> => {
+      const headers = { Authorization: writeSession, 'Content-Length': bodyBytes };
+      const body = Readable.from(Array<Buffer>(bodyBytes / MiB).fill(chunk), { objectMode: false });
+      return (await client.request('PUT', imagePath(targetId), { headers, body, deadlineMs })).status;
+    };
+    const uploads = Array.from({ length: 8 }, upload);
+    const downloads = Array.from({ length: 8 }, async () => drain(await download()));
+    assert.deepEqual(await Promise.all(downloads), Array<number>(8).fill(bodyBytes));
+    assert.deepEqual(await Promise.all(uploads), Array<number>(8).fill(200));
+    assert.equal((await deployment.daemon.vdsm.getTicket(sourceId)).active, true);
+    stop.abort();
+    await Promise.all(sipping);
+    const { residentBytesMax: peakBytes } = deployment.proxy.program;
+    context.diagnostic(`the proxy took ${Math.round(peakBytes / MiB)} MiB`);
+    assert.ok(peakBytes < residentBytesMax, `the proxy took ${Math.round(peakBytes / MiB)} MiB`);
   });
 });

@@ -36,8 +36,8 @@ export interface UploadOptions {
 }
 
 export interface ClientOptions {
-  /** Sent with every request, e.g. `Authorization` or `Session-Id`. */
-  readonly headers?: OutgoingHttpHeaders;
+  /** Sent with every request, e.g. `Authorization` or `Session-Id`; or those for the path of a request. */
+  readonly headers?: OutgoingHttpHeaders | ((path: string) => OutgoingHttpHeaders);
   /** Added to every request's query, e.g. `session_id=…`. */
   readonly query?: string;
   readonly connectionsMax?: number;
@@ -47,6 +47,8 @@ interface RequestDetails {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Readable | Uint8Array | string;
   readonly expectContinue?: boolean;
+  /** For requests whose answer comes only after a long body. */
+  readonly deadlineMs?: number;
 }
 
 /** The answer had another status than the client can go on with. */
@@ -194,7 +196,7 @@ export class ImagesClient {
   }
 
   private requestOptions(method: string, path: string, details: RequestDetails): RequestOptions {
-    const { query } = this.options;
+    const { query, headers } = this.options;
     const separator = path.includes('?') ? '&' : '?';
     const length =
       typeof details.body === 'string' || details.body instanceof Uint8Array
@@ -205,7 +207,11 @@ export class ImagesClient {
       agent: this.agent,
       method,
       path: query === undefined ? path : `${path}${separator}${query}`,
-      headers: { ...length, ...this.options.headers, ...details.headers },
+      headers: {
+        ...length,
+        ...(typeof headers === 'function' ? headers(path) : headers),
+        ...details.headers,
+      },
     };
   }
 }

@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
-import { after, before, describe, test } from 'node:test';
+import { after, test } from 'node:test';
 import { connectOptions } from '../support/address.js';
 import { within } from '../support/deadline.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { DaemonFixture, withoutTls } from './daemon.fixture.js';
+import { withoutTls } from './daemon.fixture.js';
 import { requestBytes } from './raw-answers.js';
+import { describeWire } from './wire.fixture.js';
 
-describe('TLS', () => {
-  let fixture: DaemonFixture;
-  before(async () => {
-    // What stops in the middle of a record is waited for that long.
-    fixture = await DaemonFixture.start({ limits: { unauthorised_silence_sec: 5, headers_timeout_sec: 5 } });
-  });
+// What stops in the middle of a record is waited for that long.
+const configuration = { limits: { unauthorised_silence_sec: 5, headers_timeout_sec: 5 } };
+// Whatever it shows, nobody gets so far as to show it.
+const routes = ['straight to the daemon', 'through the proxy with a session'] as const;
+
+describeWire('TLS', { configuration, routes }, (wire) => {
   after(async () => {
-    assert.equal((await fixture.client().request('GET', '/info/')).status, 200);
-    await fixture[Symbol.asyncDispose]();
+    assert.equal((await wire.client().request('GET', '/info/')).status, 200);
   });
 
   async function handshake(options: ConnectionOptions): Promise<TLSSocket> {
-    const socket = connect({ ...connectOptions(fixture.daemon.address('remote')), ...options });
+    const socket = connect({ ...connectOptions(wire.address), ...options });
     await within(once(socket, 'secureConnect'), 'the handshake');
     return socket;
   }
@@ -61,18 +61,10 @@ describe('TLS', () => {
   ];
   for (const [what, bytes] of hellos) {
     test(`closes a connection that begins with ${what}`, async () => {
-      const socket = await RawSocket.connect(withoutTls(fixture.daemon.address('remote')));
+      const socket = await RawSocket.connect(withoutTls(wire.address));
       await socket.send(bytes).catch(() => undefined);
       const answer = await socket.readUntilClose();
       assert.ok(!answer.includes('HTTP/1.1 2'));
     });
   }
-
-  test('is not needed when it is off', async () => {
-    await using plain = await DaemonFixture.start({ tls: { enable: false } });
-    const address = plain.daemon.address('remote');
-    assert.equal(address.kind, 'tcp');
-    const image = await plain.addImage(Buffer.from('DATA'));
-    assert.equal((await plain.client().request('GET', image.path)).text, 'DATA');
-  });
 });

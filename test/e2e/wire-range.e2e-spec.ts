@@ -1,26 +1,22 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { before, test } from 'node:test';
 import type { Answer } from '../support/exchange.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
-import { parseAnswer, parseAnswers, requestBytes } from './raw-answers.js';
+import type { ImageTicket } from './daemon.fixture.js';
+import { parseAnswer, parseAnswers } from './raw-answers.js';
+import { describeWire } from './wire.fixture.js';
 
 // No multiple of any block size, so that every end is unaligned for direct I/O.
 const image = randomBytes(10_001);
 const last = image.length - 1;
 
-describe('downloads', () => {
-  let fixture: DaemonFixture;
+describeWire('downloads', {}, (wire) => {
   let ticket: ImageTicket;
   let get: (headers: Record<string, string>, path?: string) => Promise<Answer>;
   before(async () => {
-    fixture = await DaemonFixture.start();
-    ticket = await fixture.addImage(image, { ops: ['read'] });
-    const client = fixture.client();
+    ticket = await wire.addImage(image, { ops: ['read'] });
+    const client = wire.client();
     get = (headers, path = ticket.path) => client.request('GET', path, { headers });
-  });
-  after(async () => {
-    await fixture[Symbol.asyncDispose]();
   });
 
   test('are the whole image without Range', async () => {
@@ -86,6 +82,7 @@ describe('downloads', () => {
       const answer = await get({ Range: range });
       assert.equal(answer.status, 416);
       assert.equal(answer.headers['content-range'], `bytes */${image.length}`);
+      assert.match(answer.text, / ticket size 10001\n$/);
     });
   }
 
@@ -116,10 +113,10 @@ describe('downloads', () => {
   }
 
   test('keep the connection after a range that was refused', async () => {
-    const socket = await fixture.connect();
+    const socket = await wire.connect();
     await socket.send(
-      requestBytes('GET', ticket.path, ['Range: bytes=99999-']) +
-        requestBytes('GET', ticket.path, ['Range: bytes=0-0', 'Connection: close']),
+      wire.request('GET', ticket.path, ['Range: bytes=99999-']) +
+        wire.request('GET', ticket.path, ['Range: bytes=0-0', 'Connection: close']),
     );
     const answers = parseAnswers(await socket.readUntilClose());
     assert.deepEqual(
@@ -136,10 +133,10 @@ describe('downloads', () => {
     ['bytes=5', 416, {}],
   ] as const) {
     test(`have a HEAD that answers as GET would, without body, for Range ${range ?? 'none'}`, async () => {
-      const socket = await fixture.connect();
+      const socket = await wire.connect();
       const head = range === undefined ? [] : [`Range: ${range}`];
       await socket.send(
-        requestBytes('HEAD', ticket.path, head) + requestBytes('GET', '/info/', ['Connection: close']),
+        wire.request('HEAD', ticket.path, head) + wire.request('GET', '/info/', ['Connection: close']),
       );
       const [answer, next] = parseAnswers(await socket.readUntilClose(), 1);
       assert.equal(answer!.status, status);
@@ -149,13 +146,13 @@ describe('downloads', () => {
   }
 
   test('read no byte of the image for HEAD, and count none', async () => {
-    const counted = await fixture.addImage(image, { ops: ['read'] });
-    await fixture.client().request('HEAD', counted.path);
-    assert.equal((await fixture.vdsm.getTicket(counted.id)).transferred, 0);
+    const counted = await wire.addImage(image, { ops: ['read'] });
+    await wire.client().request('HEAD', counted.path);
+    assert.equal((await wire.vdsm.getTicket(counted.id)).transferred, 0);
   });
 
   test('close the connection after them on request', async () => {
-    const answer = parseAnswer(await fixture.exchangeBytes(requestBytes('GET', `${ticket.path}?close=y`)));
+    const answer = parseAnswer(await wire.exchangeBytes(wire.request('GET', `${ticket.path}?close=y`)));
     assert.deepEqual(
       [answer.status, answer.headers['connection'], answer.body.length],
       [200, 'close', image.length],
@@ -180,17 +177,17 @@ describe('downloads', () => {
     ['a ticket that ends before its image', 4096, 100, '\0'.repeat(100)],
   ] as const) {
     test(`are the smaller of ticket and image: ${what}`, async () => {
-      const { path } = await fixture.addImage(imageBytes, { ops: ['read'], size: ticketBytes });
+      const { path } = await wire.addImage(imageBytes, { ops: ['read'], size: ticketBytes });
       const answer = await get({}, path);
       assert.deepEqual([answer.status, answer.text], [200, body]);
       assert.equal(answer.headers['content-length'], String(body.length));
-      const head = await fixture.client().request('HEAD', path);
+      const head = await wire.client().request('HEAD', path);
       assert.deepEqual([head.status, head.headers['content-length']], [200, String(body.length)]);
     });
   }
 
   test('say the size of the image for a range within the ticket but above the image', async () => {
-    const { path } = await fixture.addImage(100, { ops: ['read'], size: 4096 });
+    const { path } = await wire.addImage(100, { ops: ['read'], size: 4096 });
     for (const range of ['bytes=100-', 'bytes=0-100', 'bytes=100-200']) {
       const answer = await get({ Range: range }, path);
       assert.deepEqual([answer.status, answer.headers['content-range']], [416, 'bytes */100']);
@@ -207,7 +204,7 @@ describe('downloads', () => {
         [0, 4096],
         [4096, 0],
       ] as const) {
-        const { path } = await fixture.addImage(imageBytes, { ops: ['read'], size: ticketBytes });
+        const { path } = await wire.addImage(imageBytes, { ops: ['read'], size: ticketBytes });
         const answer = await get({ Range: range }, path);
         assert.deepEqual([answer.status, answer.headers['content-range']], [416, 'bytes */0']);
       }
@@ -216,14 +213,13 @@ describe('downloads', () => {
 
   test('work with a ticket of 2^64 bytes', async () => {
     const { file } = ticket;
-    const id = 'as-large-as-it-gets';
-    await fixture.vdsm.addTicket(
-      `{"uuid":"${id}","size":18446744073709551616,"ops":["read"],"timeout":300,"url":"file://${file}"}`,
+    const path = await wire.addTicket(
+      `{"uuid":"${randomUUID()}","size":18446744073709551616,"ops":["read"],"timeout":300,"url":"file://${file}"}`,
     );
-    assert.ok((await get({}, `/images/${id}`)).body.equals(image));
-    const part = await get({ Range: 'bytes=0-0' }, `/images/${id}`);
+    assert.ok((await get({}, path)).body.equals(image));
+    const part = await get({ Range: 'bytes=0-0' }, path);
     assert.equal(part.headers['content-range'], 'bytes 0-0/18446744073709551616');
-    const beyond = await get({ Range: 'bytes=0-18446744073709551615' }, `/images/${id}`);
+    const beyond = await get({ Range: 'bytes=0-18446744073709551615' }, path);
     assert.deepEqual([beyond.status, beyond.headers['content-range']], [416, `bytes */${image.length}`]);
   });
 });

@@ -1,6 +1,6 @@
 import { RangeNotSatisfiableError } from '../errors.js';
 import type { RequestedRange } from '../http/content-range.js';
-import type { Ticket } from '../tickets/ticket.js';
+import type { Ticket } from './ticket.js';
 import type { ByteRange } from '../units.js';
 
 /** @throws RangeNotSatisfiableError when `range` ends past what the ticket covers (R1) */

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http';
+import { RangeNotSatisfiableError } from '../errors.js';
+import { parseContentRangeStart, parseRange } from '../http/content-range.js';
+import { yesOrNo } from '../http/query-flag.js';
+import { checkWithinTicket, resolveRange } from '../tickets/range-check.js';
+import type { Ticket } from '../tickets/ticket.js';
+import type { ByteRange } from '../units.js';
+import type { ImageRequest } from './image-request.js';
+
+/**
+ * Refuses what a control ticket does not cover, as the daemon would for a ticket of that size, before the daemon is asked (R1). What a
+ * PATCH wants is said in its body, which is not read here: that is the business of the daemon's ticket alone.
+ * @throws RangeNotSatisfiableError, or InvalidRequestError for what is malformed, which goes before ranges
+ */
+export function checkRequestWithin(
+  { method, headers }: IncomingMessage,
+  { kind, subResource, query }: ImageRequest,
+  ticket: Ticket,
+): void {
+  if (subResource !== '') return;
+  const { range, 'if-range': condition, 'content-range': contentRange } = headers;
+  if (kind === 'read' && range !== undefined && condition === undefined) {
+    const requested = parseRange(range);
+    checkFlags(query, ['close']);
+    resolveRange(requested, ticket.sizeBytes, 'ticket');
+  }
+  if (method === 'PUT') {
+    const offsetBytes = parseContentRangeStart(contentRange);
+    checkFlags(query, ['flush', 'close']);
+    // A chunked body says its length by its end.
+    const { 'content-length': contentLength = '0' } = headers;
+    checkWithinTicket({ offsetBytes, lengthBytes: Number(contentLength) }, ticket);
+  }
+}
+
+function checkFlags(query: string, names: readonly string[]): void {
+  const parameters = new URLSearchParams(query);
+  for (const name of names) {
+    const values = parameters.getAll(name);
+    yesOrNo({ [name]: values.length > 1 ? values : values[0] }, name, true);
+  }
+}
+
+/** Why a part of a body may not pass; undefined when it may. */
+export function beyondTicket({ offsetBytes, lengthBytes }: ByteRange, ticket: Ticket): Error | undefined {
+  if (offsetBytes + lengthBytes <= ticket.sizeBytes) return undefined;
+  return new RangeNotSatisfiableError('Request body is longer than the ticket allows');
+}

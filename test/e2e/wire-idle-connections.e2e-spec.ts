@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, test } from 'node:test';
+import { MiB } from '../../src/units.js';
+import { RawSocket } from '../support/raw-socket.js';
+import { withoutTls } from './daemon.fixture.js';
+import { describeWire } from './wire.fixture.js';
+
+describeWire('500 idle connections', {}, (wire) => {
+  const idle: RawSocket[] = [];
+  after(() => {
+    for (const socket of idle) socket.close();
+  });
+
+  test('do not keep a transfer from running', async () => {
+    const handshaking = withoutTls(wire.address);
+    for (let count = 0; count < 400; count++) idle.push(await RawSocket.connect(handshaking));
+    for (let count = 0; count < 100; count++) {
+      const socket = await wire.connect();
+      await socket.send('PUT /images/slow HTTP/1.1\r\nHost: ');
+    }
+    const data = randomBytes(8 * MiB);
+    const ticket = await wire.addImage(data.length);
+    const client = wire.client();
+    await client.write(ticket.id, data, 0, true);
+    assert.ok((await client.request('GET', ticket.path)).body.equals(data));
+  });
+});
+
+const configuration = { limits: { connections: 16 } };
+// Each has its own listener.
+const routes = [
+  'straight to the daemon',
+  'over the local socket',
+  'through the proxy with a session',
+] as const;
+
+describeWire('connections beyond the limit', { configuration, routes }, (wire) => {
+  test('are closed, those within it work', async () => {
+    const ticket = await wire.addImage(Buffer.from('DATA'));
+    const sockets: RawSocket[] = [];
+    for (let count = 0; count < 16; count++) sockets.push(await wire.connect());
+    const beyond = RawSocket.connect(wire.address).then((socket) => socket.readUntilClose());
+    // In the handshake already, where there is one.
+    assert.equal((await beyond.catch(() => Buffer.alloc(0))).length, 0);
+    await sockets[0]!.send(wire.request('GET', ticket.path));
+    await sockets[0]!.readUntil('DATA');
+    assert.equal((await wire.vdsm.getTicket(ticket.id)).connections, 1);
+  });
+});
