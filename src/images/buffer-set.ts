@@ -1,4 +1,4 @@
-import type { BufferPool, BufferSize } from './backends/buffer-pool.js';
+import type { BufferPool } from './backends/buffer-pool.js';
 import { smallBufferBytes } from './backends/buffer-pool.js';
 
 export interface BufferSetOptions {
@@ -21,7 +21,8 @@ export class BufferSet {
   private constructor(
     pool: BufferPool,
     buffers: Uint8Array[],
-    private readonly size: BufferSize,
+    /** The most image bytes that one buffer takes in one step. */
+    private readonly stepBytes: number,
   ) {
     this.#pool = pool;
     this.#buffers = buffers;
@@ -35,14 +36,15 @@ export class BufferSet {
    */
   static async acquire(pool: BufferPool, options: BufferSetOptions): Promise<BufferSet> {
     const size = options.lengthBytes <= smallBufferBytes ? 'small' : 'large';
-    const count = Math.min(options.countMax, Math.ceil(options.lengthBytes / pool.stepBytes(size)));
+    const stepBytes = size === 'small' ? smallBufferBytes : pool.bufferBytes;
+    const count = Math.min(options.countMax, Math.ceil(options.lengthBytes / stepBytes));
     const buffers = [await pool.acquire(size, options.signal)];
     while (buffers.length < count) {
       const buffer = pool.tryAcquire(size);
       if (buffer === undefined) break;
       buffers.push(buffer);
     }
-    return new BufferSet(pool, buffers, size);
+    return new BufferSet(pool, buffers, stepBytes);
   }
 
   get all(): readonly Uint8Array[] {
@@ -50,13 +52,14 @@ export class BufferSet {
   }
 
   /**
-   * How many bytes the next step takes, at most a buffer full. Steps end at multiples of the usual step, so that only the first and the last of a transfer can
+   * How many bytes the next step takes. Steps end at multiples of the buffer size, so that only the first and the last of a transfer can
    * be unaligned for storage.
    */
   stepAt(offsetBytes: number, endBytes: number): number {
-    const stepBytes = this.#pool.stepBytes(this.size);
     const remainingBytes = endBytes - offsetBytes;
-    return remainingBytes <= stepBytes ? remainingBytes : stepBytes - (offsetBytes % stepBytes);
+    return remainingBytes <= this.stepBytes
+      ? remainingBytes
+      : this.stepBytes - (offsetBytes % this.stepBytes);
   }
 
   /** A buffer that nothing uses, after waiting for the oldest I/O when there is none. @throws what that I/O failed with */

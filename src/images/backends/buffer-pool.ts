@@ -27,12 +27,6 @@ export interface BufferStatistics {
 
 export const smallBufferBytes = 64 * KiB;
 
-/**
- * From this number of large buffers in use on, I/O moves half a buffer at a time: four transfers keep storage and network busy with
- * whole ones, and each more costs only half the memory, in its buffers and in what TLS makes of them.
- */
-const busyCount = 12;
-
 /** Small buffers get this part of the pool, so that neither size can starve the other. */
 const smallShare = 1 / 8;
 
@@ -91,12 +85,6 @@ export class BufferPool {
       bufferClass.waiters.delete(waiter);
       waiter(buffer);
     }
-  }
-
-  /** How many bytes of data one I/O with a buffer of this size should move at present. */
-  stepBytes(size: BufferSize): number {
-    if (size === 'small') return smallBufferBytes;
-    return this.#classes.large.inUse > busyCount ? this.bufferBytes / 2 : this.bufferBytes;
   }
 
   statistics(): Readonly<Record<BufferSize, BufferStatistics>> {
@@ -160,7 +148,7 @@ class BufferClass {
       buffer = this.#memory.allocate(this.#lengthBytes);
       this.#count += 1;
     }
-    this.#inUseMax = Math.max(this.#inUseMax, this.inUse);
+    this.#inUseMax = Math.max(this.#inUseMax, this.#count - this.#free.length);
     return buffer;
   }
 
@@ -168,14 +156,10 @@ class BufferClass {
     this.#free.push(buffer);
   }
 
-  get inUse(): number {
-    return this.#count - this.#free.length;
-  }
-
   statistics(): BufferStatistics {
     return {
       countMax: this.#countMax,
-      inUse: this.inUse,
+      inUse: this.#count - this.#free.length,
       inUseMax: this.#inUseMax,
       waiting: this.waiters.size,
     };
