@@ -1,5 +1,4 @@
 import pino from 'pino';
-import { LogOutput, type LogDestination } from './log-output.js';
 import { boundedRecord, escapeControls } from './log-record.js';
 
 /** The service's log: pino, one JSON line a record on stderr. */
@@ -14,11 +13,16 @@ export interface LoggerOptions {
   readonly recordBytesMax: number;
 }
 
+/** Where lines go. */
+export interface LogDestination {
+  write(line: string): unknown;
+}
+
 /**
  * Makes the logger. Records go to stderr: stdout belongs to `--show-config` and to people.
  * Nothing that opens a door (ticket and session ids, signed tickets, keys) is ever passed to it.
  */
-export function createLogger(options: LoggerOptions, destination: LogDestination = new LogOutput()): Logger {
+export function createLogger(options: LoggerOptions, destination: LogDestination = standardError()): Logger {
   const format = options.format === 'json' ? (line: string) => line : prettyLine;
   return pino(
     {
@@ -41,6 +45,10 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
       write: (line: string) => destination.write(format(boundedRecord(line, options.recordBytesMax))),
     },
   );
+}
+
+function standardError(): LogDestination {
+  return pino.destination({ dest: 2, sync: true });
 }
 
 /** An error and its causes on one line. */

@@ -123,6 +123,14 @@ export class DaemonRequest {
   }
 
   #awaitConnection(): void {
+    const { upstream } = this;
+    upstream.once('socket', (socket: Socket) => {
+      if (upstream.reusedSocket) this.#connected();
+      else this.#awaitHandshake(socket);
+    });
+  }
+
+  #awaitHandshake(socket: Socket): void {
     const { upstream, options } = this;
     const timer = setTimeout(() => {
       this.abort(new GatewayTimeoutError('The host of the image did not accept the connection in time'));
@@ -136,13 +144,9 @@ export class DaemonRequest {
       clearTimeout(timer);
     };
     upstream.once('close', waitedEnough);
-    const connected = (): void => {
+    socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
       waitedEnough();
       this.#connected();
-    };
-    upstream.once('socket', (socket: Socket) => {
-      if (upstream.reusedSocket) connected();
-      else socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', connected);
     });
   }
 

@@ -181,12 +181,12 @@ class RequestSeam extends Stream {
 
 /** http-proxy copies its options with `util._extend`, of which Node warns; operators would read it as a fault of theirs. */
 function withoutDeprecationWarnings(work: () => void): void {
-  const { noDeprecation } = process;
+  const { noDeprecation = false } = process;
   process.noDeprecation = true;
   try {
     work();
   } finally {
-    if (noDeprecation === undefined) delete process.noDeprecation;
-    else process.noDeprecation = noDeprecation;
+    // Set back, not deleted: that would make every later look at `process` slow.
+    process.noDeprecation = noDeprecation;
   }
 }
