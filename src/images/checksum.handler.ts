@@ -59,10 +59,15 @@ export class ChecksumHandler {
 }
 
 /** R1: nothing past the ticket is read, however large the image is. */
-async function* clipExtents(extents: AsyncIterable<Extent>, endBytes: number): AsyncGenerator<Extent> {
-  for await (const extent of extents) {
-    if (extent.start >= endBytes) return;
-    yield { ...extent, length: Math.min(extent.length, endBytes - extent.start) };
+async function* clipExtents(
+  lists: AsyncIterable<readonly Extent[]>,
+  endBytes: number,
+): AsyncGenerator<Extent> {
+  for await (const list of lists) {
+    for (const extent of list) {
+      if (extent.start >= endBytes) return;
+      yield { ...extent, length: Math.min(extent.length, endBytes - extent.start) };
+    }
   }
 }
 

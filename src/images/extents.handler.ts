@@ -26,10 +26,12 @@ export class ExtentsHandler {
         try {
           let piece = '[';
           let separator = '';
-          for await (const extent of backend.extents(context)) {
+          for await (const list of backend.extents(context)) {
             operation.signal.throwIfAborted();
-            piece += separator + JSON.stringify(wireExtent(extent, context));
-            separator = ', ';
+            for (const extent of list) {
+              piece += separator + JSON.stringify(wireExtent(extent, context));
+              separator = ', ';
+            }
             if (piece.length < pieceCharacters) continue;
             if (!response.headersSent) response.writeHead(200, jsonType);
             await sender.send(Buffer.from(piece), false);

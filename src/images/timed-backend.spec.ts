@@ -43,8 +43,8 @@ describe('a timed backend', () => {
 
   test('does not add what is done with an extent', async () => {
     const { clock, time, image } = timed();
-    for await (const extent of image.extents('zero')) {
-      assert.equal(extent.length, 10);
+    for await (const [extent] of image.extents('zero')) {
+      assert.equal(extent?.length, 10);
       clock.milliseconds += 1000;
     }
     assert.equal(time.seconds, 0);
@@ -52,8 +52,8 @@ describe('a timed backend', () => {
 
   test('stops its clock when extents are given up', async () => {
     const { clock, time, image } = timed();
-    for await (const extent of image.extents('zero')) {
-      assert.equal(extent.start, 0);
+    for await (const [extent] of image.extents('zero')) {
+      assert.equal(extent?.start, 0);
       break;
     }
     clock.milliseconds += 1000;

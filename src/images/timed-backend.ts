@@ -53,14 +53,14 @@ export class TimedBackend implements Backend {
     return this.time.during(() => this.backend.flush());
   }
 
-  async *extents(context: ExtentContext): AsyncGenerator<Extent> {
-    // Not while the consumer works on an extent: that time is its own. Most extents are there already and cost no time.
+  async *extents(context: ExtentContext): AsyncGenerator<readonly Extent[]> {
+    // Not while the consumer works on a list: that time is its own.
     this.time.enter();
     try {
-      for await (const extent of this.backend.extents(context)) {
+      for await (const list of this.backend.extents(context)) {
         this.time.leave();
         try {
-          yield extent;
+          yield list;
         } finally {
           this.time.enter();
         }

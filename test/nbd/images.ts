@@ -24,7 +24,7 @@ export async function readBytes(image: Backend, offsetBytes: number, lengthBytes
 
 export async function listExtents(image: Backend, context: ExtentContext = 'zero'): Promise<Extent[]> {
   const extents: Extent[] = [];
-  for await (const extent of image.extents(context)) extents.push(extent);
+  for await (const list of image.extents(context)) extents.push(...list);
   return extents;
 }
 

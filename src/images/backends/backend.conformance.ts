@@ -374,8 +374,8 @@ async function read(backend: Backend, offsetBytes: number, lengthBytes: number):
 
 export async function listExtents(backend: Backend): Promise<Extent[]> {
   const extents: Extent[] = [];
-  for await (const extent of backend.extents('zero')) {
-    extents.push(extent);
+  for await (const list of backend.extents('zero')) {
+    extents.push(...list);
   }
   return extents;
 }

@@ -65,10 +65,11 @@ export interface Backend {
   flush(): Promise<void>;
 
   /**
-   * The extents of the whole image, in order, without gaps, neighbours that are alike merged, their lengths summing to its size. Never
-   * more than a bounded piece of the list is in memory. `dirty` is asked only when `canDirtyExtents`.
+   * The extents of the whole image, in order, without gaps, neighbours that are alike merged, their lengths summing to its size. They come in
+   * lists of at least one, bounded in length, since waiting for each of 10^5 extents takes longer than finding them. `dirty` is asked
+   * only when `canDirtyExtents`.
    */
-  extents(context: ExtentContext): AsyncIterable<Extent>;
+  extents(context: ExtentContext): AsyncIterable<readonly Extent[]>;
 
   /** Closes it after the calls in flight have ended. Idempotent. */
   close(): Promise<void>;

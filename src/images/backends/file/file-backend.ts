@@ -5,7 +5,7 @@ import type { Backend, Extent } from '../backend.js';
 import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
-import { fileExtents } from './extents.js';
+import { fileExtents, type Seek } from './extents.js';
 import { closeFile, fileSizeBytes, setFileSize, syncData, syncFile } from './file-calls.js';
 import { lseek, SEEK_END } from './libc.js';
 import { storageFailure } from './storage-failure.js';
@@ -121,16 +121,17 @@ export class FileBackend implements Backend {
     });
   }
 
-  async *extents(): AsyncGenerator<Extent> {
+  async *extents(): AsyncGenerator<readonly Extent[]> {
     const sizeBytes = await this.sizeBytes();
     if (sizeBytes === 0) {
       return;
     }
     if (this.#file.isBlockDevice) {
-      yield { start: 0, length: sizeBytes, zero: false, hole: false };
+      yield [{ start: 0, length: sizeBytes, zero: false, hole: false }];
       return;
     }
-    yield* fileExtents((...position) => this.#track(() => lseek(this.#file.fd, ...position)), sizeBytes);
+    const seek: Seek = (...position) => this.#track(() => lseek(this.#file.fd, ...position));
+    for await (const extent of fileExtents(seek, sizeBytes)) yield [extent];
   }
 
   close(): Promise<void> {

@@ -81,7 +81,7 @@ export class NbdBackend implements Backend {
     });
   }
 
-  async *extents(context: ExtentContext): AsyncGenerator<Extent, void, undefined> {
+  async *extents(context: ExtentContext): AsyncGenerator<readonly Extent[], void, undefined> {
     // Context ids belong to a connection: the whole list has to come over the same one.
     const client = await this.#run(async (io) => io.client);
     yield* nbdExtents(client.info, context, (range) => this.#run(() => client.blockStatus(range)));

@@ -1,6 +1,7 @@
 import { StorageError } from '../../../errors.js';
 import { type ByteRange, GiB } from '../../../units.js';
 import type { Extent, ExtentContext } from '../backend.js';
+import { MergedExtents } from '../merged-extents.js';
 import { coveredBytes, overlay, type Stretch } from './nbd-block-status.js';
 import { NbdConnectionError } from './nbd-errors.js';
 import type { NbdExport } from './nbd-handshake.js';
@@ -8,6 +9,9 @@ import type { BlockStatus } from './nbd-pending-request.js';
 
 /** QEMU refuses more; it also bounds how much of the list is in memory. */
 const requestBytesMax = 2 * GiB;
+
+/** An answer may have a million extents, of which a client that reads slowly wants only a few in memory. */
+const listLengthMax = 1000;
 
 /** NBD_STATE_ZERO of base:allocation. */
 const zeroFlag = 1 << 1;
@@ -17,41 +21,25 @@ const dirtyFlag = 1 << 0;
 export type AskBlockStatus = (range: ByteRange) => Promise<BlockStatus>;
 
 /**
- * The extents of an export, in order, neighbours that are alike merged. Where the server cannot tell, or fails to, the
- * rest is one extent of data (changed data, in the dirty context): reading it is always right.
+ * The extents of an export, in order, neighbours that are alike merged, in lists of at least one. Where the server cannot tell, or fails to,
+ * the rest is one extent of data (changed data, in the dirty context): reading it is always right.
  * @param ask sends one BLOCK_STATUS for a range of at most 2 GiB; at most one is ahead of what the reader of the extents took
  */
 export async function* nbdExtents(
-  nbdExport: NbdExport,
-  context: ExtentContext,
-  ask: AskBlockStatus,
-): AsyncGenerator<Extent, void, undefined> {
-  let last: Extent | undefined;
-  for await (const extent of unmerged(nbdExport, context, ask)) {
-    if (last !== undefined && isAlike(last, extent)) {
-      last = { ...last, length: last.length + extent.length };
-    } else {
-      if (last !== undefined) yield last;
-      last = extent;
-    }
-  }
-  if (last !== undefined) yield last;
-}
-
-async function* unmerged(
   { sizeBytes, blockSizes, contexts }: NbdExport,
   context: ExtentContext,
   ask: AskBlockStatus,
-): AsyncGenerator<Extent, void, undefined> {
+): AsyncGenerator<readonly Extent[], void, undefined> {
   const reading = context === 'dirty' ? dirtyReading(contexts) : zeroReading(contexts);
   if (reading === undefined) {
-    if (sizeBytes > 0) yield unknownExtent(context, 0, sizeBytes);
+    if (sizeBytes > 0) yield [unknownExtent(context, 0, sizeBytes)];
     return;
   }
   const rangeAt = (offsetBytes: number): ByteRange => ({
     offsetBytes,
     lengthBytes: Math.min(requestBytesMax, sizeBytes - offsetBytes),
   });
+  const merged = new MergedExtents();
   let at = 0;
   let asked = sizeBytes > 0 ? askAhead(ask, rangeAt(at)) : undefined;
   try {
@@ -64,16 +52,21 @@ async function* unmerged(
         covered === range.lengthBytes ? covered : covered - (covered % blockSizes.minimumBytes);
       if (lengthBytes === 0) {
         asked = undefined;
-        yield unknownExtent(context, at, sizeBytes - at);
-        return;
+        merged.add(unknownExtent(context, at, sizeBytes - at));
+        break;
       }
       const end = at + lengthBytes;
       asked = end < sizeBytes ? askAhead(ask, rangeAt(end)) : undefined;
       for (const stretch of overlay(answers, lengthBytes)) {
-        yield reading.extentOf(at, stretch);
+        merged.add(reading.extentOf(at, stretch));
         at += stretch.lengthBytes;
+        if (merged.completeCount === listLengthMax) yield merged.takeComplete();
       }
+      // Nobody waits for the server with extents in hand.
+      if (merged.completeCount > 0) yield merged.takeComplete();
     }
+    const rest = merged.takeAll();
+    if (rest.length > 0) yield rest;
   } finally {
     // Whoever stops in the middle must not leave a request behind that was started for them.
     await Promise.allSettled([asked]);
@@ -135,8 +128,4 @@ async function answersOf(asked: Promise<BlockStatus>, ids: readonly number[]): P
     if (error instanceof StorageError && !(error instanceof NbdConnectionError)) return [Buffer.alloc(0)];
     throw error;
   }
-}
-
-function isAlike(one: Extent, other: Extent): boolean {
-  return one.zero === other.zero && one.hole === other.hole && one.dirty === other.dirty;
 }
