@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 
 import { NbdConnectionError } from './nbd-errors.js';
 import type { NbdAddress } from './nbd-url.js';
+import { enlargeSendBuffer } from './send-buffer.js';
 
 /** Takes the bytes of a server, in order. It may throw an NbdProtocolError, which ends the connection. */
 export interface ByteConsumer {
@@ -44,6 +45,10 @@ export class NbdSocket {
         callback: (count, buffer) => this.#received(count, buffer),
       },
     });
+    if ('socketPath' in address)
+      this.#socket.once('connect', () => {
+        enlargeSendBuffer(this.#socket);
+      });
     this.#socket.setNoDelay(true);
     // Finds a server whose host is gone: over TCP that would leave pending requests waiting for ever.
     this.#socket.setKeepAlive(true, 60_000);
