@@ -27,11 +27,13 @@ function seekIn(data: readonly (readonly [number, number])[], sizeBytes: number)
   };
 }
 
-async function list(extents: AsyncIterable<Extent>): Promise<[number, number, boolean][]> {
+async function list(lists: AsyncIterable<readonly Extent[]>): Promise<[number, number, boolean][]> {
   const found: [number, number, boolean][] = [];
-  for await (const { start, length, zero, hole } of extents) {
-    assert.equal(hole, false);
-    found.push([start, length, zero]);
+  for await (const extents of lists) {
+    for (const { start, length, zero, hole } of extents) {
+      assert.equal(hole, false);
+      found.push([start, length, zero]);
+    }
   }
   return found;
 }

@@ -1,5 +1,6 @@
 import { StorageError } from '../../../errors.js';
 import type { Extent } from '../backend.js';
+import { MergedExtents } from '../merged-extents.js';
 import { SEEK_DATA, SEEK_HOLE } from './libc.js';
 import { errorCode } from './storage-failure.js';
 
@@ -7,26 +8,19 @@ import { errorCode } from './storage-failure.js';
 export type Seek = (offsetBytes: number, whence: number) => Promise<number>;
 
 /**
- * The data and holes of a sparse file, one at a time, each as long as possible. The file may change meanwhile; the list
- * is then a mix of before and after, but always without gaps and `sizeBytes` long. Where the file system cannot tell, or
+ * The data and holes of a sparse file, each as long as possible, handed out as soon as their ends are known. The file may change meanwhile; the
+ * list is then a mix of before and after, but always without gaps and `sizeBytes` long. Where the file system cannot tell, or
  * fails to, all of the rest is data: that is never wrong, and if the storage is broken, reading will say so.
  */
-export async function* fileExtents(seek: Seek, sizeBytes: number): AsyncGenerator<Extent> {
-  let pending: Extent | undefined;
+export async function* fileExtents(seek: Seek, sizeBytes: number): AsyncGenerator<readonly Extent[]> {
+  // A file that changed under us can show, say, data begin where data has just ended.
+  const merged = new MergedExtents();
   for await (const extent of alternating(seek, sizeBytes)) {
-    if (pending?.zero === extent.zero) {
-      // A file that changed under us can show, say, data begin where data has just ended.
-      pending = { ...pending, length: pending.length + extent.length };
-    } else {
-      if (pending !== undefined) {
-        yield pending;
-      }
-      pending = extent;
-    }
+    merged.add(extent);
+    if (merged.completeCount > 0) yield merged.takeComplete();
   }
-  if (pending !== undefined) {
-    yield pending;
-  }
+  const rest = merged.takeAll();
+  if (rest.length > 0) yield rest;
 }
 
 async function* alternating(seek: Seek, sizeBytes: number): AsyncGenerator<Extent> {

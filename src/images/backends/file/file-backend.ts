@@ -5,7 +5,7 @@ import type { Backend, Extent } from '../backend.js';
 import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
-import { fileExtents, type Seek } from './extents.js';
+import { fileExtents } from './extents.js';
 import { closeFile, fileSizeBytes, setFileSize, syncData, syncFile } from './file-calls.js';
 import { lseek, SEEK_END } from './libc.js';
 import { storageFailure } from './storage-failure.js';
@@ -130,8 +130,7 @@ export class FileBackend implements Backend {
       yield [{ start: 0, length: sizeBytes, zero: false, hole: false }];
       return;
     }
-    const seek: Seek = (...position) => this.#track(() => lseek(this.#file.fd, ...position));
-    for await (const extent of fileExtents(seek, sizeBytes)) yield [extent];
+    yield* fileExtents((...position) => this.#track(() => lseek(this.#file.fd, ...position)), sizeBytes);
   }
 
   close(): Promise<void> {
