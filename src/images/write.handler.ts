@@ -3,7 +3,7 @@ import type { Exchange } from '../http/exchange.js';
 import type { Operation } from '../tickets/operation.js';
 import type { Backend } from './backends/backend.js';
 import type { BufferPool } from './backends/buffer-pool.js';
-import { checkWithinTicket } from '../tickets/range-check.js';
+import { bodyBeyondTicket, checkWithinTicket } from '../tickets/range-check.js';
 import { BodyReader } from './body-reader.js';
 import { BufferSet } from './buffer-set.js';
 import type { OperationRunner } from './operation-runner.js';
@@ -129,7 +129,7 @@ async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<vo
 async function finishBody(exchange: Exchange, body: BodyReader, full: boolean): Promise<void> {
   const isChunked = exchange.request.headers['content-length'] === undefined;
   if (full && isChunked && (await body.fill(new Uint8Array(1))) > 0) {
-    throw new RangeNotSatisfiableError('Request body is longer than the ticket allows');
+    throw bodyBeyondTicket();
   }
   if (body.broken !== undefined) throw body.broken;
   if (!full && !isChunked) throw new InvalidRequestError('Request body is shorter than promised');

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { RangeNotSatisfiableError } from '../errors.js';
 import { parseContentRangeStart, parseRange } from '../http/content-range.js';
 import { yesOrNo } from '../http/query-flag.js';
-import { checkWithinTicket, resolveRange } from '../tickets/range-check.js';
+import { bodyBeyondTicket, checkWithinTicket, resolveRange } from '../tickets/range-check.js';
 import type { Ticket } from '../tickets/ticket.js';
 import type { ByteRange } from '../units.js';
 import type { ImageRequest } from './image-request.js';
@@ -44,5 +43,5 @@ function checkFlags(query: string, names: readonly string[]): void {
 /** Why a part of a body may not pass; undefined when it may. */
 export function beyondTicket({ offsetBytes, lengthBytes }: ByteRange, ticket: Ticket): Error | undefined {
   if (offsetBytes + lengthBytes <= ticket.sizeBytes) return undefined;
-  return new RangeNotSatisfiableError('Request body is longer than the ticket allows');
+  return bodyBeyondTicket();
 }

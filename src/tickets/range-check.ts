@@ -8,6 +8,11 @@ export function checkWithinTicket({ offsetBytes, lengthBytes }: ByteRange, ticke
   checkEnd(offsetBytes + lengthBytes, ticket.sizeBytes, 'ticket');
 }
 
+/** The refusal of a body that says its length only by its end, which lies past what the ticket covers (R1). */
+export function bodyBeyondTicket(): RangeNotSatisfiableError {
+  return new RangeNotSatisfiableError('Request body is longer than the ticket allows');
+}
+
 /** @throws RangeNotSatisfiableError when `range` ends past the image */
 export function checkWithinImage({ offsetBytes, lengthBytes }: ByteRange, sizeBytes: number): void {
   checkEnd(offsetBytes + lengthBytes, sizeBytes, 'image');
