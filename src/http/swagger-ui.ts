@@ -37,8 +37,10 @@ const headers = {
 export function mountSwaggerUi({ nest }: HttpApplication, path: string, own: 'daemon' | 'proxy'): void {
   const fastify: FastifyInstance = nest.getHttpAdapter().getInstance();
   for (const name of contractNames) {
-    const contract = servedContract(name, own);
-    fastify.get(`${path}/${name}.json`, async (_request, reply) => reply.headers(headers).send(contract));
+    // Read when it is asked for: most processes never are, and should not hold 400 KiB of JSON for it.
+    fastify.get(`${path}/${name}.json`, async (_request, reply) =>
+      reply.headers(headers).send(servedContract(name, own)),
+    );
   }
   for (const [file, type] of Object.entries(assets)) {
     const location = require.resolve(`swagger-ui-dist/${file}`);
