@@ -113,7 +113,7 @@ describe('the client', () => {
       response.writeHead(200, {
         Connection: 'keep-alive, X-Private',
         'X-Private': 'hidden',
-        'Keep-Alive': 'timeout=77',
+        'Keep-Alive': 'hidden=77',
         'Proxy-Authenticate': 'hidden',
         'Set-Cookie': 'hidden=1',
         'Session-Id': 'hidden',
@@ -121,7 +121,7 @@ describe('the client', () => {
       });
       response.end();
     });
-    assert.doesNotMatch(head, /hidden|77/);
+    assert.doesNotMatch(head, /hidden/);
   });
 
   test('gets the id of its request once, whatever the daemon says', async () => {
