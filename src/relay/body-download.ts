@@ -6,8 +6,6 @@ import { CoalescingWriter } from './coalescing-writer.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyDownloadOptions {
-  /** Aborts; its reason is what `downloadBody` rejects with. */
-  readonly signal: AbortSignal;
   /** Of the daemon: it rests while the client is waited for. */
   readonly silence: SilenceTimer;
   /** Called with the length of each piece that was handed to the client's connection, in order. */
@@ -18,15 +16,15 @@ export interface BodyDownloadOptions {
  * Sends the body of a daemon's answer on to the client, whose head was written, and ends the response. The daemon is not read from while the
  * client does not take more.
  * @returns when the kernel has taken the whole response
- * @throws BadGatewayError when the daemon broke off, ClientGoneError, or the reason of `signal`: the response is then neither
+ * @throws BadGatewayError when the daemon broke off, ClientGoneError, or the reason of the exchange's signal: the response is then neither
  *   complete nor ended
  */
 export function downloadBody(
   exchange: Exchange,
   source: IncomingMessage,
-  { signal, silence, onReceived }: BodyDownloadOptions,
+  { silence, onReceived }: BodyDownloadOptions,
 ): Promise<void> {
-  const { response } = exchange;
+  const { response, signal } = exchange;
   const client = new ClientWait(exchange);
   return new Promise<void>((resolve, reject) => {
     // The head waits for the first data, to share a packet with it, but not for data that comes later.

@@ -17,7 +17,6 @@ export interface DaemonTimeouts {
 }
 
 export interface DaemonRequestOptions extends DaemonTimeouts {
-  readonly signal: AbortSignal;
   readonly onSent: (chunk: Buffer) => void;
   /** Adds up how long the daemon was waited for. */
   readonly waited: BusyTime;
@@ -31,7 +30,7 @@ const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT']);
 
 /**
  * One request on its way to a daemon: waits for the connection, sends the body and hands out the answer, each within its time. Whatever goes
- * wrong, it ends here: the request to the daemon is aborted as soon as the signal aborts, the body breaks or a time is over.
+ * wrong, it ends here: the request to the daemon is aborted as soon as the exchange aborts, the body breaks or a time is over.
  */
 export class DaemonRequest {
   readonly silence: SilenceTimer;
@@ -49,7 +48,7 @@ export class DaemonRequest {
     private readonly exchange: Exchange,
     private readonly options: DaemonRequestOptions,
   ) {
-    const { signal, readTimeoutSeconds, waited } = options;
+    const { readTimeoutSeconds, waited } = options;
     this.silence = new SilenceTimer(readTimeoutSeconds, waited, () => {
       this.abort(new GatewayTimeoutError('The host of the image did not answer in time'));
     });
@@ -63,9 +62,9 @@ export class DaemonRequest {
       });
     }
     this.answer = this.#awaitAnswer();
-    signal.addEventListener('abort', this.#onAbort);
+    exchange.signal.addEventListener('abort', this.#onAbort);
     this.#awaitConnection();
-    if (signal.aborted) this.#onAbort();
+    if (exchange.signal.aborted) this.#onAbort();
     else if (this.#upload === undefined) this.#endWithoutBody();
   }
 
@@ -89,7 +88,7 @@ export class DaemonRequest {
 
   /** The answer was used, or will not be: an unfinished request is cut, a finished one leaves its connection for the next. */
   release(): void {
-    this.options.signal.removeEventListener('abort', this.#onAbort);
+    this.exchange.signal.removeEventListener('abort', this.#onAbort);
     this.#upload?.stop();
     this.silence.rest();
     // Does nothing to a request that is complete: its connection is back with the agent.
@@ -183,6 +182,6 @@ export class DaemonRequest {
   }
 
   readonly #onAbort = (): void => {
-    this.abort(this.options.signal.reason as Error);
+    this.abort(this.exchange.signal.reason as Error);
   };
 }

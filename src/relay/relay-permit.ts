@@ -12,13 +12,15 @@ export interface RelayPermit {
   readonly inactivityTimeoutSeconds: number;
   /** To be told to the client as `Session-Id`. */
   readonly sessionId: string | undefined;
-  /** Registers a request that is about to be relayed; the caller ends it whatever happens. @throws what refuses it */
+  /**
+   * Registers a request that is about to be relayed; the caller ends it whatever happens. When the permit is withdrawn meanwhile, it aborts the
+   * exchange with what to tell the client.
+   * @throws what refuses the request
+   */
   begin(exchange: Exchange, request: ImageRequest): RunningRelay;
 }
 
 export interface RunningRelay {
-  /** Aborted with what to tell the client when the permit is withdrawn. */
-  readonly signal: AbortSignal;
   /**
    * A daemon is about to send this part of the image.
    * @throws RangeNotSatisfiableError when it is not the permit's to read

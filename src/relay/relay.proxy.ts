@@ -28,8 +28,6 @@ export interface RelayObserver {
 }
 
 export interface RelayOptions {
-  /** Cuts the request on both sides; its reason is the answer, if there is none yet. The exchange's own signal counts as well. */
-  readonly signal: AbortSignal;
   readonly observer?: RelayObserver;
   /** Adds up how long the daemon was waited for. */
   readonly daemonTime?: BusyTime;
@@ -55,14 +53,14 @@ export class RelayProxy {
   ) {}
 
   /**
-   * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the answer was sent.
+   * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the answer was sent. The signal of the
+   * exchange cuts both sides; its reason is the answer, if there is none yet.
    * @throws BadGatewayError, UnavailableError or GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's
-   *   body breaks off, the reason of a signal. Once the head of the answer is out the response is then incomplete.
+   *   body breaks off, the reason of the signal. Once the head of the answer is out the response is then incomplete.
    */
   async relay(exchange: Exchange, target: RelayTarget, options: RelayOptions): Promise<void> {
-    const signal = AbortSignal.any([exchange.signal, options.signal]);
-    signal.throwIfAborted();
-    let daemon = this.#send(exchange, target, options, signal);
+    exchange.signal.throwIfAborted();
+    let daemon = this.#send(exchange, target, options);
     try {
       let answer: IncomingMessage;
       try {
@@ -70,21 +68,20 @@ export class RelayProxy {
       } catch (error: unknown) {
         if (!daemon.isStale) throw error;
         daemon.release();
-        daemon = this.#send(exchange, target, options, signal);
+        daemon = this.#send(exchange, target, options);
         answer = await daemon.answer;
       }
       options.observer?.answered(answer);
-      await sendAnswer(exchange, answer, daemon, options, signal);
+      await sendAnswer(exchange, answer, daemon, options);
     } finally {
       daemon.release();
     }
   }
 
-  #send(exchange: Exchange, target: RelayTarget, options: RelayOptions, signal: AbortSignal): DaemonRequest {
+  #send(exchange: Exchange, target: RelayTarget, options: RelayOptions): DaemonRequest {
     const headers = forwardedRequestHeaders(exchange.request, exchange.requestId);
     return new DaemonRequest(this.#open(exchange, target, headers), exchange, {
       ...this.timeouts,
-      signal,
       onSent: (chunk) => options.observer?.sent(chunk),
       waited: options.daemonTime ?? new BusyTime(),
     });
@@ -136,13 +133,12 @@ async function sendAnswer(
   answer: IncomingMessage,
   daemon: DaemonRequest,
   { observer, isCapabilities, closes }: RelayOptions,
-  signal: AbortSignal,
 ): Promise<void> {
   const { response } = exchange;
   const status = answer.statusCode ?? 0;
   const headers = forwardedResponseHeaders(answer);
   if (isCapabilities === true) {
-    const body = withoutUnixSocket(await readOptionsBody(answer, signal));
+    const body = withoutUnixSocket(await readOptionsBody(answer, exchange.signal));
     prepareHead(exchange, status, closes);
     response.writeHead(status, answer.statusMessage, withContentLength(headers, body.length)).end(body);
     return;
@@ -150,7 +146,6 @@ async function sendAnswer(
   prepareHead(exchange, status, closes);
   response.writeHead(status, answer.statusMessage, headers);
   await downloadBody(exchange, answer, {
-    signal,
     silence: daemon.silence,
     onReceived: (lengthBytes) => observer?.received(lengthBytes),
   });

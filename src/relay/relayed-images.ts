@@ -85,7 +85,6 @@ export class RelayedImages {
         exchange,
         { origin: permit.image.origin, path: `${permit.image.path}${subResource}${wanted.query}` },
         {
-          signal: running.signal,
           ...(progress === undefined ? {} : { observer: progress }),
           daemonTime,
           isCapabilities: kind === 'options' && subResource === '',

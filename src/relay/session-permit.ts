@@ -17,15 +17,13 @@ export function sessionPermit(
     transferId,
     inactivityTimeoutSeconds,
     sessionId,
-    begin(): RunningRelay {
-      const controller = new AbortController();
+    begin(exchange): RunningRelay {
       const end = session.run((reason) => {
-        controller.abort(sessionEnded(reason));
+        exchange.abort(sessionEnded(reason));
       });
       // Sessions keep no account of what was transferred: the daemon's ticket does.
       // Neither do they say the image's size.
       return {
-        signal: controller.signal,
         checkAnswer: () => undefined,
         progressed: () => undefined,
         end,

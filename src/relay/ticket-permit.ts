@@ -15,7 +15,8 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
     transferId: ticket.transferId,
     inactivityTimeoutSeconds: ticket.definition.inactivityTimeoutSeconds,
     sessionId: undefined,
-    begin({ connection, request }, wanted): RunningRelay {
+    begin(exchange, wanted): RunningRelay {
+      const { connection, request } = exchange;
       checkRequestWithin(request, wanted, ticket);
       const { kind } = wanted;
       const operation = ticket.begin(kind);
@@ -25,8 +26,10 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
         operation.end();
         throw error;
       }
+      operation.signal.addEventListener('abort', () => {
+        exchange.abort(operation.signal.reason as Error);
+      });
       return {
-        signal: operation.signal,
         checkAnswer: (range) => {
           checkWithinTicket(range, ticket);
         },
