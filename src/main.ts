@@ -28,8 +28,8 @@ try {
       break;
     }
     case 'start': {
-      restartWithRuntimeOptions(process.env, process.argv);
       const { role, confDir, ticketFiles } = commandLine;
+      restartWithRuntimeOptions(role, process.env, process.argv);
       const load = () => loadConfig({ role, confDir, environment: process.env });
       const loaded = load();
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.

@@ -1,20 +1,35 @@
-/**
- * V8 lets the young generation grow to 16 MiB and more for short-lived objects. This service has few of them, because image data is
- * outside of V8's heap, and a small one stays in the processor's caches: with 2 MiB a daemon takes 40 MiB less memory and a sixth less
- * CPU for each GiB. V8 reads the option only when the process starts.
- */
-const youngGeneration = '--max-semi-space-size';
-const youngGenerationMiB = 2;
+import type { Role } from './config/role.js';
 
 /**
- * Replaces the process image by one with the options that the service runs best with: same process id, same open sockets. Does nothing when
+ * V8 lets the young generation grow to 16 MiB and more for short-lived objects. A daemon makes few of them, because image data is outside of
+ * V8's heap, and a small one stays in the processor's caches: with 2 MiB it takes 40 MiB less memory and a sixth less CPU for each GiB. A
+ * proxy has two HTTP messages for each request: with 8 MiB it relays a sixth more small requests than with 2 MiB, and more gains nothing.
+ */
+const youngGenerationMiB: Readonly<Record<Role, number>> = { daemon: 2, proxy: 8 };
+
+/** V8 reads it only when the process starts. */
+const youngGeneration = '--max-semi-space-size';
+
+/**
+ * glibc keeps free memory apart for each of up to eight arenas a core, between which our threads would spread. Two hold 4 MiB less
+ * under 16 downloads, and the threads that do file I/O hardly allocate.
+ */
+const mallocArenas = { MALLOC_ARENA_MAX: '2' };
+
+/**
+ * Replaces the process image by one with the options and memory that the role runs best with: same process id, same open sockets. Does nothing when
  * the operator has set them, or this version of Node cannot.
  */
-export function restartWithRuntimeOptions(environment: NodeJS.ProcessEnv, argv: readonly string[]): void {
+export function restartWithRuntimeOptions(
+  role: Role,
+  environment: NodeJS.ProcessEnv,
+  argv: readonly string[],
+): void {
   const given = [...process.execArgv, environment['NODE_OPTIONS'] ?? ''].join(' ');
   if (given.includes(youngGeneration) || typeof process.execve !== 'function') return;
-  const options = [...process.execArgv, `${youngGeneration}=${youngGenerationMiB}`];
+  const options = [...process.execArgv, `${youngGeneration}=${youngGenerationMiB[role]}`];
   process.execve(process.execPath, [process.execPath, ...options, ...argv.slice(1)], {
+    ...mallocArenas,
     ...environment,
   });
 }

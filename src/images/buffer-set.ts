@@ -1,6 +1,12 @@
 import type { BufferPool } from './backends/buffer-pool.js';
 import { smallBufferBytes } from './backends/buffer-pool.js';
 
+/** Two buffers overlap storage and network. More make a lone transfer steadier, and gain nothing once others fill its waits. */
+const overlappingCount = 2;
+
+/** With this many buffers in use by others a transfer takes no more than those two, so that 16 downloads take 12 MiB less. */
+const othersInUseMax = 4;
+
 export interface BufferSetOptions {
   /** How much there is to move: little takes one small buffer. */
   readonly lengthBytes: number;
@@ -31,7 +37,7 @@ export class BufferSet {
 
   /**
    * Waits for one buffer and takes more of them only if they are free: a transfer can go on with one, so nobody waits for
-   * somebody who waits.
+   * somebody who waits. A few transfers get all that they may have, many get two each.
    * @throws UnavailableError when none came free in time
    */
   static async acquire(pool: BufferPool, options: BufferSetOptions): Promise<BufferSet> {
@@ -39,7 +45,9 @@ export class BufferSet {
     const stepBytes = size === 'small' ? smallBufferBytes : pool.bufferBytes;
     const count = Math.min(options.countMax, Math.ceil(options.lengthBytes / stepBytes));
     const buffers = [await pool.acquire(size, options.signal)];
-    while (buffers.length < count) {
+    const othersInUse = pool.statistics()[size].inUse - buffers.length;
+    const granted = othersInUse < othersInUseMax ? count : Math.min(count, overlappingCount);
+    while (buffers.length < granted) {
       const buffer = pool.tryAcquire(size);
       if (buffer === undefined) break;
       buffers.push(buffer);

@@ -1,5 +1,13 @@
+import { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
+import { KiB } from '../units.js';
+
+/**
+ * TLS encrypts all that it is given before the kernel gets any of it. Of a whole buffer that takes as much memory again, and leaves the
+ * processor's caches before it is sent: with eight downloads at once it costs a tenth of CPU and time. Smaller than this, the calls cost more.
+ */
+const encryptedAtOnceBytes = 256 * KiB;
 
 /**
  * Sends the pieces of one response body, each straight from the caller's buffer. Listens for the end of connection and operation once for all
@@ -8,6 +16,11 @@ import type { Exchange } from '../http/exchange.js';
 export class DataSender {
   readonly #exchange: Exchange;
   readonly #signal: AbortSignal;
+  /** How much the socket is given at once. */
+  readonly #stepBytes: number;
+  /** What the socket was not given yet of the piece. */
+  #rest: Uint8Array = new Uint8Array();
+  #isLastPiece = false;
   /** The socket is still reading the piece that was given to it last. */
   #pieceInUse = false;
   #settle: ((error?: Error) => void) | undefined;
@@ -17,6 +30,7 @@ export class DataSender {
   constructor(exchange: Exchange, signal: AbortSignal) {
     this.#exchange = exchange;
     this.#signal = signal;
+    this.#stepBytes = exchange.request.socket instanceof TLSSocket ? encryptedAtOnceBytes : Infinity;
     // A write that is queued when the connection closes is never called back.
     exchange.response.once('close', this.#onClose);
     signal.addEventListener('abort', this.#onAbort, { once: true });
@@ -29,9 +43,8 @@ export class DataSender {
    * @throws ClientGoneError, or the reason of the signal
    */
   async send(data: Uint8Array, last: boolean): Promise<void> {
-    const { response } = this.#exchange;
     this.#signal.throwIfAborted();
-    if (response.destroyed) throw new ClientGoneError();
+    if (this.#exchange.response.destroyed) throw new ClientGoneError();
     const sent = new Promise<void>((resolve, reject) => {
       this.#settle = (error) => {
         if (error === undefined) resolve();
@@ -39,8 +52,9 @@ export class DataSender {
       };
     });
     this.#pieceInUse = true;
-    if (last) response.end(data, this.#onWritten);
-    else response.write(data, this.#onWritten);
+    this.#rest = data;
+    this.#isLastPiece = last;
+    this.#writeStep();
     await this.#exchange.waitForClient(sent);
   }
 
@@ -51,7 +65,20 @@ export class DataSender {
     this.#exchange.response.off('close', this.#onClose);
   }
 
+  #writeStep(): void {
+    const { response } = this.#exchange;
+    const step = this.#rest.subarray(0, this.#stepBytes);
+    this.#rest = this.#rest.subarray(step.length);
+    if (this.#isLastPiece && this.#rest.length === 0) response.end(step, this.#onWritten);
+    else response.write(step, this.#onWritten);
+  }
+
   readonly #onWritten = (error?: Error | null): void => {
+    const waitsForMore = this.#settle !== undefined && !error;
+    if (waitsForMore && this.#rest.length > 0) {
+      this.#writeStep();
+      return;
+    }
     this.#pieceInUse = false;
     this.#finishPiece(error ? new ClientGoneError() : undefined);
     this.#idle?.();

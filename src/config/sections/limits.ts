@@ -74,7 +74,7 @@ export const limitsSection = defineSection({
       maximum: 4,
       unit: 'buffers',
       description:
-        'Buffers of one transfer: one fills while another drains, and one more evens out their speeds.',
+        'Buffers of one transfer: one fills while another drains, and one more evens out their speeds. Beside several others a transfer takes two.',
     }),
     bufferPoolBytes: bytes('buffer_pool_bytes', 256 * MiB, {
       minimum: MiB,
