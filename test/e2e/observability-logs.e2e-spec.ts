@@ -123,4 +123,15 @@ describe('the log of a request', () => {
       JSON.parse(line);
     }
   });
+
+  test('may find nobody who reads it: transfers and the stop go on', async () => {
+    await using fixture = await DaemonFixture.start();
+    const ticket = await fixture.addImage(4);
+    fixture.daemon.program.stopReading();
+    for (let count = 0; count < 3; count++) {
+      assert.equal((await fixture.client().request('PUT', ticket.path, { body: 'DATA' })).status, 200);
+      assert.equal((await fixture.client().request('GET', ticket.path)).text, 'DATA');
+    }
+    await fixture.daemon.stop();
+  });
 });

@@ -134,6 +134,12 @@ export class Program {
     this.child.kill(signal);
   }
 
+  /** Closes this side of its stdout and stderr, as a log reader that has ended: what it prints from now on fails with EPIPE. */
+  stopReading(): void {
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+  }
+
   /** Resident memory now, in bytes. */
   get residentBytes(): number {
     return this.memoryBytes('VmRSS');
