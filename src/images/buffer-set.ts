@@ -2,7 +2,7 @@ import type { BufferPool } from './backends/buffer-pool.js';
 import { smallBufferBytes } from './backends/buffer-pool.js';
 
 /** Two buffers overlap storage and network. More make a lone transfer steadier, and gain nothing once others fill its waits. */
-const overlappingCount = 2;
+export const overlappingCount = 2;
 
 /** With this many buffers in use by others a transfer takes no more than those two, so that 16 downloads take 12 MiB less. */
 const othersInUseMax = 4;

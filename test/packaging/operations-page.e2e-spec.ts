@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeOptions } from '../../src/config/describe-options.js';
 import { BufferPool } from '../../src/images/backends/buffer-pool.js';
+import { overlappingCount } from '../../src/images/buffer-set.js';
 import { projectRoot } from '../support/project.js';
 
 const page = readFileSync(join(projectRoot, 'docs', 'operations.md'), 'utf8');
@@ -27,6 +28,6 @@ test('the operations page states how many transfers the default buffer pool is f
     bufferBytes: byDefault('buffer_bytes'),
   });
   const buffers = pool.statistics().large.countMax;
-  const atFullSpeed = Math.floor(buffers / byDefault('buffers_per_transfer'));
+  const atFullSpeed = Math.floor(buffers / overlappingCount);
   assert.match(page, new RegExp(`: ${buffers} with the defaults\\..*: ${atFullSpeed} at full speed\\.`));
 });
