@@ -43,11 +43,12 @@ export class BufferSet {
   static async acquire(pool: BufferPool, options: BufferSetOptions): Promise<BufferSet> {
     const size = options.lengthBytes <= smallBufferBytes ? 'small' : 'large';
     const stepBytes = size === 'small' ? smallBufferBytes : pool.bufferBytes;
-    const count = Math.min(options.countMax, Math.ceil(options.lengthBytes / stepBytes));
+    const wanted = Math.min(options.countMax, Math.ceil(options.lengthBytes / stepBytes));
     const buffers = [await pool.acquire(size, options.signal)];
-    const othersInUse = pool.statistics()[size].inUse - buffers.length;
-    const granted = othersInUse < othersInUseMax ? count : Math.min(count, overlappingCount);
-    while (buffers.length < granted) {
+    const shares =
+      wanted > overlappingCount && pool.statistics()[size].inUse - buffers.length >= othersInUseMax;
+    const count = shares ? overlappingCount : wanted;
+    while (buffers.length < count) {
       const buffer = pool.tryAcquire(size);
       if (buffer === undefined) break;
       buffers.push(buffer);
