@@ -47,8 +47,19 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
   );
 }
 
+/**
+ * A line that cannot be written is lost, and the next one is tried anew: a full disk under the log must not end transfers (R8), and there is
+ * nowhere to tell of it. A destination that failed would keep its lines without bound.
+ */
 function standardError(): LogDestination {
-  return pino.destination({ dest: 2, sync: true });
+  let destination = open();
+  return { write: (line) => destination.write(line) };
+
+  function open(): ReturnType<typeof pino.destination> {
+    return pino.destination({ dest: 2, sync: true }).on('error', () => {
+      destination = open();
+    });
+  }
 }
 
 /** An error and its causes on one line. */
