@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { createLogger, describeError, type Logger, type LoggerOptions } from './logger.js';
 
@@ -63,20 +61,4 @@ describe('describeError', () => {
   test('says what was thrown that is no error', () => {
     assert.equal(describeError('text'), 'text');
   });
-});
-
-test('a log on a full disk loses its lines and does not end the process', () => {
-  const full = openSync('/dev/full', 'w');
-  const program = `
-    const { createLogger } = await import(${JSON.stringify(import.meta.resolve('./logger.js'))});
-    const logger = createLogger({ level: 'info', format: 'json', recordBytesMax: 2048 });
-    for (let count = 0; count < 100; count += 1) logger.info('lost');
-    process.stdout.write('alive');
-  `;
-  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', full],
-    encoding: 'utf8',
-  });
-  closeSync(full);
-  assert.deepEqual([status, stdout], [0, 'alive']);
 });

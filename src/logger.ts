@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { boundedRecord, escapeControls } from './log-record.js';
+import { LogWriter, type LogDestination } from './log-writer.js';
 
 /** The service's log: pino, one JSON line a record on stderr. */
 export type Logger = pino.Logger;
@@ -13,17 +14,19 @@ export interface LoggerOptions {
   readonly recordBytesMax: number;
 }
 
-/** Where lines go. */
-export interface LogDestination {
-  write(line: string): unknown;
-}
-
 /**
  * Makes the logger. Records go to stderr: stdout belongs to `--show-config` and to people.
  * Nothing that opens a door (ticket and session ids, signed tickets, keys) is ever passed to it.
  */
-export function createLogger(options: LoggerOptions, destination: LogDestination = standardError()): Logger {
+export function createLogger(options: LoggerOptions, destination: LogDestination = new LogWriter()): Logger {
   const format = options.format === 'json' ? (line: string) => line : prettyLine;
+  const stream = {
+    // Asks pino to say the level of each record in `lastLevel`.
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write: (line: string) =>
+      destination.write(format(boundedRecord(line, options.recordBytesMax)), stream.lastLevel),
+  };
   return pino(
     {
       level: options.level,
@@ -31,35 +34,18 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
         level: (label) => ({ level: label }),
-        log: (record) =>
-          Object.fromEntries(
-            Object.entries(record).map(([name, value]) => [
-              name,
-              // The stack would be most of the record, and says where in the service, not what to do about it.
-              value instanceof Error ? describeError(value) : value,
-            ]),
-          ),
+        log: withoutStacks,
       },
     },
-    {
-      write: (line: string) => destination.write(format(boundedRecord(line, options.recordBytesMax))),
-    },
+    stream,
   );
 }
 
-/**
- * A line that cannot be written is lost, and the next one is tried anew: a full disk under the log must not end transfers (R8), and there is
- * nowhere to tell of it. A destination that failed would keep its lines without bound.
- */
-function standardError(): LogDestination {
-  let destination = open();
-  return { write: (line) => destination.write(line) };
-
-  function open(): ReturnType<typeof pino.destination> {
-    return pino.destination({ dest: 2, sync: true }).on('error', () => {
-      destination = open();
-    });
-  }
+/** The stack of an error would be most of the record, and says where in the service, not what to do about it. */
+function withoutStacks(record: Record<string, unknown>): Record<string, unknown> {
+  const errors = Object.entries(record).filter(([, value]) => value instanceof Error);
+  if (errors.length === 0) return record;
+  return { ...record, ...Object.fromEntries(errors.map(([name, error]) => [name, describeError(error)])) };
 }
 
 /** An error and its causes on one line. */
