@@ -20,13 +20,18 @@ export function parseRange(header: string): RequestedRange {
     );
   const [, first, last, suffix] = match;
   if (suffix !== undefined) return { suffixLength: position(suffix) };
-  if (last !== undefined && last !== '' && BigInt(last) < BigInt(first ?? '')) {
+  if (last !== undefined && last !== '' && exact(last) < exact(first ?? '')) {
     throw new RangeNotSatisfiableError(`Invalid Range, last byte ${last} is before first byte ${first}`);
   }
   return {
     first: position(first ?? ''),
     last: last === undefined || last === '' ? undefined : position(last),
   };
+}
+
+/** To be compared. Most positions fit into a `number`, and a `bigint` takes longer. */
+function exact(digits = ''): number | bigint {
+  return digits.length > 15 ? BigInt(digits) : Number(digits);
 }
 
 /** No image reaches 2^53; a larger number only has to stay larger than every position in one, and to have a safe successor. */
@@ -46,7 +51,7 @@ export function parseContentRangeStart(header: string | undefined): number {
   // A range without a first byte means "unsatisfied" and belongs into responses only (RFC 9110 section 14.4).
   const match = contentRange.exec(header.trim());
   if (match === null) throw new InvalidRequestError('Invalid Content-Range, expected bytes first-last/total');
-  const [first, last, total] = match.slice(1).map((part) => (part === '*' ? undefined : BigInt(part)));
+  const [first, last, total] = match.slice(1).map((part) => (part === '*' ? undefined : exact(part)));
   if (first === undefined) throw new InvalidRequestError('Invalid Content-Range, it has no first byte');
   if (last !== undefined && last < first) {
     throw new InvalidRequestError(`Invalid Content-Range, last byte ${last} is before first byte ${first}`);

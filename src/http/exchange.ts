@@ -5,7 +5,13 @@ import type { ClientConnection, RunningExchange } from './client-connection.js';
 import { errorResponse } from './error-response.js';
 import { requestIdHeader, requestIdOf } from './request-id.js';
 
-const exchanges = new WeakMap<IncomingMessage, Exchange>();
+/**
+ * Where a request keeps its exchange. Not in a WeakMap: V8's collections of young objects take what is in an old one for alive, so that
+ * every request with all that belongs to it waited for a collection of the whole heap.
+ */
+const exchangeOf = Symbol('exchange');
+
+type ReceivedRequest = IncomingMessage & { [exchangeOf]?: Exchange };
 
 export interface ExchangeOptions {
   /** The client wants to hear `100 Continue` before it sends its body. */
@@ -47,7 +53,7 @@ export class Exchange implements RunningExchange {
     this.clientAddress = request.socket.remoteAddress;
     this.requestId = requestIdOf(request);
     response.setHeader(requestIdHeader, this.requestId);
-    exchanges.set(request, this);
+    (request as ReceivedRequest)[exchangeOf] = this;
     connection.begin(this);
     response.once('close', () => {
       connection.end(this);
@@ -56,7 +62,7 @@ export class Exchange implements RunningExchange {
   }
 
   static of(request: IncomingMessage): Exchange {
-    const exchange = exchanges.get(request);
+    const { [exchangeOf]: exchange } = request as ReceivedRequest;
     if (exchange === undefined) throw new Error('The request did not come through one of our listeners');
     return exchange;
   }

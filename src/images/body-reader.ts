@@ -15,7 +15,8 @@ export class BodyReader {
   #filledBytes = 0;
   #ended = false;
   #patience: NodeJS.Timeout | undefined;
-  #settle: ((error?: Error) => void) | undefined;
+  /** Settled by a full target, by the end or the breaking of the body, or by the signal. */
+  #filled: PromiseWithResolvers<undefined> | undefined;
 
   /** @param signal gives up waiting for the client; its reason is what `fill` rejects with */
   constructor(exchange: Exchange, signal: AbortSignal) {
@@ -48,16 +49,11 @@ export class BodyReader {
       if (!this.#take(chunk)) break;
     }
     if (this.#filledBytes < target.length && !this.#ended && this.broken === undefined) {
-      // Settled by a full target, by the end or the breaking of the body, or by the signal.
-      const filled = new Promise<void>((resolve, reject) => {
-        this.#settle = (error) => {
-          if (error === undefined) resolve();
-          else reject(error);
-        };
-      });
+      const filled = Promise.withResolvers<undefined>();
+      this.#filled = filled;
       this.#awaitSome();
       this.#exchange.request.resume();
-      await this.#exchange.waitForClient(filled);
+      await this.#exchange.waitForClient(filled.promise);
     }
     if (this.broken !== undefined) this.#takeBuffered();
     this.#target = undefined;
@@ -128,8 +124,9 @@ export class BodyReader {
 
   #finish(error?: Error): void {
     clearTimeout(this.#patience);
-    const settle = this.#settle;
-    this.#settle = undefined;
-    settle?.(error);
+    const filled = this.#filled;
+    this.#filled = undefined;
+    if (error === undefined) filled?.resolve(undefined);
+    else filled?.reject(error);
   }
 }

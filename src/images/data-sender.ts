@@ -23,7 +23,8 @@ export class DataSender {
   #isLastPiece = false;
   /** The socket is still reading the piece that was given to it last. */
   #pieceInUse = false;
-  #settle: ((error?: Error) => void) | undefined;
+  /** Of the piece that is being sent. */
+  #sent: PromiseWithResolvers<undefined> | undefined;
   #idle: (() => void) | undefined;
 
   /** @param signal gives up waiting for the client; its reason is what `send` rejects with */
@@ -45,17 +46,13 @@ export class DataSender {
   async send(data: Uint8Array, last: boolean): Promise<void> {
     this.#signal.throwIfAborted();
     if (this.#exchange.response.destroyed) throw new ClientGoneError();
-    const sent = new Promise<void>((resolve, reject) => {
-      this.#settle = (error) => {
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-    });
+    const sent = Promise.withResolvers<undefined>();
+    this.#sent = sent;
     this.#pieceInUse = true;
     this.#rest = data;
     this.#isLastPiece = last;
     this.#writeStep();
-    await this.#exchange.waitForClient(sent);
+    await this.#exchange.waitForClient(sent.promise);
   }
 
   /** No more pieces. Resolves when the socket uses no memory of ours: all was sent, or the connection is closed. */
@@ -74,7 +71,7 @@ export class DataSender {
   }
 
   readonly #onWritten = (error?: Error | null): void => {
-    const waitsForMore = this.#settle !== undefined && !error;
+    const waitsForMore = this.#sent !== undefined && !error;
     if (waitsForMore && this.#rest.length > 0) {
       this.#writeStep();
       return;
@@ -85,7 +82,7 @@ export class DataSender {
   };
 
   readonly #onClose = (): void => {
-    this.#onWritten(new ClientGoneError());
+    if (this.#pieceInUse) this.#onWritten(new ClientGoneError());
   };
 
   readonly #onAbort = (): void => {
@@ -93,8 +90,9 @@ export class DataSender {
   };
 
   #finishPiece(error?: Error): void {
-    const settle = this.#settle;
-    this.#settle = undefined;
-    settle?.(error);
+    const sent = this.#sent;
+    this.#sent = undefined;
+    if (error === undefined) sent?.resolve(undefined);
+    else sent?.reject(error);
   }
 }

@@ -38,7 +38,7 @@ export class ReadHandler {
       },
       async (context) => {
         const { ticket, backend } = context;
-        const availableBytes = Math.min(ticket.sizeBytes, await backend.sizeBytes());
+        const availableBytes = Math.min(ticket.sizeBytes, await backend.sizeBytes(endOf(range)));
         const part =
           range === undefined
             ? { offsetBytes: 0, lengthBytes: availableBytes }
@@ -96,6 +96,13 @@ export class ReadHandler {
       buffers.release();
     }
   }
+}
+
+/** Exclusive; undefined when only the size of the image says where the range ends. */
+function endOf(range: RequestedRange | undefined): number | undefined {
+  return range === undefined || 'suffixLength' in range || range.last === undefined
+    ? undefined
+    : range.last + 1;
 }
 
 interface ResponseHead {

@@ -33,8 +33,8 @@ export class TimedBackend implements Backend {
     return this.backend.canDirtyExtents;
   }
 
-  sizeBytes(): Promise<number> {
-    return this.time.during(() => this.backend.sizeBytes());
+  sizeBytes(enoughBytes?: number): Promise<number> {
+    return this.time.during(() => this.backend.sizeBytes(enoughBytes));
   }
 
   read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array> {

@@ -39,8 +39,12 @@ export interface Backend {
   readonly growable: boolean;
   readonly canDirtyExtents: boolean;
 
-  /** The image's size now, in bytes. */
-  sizeBytes(): Promise<number>;
+  /**
+   * The image's size, in bytes.
+   * @param enoughBytes all that the caller means to read: a size seen before that is not less may be told instead of asking storage again. Where
+   *   somebody else has cut the image meanwhile, the read comes short.
+   */
+  sizeBytes(enoughBytes?: number): Promise<number>;
 
   /**
    * Reads `range` into `buffer` and returns the view of `buffer` that holds its bytes, in order; shorter than asked only where the

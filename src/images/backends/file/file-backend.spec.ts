@@ -101,6 +101,24 @@ describe('FileBackend', () => {
     await backend.close();
   });
 
+  it('tells a size that it saw before when that is enough, until a read comes short', async () => {
+    const file = path.join(folder, 'resized');
+    fs.writeFileSync(file, Buffer.alloc(10_000));
+    const backend = openBackend(file, { isDirect: false, blockSizeBytes: 1 });
+    const buffer = await pool.acquire('small');
+    assert.equal(await backend.sizeBytes(5000), 10_000);
+    // By somebody else, of whom the service hears nothing.
+    fs.truncateSync(file, 20_000);
+    assert.equal(await backend.sizeBytes(10_000), 10_000);
+    assert.equal(await backend.sizeBytes(10_001), 20_000);
+    fs.truncateSync(file, 4000);
+    assert.equal(await backend.sizeBytes(5000), 20_000);
+    assert.equal((await backend.read(buffer, { offsetBytes: 0, lengthBytes: 5000 })).length, 4000);
+    assert.equal(await backend.sizeBytes(5000), 4000);
+    pool.release(buffer);
+    await backend.close();
+  });
+
   it('says that the storage failed, with the cause apart, and goes on', async () => {
     // Nothing is mapped at address 0, so reading and writing there fail with EIO.
     const backend = openBackend('/proc/self/mem', { isDirect: false, blockSizeBytes: 1 });

@@ -55,6 +55,8 @@ export class FileBackend implements Backend {
   readonly #calls = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
   #flushedSizeBytes: number | undefined;
+  /** The last answer of `sizeBytes`; 0 when the file was found to be shorter. */
+  #seenSizeBytes = 0;
 
   constructor(file: OpenedFile) {
     this.#file = file;
@@ -64,15 +66,21 @@ export class FileBackend implements Backend {
     this.writersMax = file.isBlockDevice ? 8 : 1;
   }
 
-  sizeBytes(): Promise<number> {
-    return this.#run('Reading the size of the image failed', async () => {
+  async sizeBytes(enoughBytes = Infinity): Promise<number> {
+    if (enoughBytes <= this.#seenSizeBytes) return this.#seenSizeBytes;
+    this.#seenSizeBytes = await this.#run('Reading the size of the image failed', async () => {
       // Waits for whoever is about to cut off the rest of a last block: until then the file looks larger than it is.
       return this.#file.lock.run(Number.MAX_SAFE_INTEGER, toTheEnd, false, () => this.#currentSizeBytes());
     });
+    return this.#seenSizeBytes;
   }
 
   read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array> {
-    return this.#run('Reading the image failed', () => this.#io.read(buffer, range));
+    return this.#run('Reading the image failed', async () => {
+      const data = await this.#io.read(buffer, range);
+      if (data.length < range.lengthBytes) this.#seenSizeBytes = 0;
+      return data;
+    });
   }
 
   write(source: Uint8Array, offsetBytes: number): Promise<void> {
