@@ -63,6 +63,8 @@ export class Ticket implements OperationOwner {
   #activeAtSeconds: number;
   #canceled = false;
   #expiryTimer: NodeJS.Timeout | undefined;
+  /** When the timer fires. */
+  #timerSeconds = Infinity;
 
   constructor(
     readonly definition: TicketDefinition,
@@ -136,6 +138,7 @@ export class Ticket implements OperationOwner {
   /** New requests are refused and running operations stop after the I/O in flight. */
   cancel(): void {
     this.#canceled = true;
+    clearTimeout(this.#expiryTimer);
     for (const operation of this.#operations) operation.abort(new NotAllowedError('Ticket was canceled'));
   }
 
@@ -176,8 +179,6 @@ export class Ticket implements OperationOwner {
     if (operation.signal.aborted) this.#activeAtSeconds = this.#clock.monotonicSeconds();
     else this.touch();
     if (this.#operations.size > 0) return;
-    clearTimeout(this.#expiryTimer);
-    this.#expiryTimer = undefined;
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
@@ -188,22 +189,23 @@ export class Ticket implements OperationOwner {
 
   /**
    * While operations run, stops them at expiry. One that moves bytes renews the expiry, so the timer usually finds a later one and
-   * waits for that.
+   * waits for that. It outlives the operations, as short ones would set and clear it thousands of times a second.
    */
   #scheduleExpiry(): void {
+    if (this.#operations.size === 0 || this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;
     clearTimeout(this.#expiryTimer);
-    if (this.#operations.size === 0) return;
-    const remainingSeconds = Math.max(0, this.#expiresSeconds - this.#clock.monotonicSeconds());
-    this.#expiryTimer = setTimeout(
-      () => {
-        if (this.#clock.monotonicSeconds() < this.#expiresSeconds) {
-          this.#scheduleExpiry();
-          return;
-        }
-        for (const operation of this.#operations) operation.abort(new NotAllowedError('Ticket expired'));
-      },
-      Math.min(Math.ceil(remainingSeconds * 1000), timerMillisecondsMax),
-    );
+    const nowSeconds = this.#clock.monotonicSeconds();
+    const remainingMilliseconds = Math.max(0, Math.ceil((this.#expiresSeconds - nowSeconds) * 1000));
+    const delayMilliseconds = Math.min(remainingMilliseconds, timerMillisecondsMax);
+    this.#timerSeconds = nowSeconds + delayMilliseconds / 1000;
+    this.#expiryTimer = setTimeout(() => {
+      this.#timerSeconds = Infinity;
+      if (this.#clock.monotonicSeconds() < this.#expiresSeconds) {
+        this.#scheduleExpiry();
+        return;
+      }
+      for (const operation of this.#operations) operation.abort(new NotAllowedError('Ticket expired'));
+    }, delayMilliseconds);
     this.#expiryTimer.unref();
   }
 }
