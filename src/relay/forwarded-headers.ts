@@ -48,11 +48,17 @@ export function expectsContinue(request: IncomingMessage): boolean {
  * @param requestId by which the proxy calls the request, so that the daemon's log calls it the same
  */
 export function forwardedRequestHeaders(request: IncomingMessage, requestId: string): OutgoingHttpHeaders {
-  const forwarded: Record<string, string | string[]> = { 'x-request-id': requestId };
+  // Without a prototype, as a client may call a header `constructor`.
+  const forwarded = Object.create(null) as Record<string, string | string[]>;
+  forwarded['x-request-id'] = requestId;
   const dropped = namedByConnection(request.headers.connection);
-  for (const [name, values = []] of Object.entries(request.headersDistinct)) {
+  const { rawHeaders } = request;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase();
     if (isDropped(name, dropped) || ownRequestHeaders.has(name)) continue;
-    forwarded[name] = values;
+    const value = rawHeaders[index + 1] ?? '';
+    const before = forwarded[name];
+    forwarded[name] = before === undefined ? value : [before, value].flat();
   }
   const { 'content-length': contentLength } = request.headers;
   if (contentLength !== undefined && relaysBody(request)) forwarded['content-length'] = contentLength;
@@ -69,7 +75,8 @@ export function forwardedResponseHeaders(response: IncomingMessage): string[] {
   const forwarded: string[] = [];
   const dropped = namedByConnection(response.headers.connection);
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const [name = '', value = ''] = rawHeaders.slice(index, index + 2);
+    const name = rawHeaders[index] ?? '';
+    const value = rawHeaders[index + 1] ?? '';
     const key = name.toLowerCase();
     if (isDropped(key, dropped) || ownResponseHeaders.has(key) || key.startsWith('access-control-')) continue;
     forwarded.push(name, value);
@@ -81,8 +88,11 @@ function isDropped(name: string, namedByPeer: ReadonlySet<string>): boolean {
   return hopByHop.has(name) || credentials.has(name) || namedByPeer.has(name);
 }
 
+const noNames: ReadonlySet<string> = new Set();
+
 function namedByConnection(connection: string | undefined): ReadonlySet<string> {
-  const names = new Set((connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
+  if (connection === undefined) return noNames;
+  const names = new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
   // Where the body ends is not for this header to say.
   names.delete('content-length');
   return names;

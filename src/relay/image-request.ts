@@ -51,6 +51,7 @@ function operationKind(method: string, subResource: SubResource): OperationKind 
 
 /** The other parameters exactly as they were sent. */
 function withoutSession(rawQuery: string): string {
+  if (rawQuery === '') return '';
   const kept = rawQuery
     .split('&')
     .filter((parameter) => !new URLSearchParams(parameter).has(sessionParameter));

@@ -33,6 +33,7 @@ export function checkRequestWithin(
 }
 
 function checkFlags(query: string, names: readonly string[]): void {
+  if (query === '') return;
   const parameters = new URLSearchParams(query);
   for (const name of names) {
     const values = parameters.getAll(name);

@@ -1,9 +1,21 @@
 import type { ClientConnection, ConnectionResource } from '../http/client-connection.js';
-import type { Ticket, TicketConnection } from '../tickets/ticket.js';
+import type { Ticket, TicketConnection, TicketDefinition } from '../tickets/ticket.js';
 import { checkWithinTicket } from '../tickets/range-check.js';
 import type { RelayPermit, RunningRelay } from './relay-permit.js';
+import type { RelayTarget } from './relay.proxy.js';
 import { beyondTicket, checkRequestWithin } from './ticket-bounds.js';
 import { relayTargetOf } from './ticket-url.js';
+
+/** Where the tickets lead to, parsed once. */
+const targets = new WeakMap<TicketDefinition, RelayTarget>();
+
+function targetOf(definition: TicketDefinition, allowHttp: boolean): RelayTarget {
+  const known = targets.get(definition);
+  if (known !== undefined) return known;
+  const target = relayTargetOf(definition.url, allowHttp);
+  targets.set(definition, target);
+  return target;
+}
 
 /**
  * Relaying for a control ticket: as an operation of it, which is counted and can be cancelled.
@@ -11,7 +23,7 @@ import { relayTargetOf } from './ticket-url.js';
  */
 export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
   return {
-    image: relayTargetOf(ticket.definition.url, allowHttp),
+    image: targetOf(ticket.definition, allowHttp),
     transferId: ticket.transferId,
     inactivityTimeoutSeconds: ticket.definition.inactivityTimeoutSeconds,
     sessionId: undefined,
@@ -26,9 +38,10 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
         operation.end();
         throw error;
       }
-      operation.signal.addEventListener('abort', () => {
+      const onAbort = (): void => {
         exchange.abort(operation.signal.reason as Error);
-      });
+      };
+      operation.signal.addEventListener('abort', onAbort);
       return {
         checkAnswer: (range) => {
           checkWithinTicket(range, ticket);
@@ -39,6 +52,7 @@ export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
           else operation.abort(refusal);
         },
         end: () => {
+          operation.signal.removeEventListener('abort', onAbort);
           operation.end();
         },
       };

@@ -38,6 +38,13 @@ describe('the daemon', () => {
     assert.equal(headers['accept'], '*/*');
   });
 
+  test('gets headers whatever they are called', async () => {
+    const [headers] = await seenBehind(['Constructor: a', 'toString: b', '__proto__: c', 'Range: bytes=1-2']);
+    assert.equal(headers['range'], 'bytes=1-2');
+    assert.equal(headers['constructor'], 'a');
+    assert.equal(headers['tostring'], 'b');
+  });
+
   test('gets neither hop-by-hop headers nor those that Connection names', async () => {
     const [headers] = await seenBehind([
       'Connection: keep-alive, X-Private',
