@@ -70,7 +70,7 @@ export class DaemonAgents {
   #httpsAgent(caPem: string | undefined): HttpsAgent {
     // A secure context takes text without any certificate for no authority at all, and then believes nobody.
     if (caPem !== undefined) new X509Certificate(caPem);
-    return new HttpsAgent({
+    return new DaemonAgent({
       ...this.#common,
       rejectUnauthorized: true,
       ALPNProtocols: ['http/1.1'],
@@ -80,6 +80,16 @@ export class DaemonAgents {
         ...(caPem === undefined ? {} : { ca: caPem }),
       }),
     });
+  }
+}
+
+/** Node's agents tell connections apart by a score of TLS options as well, which here are the same for all, and do so thrice a request. */
+class DaemonAgent extends HttpsAgent {
+  override getName({
+    host = '',
+    port = '',
+  }: { readonly host?: string; readonly port?: number | string } = {}): string {
+    return `${host}:${port}`;
   }
 }
 

@@ -1,5 +1,6 @@
-import { IncomingMessage, type ClientRequest, type OutgoingHttpHeaders } from 'node:http';
-import { Stream } from 'node:stream';
+import { EventEmitter } from 'node:events';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import httpProxy from 'http-proxy';
 import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
@@ -96,15 +97,10 @@ export class RelayProxy {
     const { protocol } = origin;
     // Node wants IPv6 addresses as they are, without the brackets of a URL.
     const hostname = origin.hostname.replace(/^\[|\]$/g, '');
-    // Not the client's own request, which http-proxy would change and listen to.
-    const outline = new IncomingMessage(request.socket);
-    outline.method = request.method;
-    outline.url = path;
-    outline.headers = headers as IncomingMessage['headers'];
-    const seam = new RequestSeam();
+    const outline = new RequestOutline(request, path, headers);
     withoutDeprecationWarnings(() => {
       this.#proxy.web(
-        outline,
+        outline as unknown as IncomingMessage,
         response,
         {
           target: {
@@ -117,14 +113,13 @@ export class RelayProxy {
           // The path as it is: http-proxy would parse it and write it anew.
           toProxy: true,
           prependPath: false,
-          buffer: seam,
         },
         // Errors are heard of at the request itself.
         () => undefined,
       );
     });
-    if (seam.request === undefined) throw new Error('http-proxy made no request');
-    return seam.request;
+    if (outline.relayed === undefined) throw new Error('http-proxy made no request');
+    return outline.relayed;
   }
 }
 
@@ -164,13 +159,27 @@ function withContentLength(headers: readonly string[], lengthBytes: number): str
   return [...others, 'Content-Length', String(lengthBytes)];
 }
 
-/** What http-proxy is given for a request body: instead of being piped into the request to the daemon, it keeps hold of it. */
-class RequestSeam extends Stream {
-  request: ClientRequest | undefined;
+/**
+ * What http-proxy gets to see of a request: not the client's own, which it would change, listen to and pipe into the request to the daemon.
+ * This one keeps hold of that instead.
+ */
+class RequestOutline extends EventEmitter {
+  readonly method: string | undefined;
+  readonly socket: Socket;
+  relayed: ClientRequest | undefined;
 
-  override pipe<T extends NodeJS.WritableStream>(destination: T): T {
-    this.request = destination as unknown as ClientRequest;
-    return destination;
+  constructor(
+    { method, socket }: IncomingMessage,
+    readonly url: string,
+    readonly headers: OutgoingHttpHeaders,
+  ) {
+    super();
+    this.method = method;
+    this.socket = socket;
+  }
+
+  pipe(relayed: ClientRequest): void {
+    this.relayed = relayed;
   }
 }
 
