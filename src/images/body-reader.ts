@@ -1,3 +1,4 @@
+import { pushDirectly } from '../http/direct-push.js';
 import type { Exchange } from '../http/exchange.js';
 import { releaseMemory } from '../http/release-memory.js';
 
@@ -23,6 +24,7 @@ export class BodyReader {
     this.#exchange = exchange;
     this.#signal = signal;
     const { request } = exchange;
+    pushDirectly(request);
     request.pause();
     request.on('data', this.#onData);
     request.pause();

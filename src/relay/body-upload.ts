@@ -1,4 +1,5 @@
 import type { ClientRequest } from 'node:http';
+import { pushDirectly } from '../http/direct-push.js';
 import type { Exchange } from '../http/exchange.js';
 import { ClientWait } from './client-wait.js';
 import { CoalescingWriter, type BodySink } from './coalescing-writer.js';
@@ -57,6 +58,7 @@ export class BodyUpload {
     this.#waitForClient();
     request.once('end', this.#onEnd);
     request.once('body-broken', this.#onBroken);
+    pushDirectly(request);
     request.on('data', this.#onData);
     if (bodyBroken === undefined) request.resume();
     else this.#onBroken();
