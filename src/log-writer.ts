@@ -2,7 +2,7 @@ import pino from 'pino';
 
 /** Where lines go. */
 export interface LogDestination {
-  /** @param level pino's number for the level of the record, or of the worst of several */
+  /** @param level pino's number for the level of the record */
   write(line: string, level: number): unknown;
 }
 

@@ -1,10 +1,12 @@
 import type { Credentials, ShownCredentials } from '../sessions/credentials.js';
-import type { Ticket } from '../tickets/ticket.js';
+import type { Ticket, TicketDefinition } from '../tickets/ticket.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 import type { ImageRequest } from './image-request.js';
 import type { RelayPermit } from './relay-permit.js';
 import { sessionPermit } from './session-permit.js';
+import type { RelayTarget } from './relay.proxy.js';
 import { ticketPermit } from './ticket-permit.js';
+import { relayTargetOf } from './ticket-url.js';
 
 /** What decides over sessions and signed tickets: `Credentials` in the proxy. */
 export type SessionCredentials = Pick<Credentials, 'find' | 'refusal'>;
@@ -26,6 +28,9 @@ export interface RelayAccessOptions {
 
 /** Decides what a request for an image may be relayed for, in the order of spec section 4. */
 export class RelayAccess {
+  /** Where tickets lead to, parsed once for each. */
+  readonly #targets = new WeakMap<TicketDefinition, RelayTarget>();
+
   constructor(
     private readonly credentials: SessionCredentials,
     private readonly tickets: TicketStore,
@@ -34,7 +39,8 @@ export class RelayAccess {
 
   /**
    * @throws UnauthenticatedError when nothing was shown, NotAllowedError when what was shown does not allow it,
-   *   InvalidRequestError when it is for another image, UnavailableError when there are too many sessions
+   *   InvalidRequestError when it is for another image, UnavailableError when there are too many sessions,
+   *   StorageError when the url of the ticket names no image on a daemon
    */
   async permit(request: ImageRequest, client: ClientCredentials): Promise<RelayPermit> {
     const shown: ShownCredentials = {
@@ -50,12 +56,22 @@ export class RelayAccess {
     }
     const ticket = await this.#findTicket(request);
     if (ticket === undefined) throw this.credentials.refusal(shown);
-    return ticketPermit(ticket, this.options.allowHttp);
+    return ticketPermit(ticket, this.#target(ticket.definition));
   }
 
   /** @throws NotAllowedError when there is a ticket that forbids the request */
   async #findTicket({ ticketId, access }: ImageRequest): Promise<Ticket | undefined> {
     if ((await this.tickets.find(ticketId)) === undefined) return undefined;
     return this.tickets.authorize(ticketId, access);
+  }
+
+  /** @throws StorageError */
+  #target(definition: TicketDefinition): RelayTarget {
+    let target = this.#targets.get(definition);
+    if (target === undefined) {
+      target = relayTargetOf(definition.url, this.options.allowHttp);
+      this.#targets.set(definition, target);
+    }
+    return target;
   }
 }

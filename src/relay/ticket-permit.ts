@@ -1,29 +1,17 @@
 import type { ClientConnection, ConnectionResource } from '../http/client-connection.js';
-import type { Ticket, TicketConnection, TicketDefinition } from '../tickets/ticket.js';
+import type { Ticket, TicketConnection } from '../tickets/ticket.js';
 import { checkWithinTicket } from '../tickets/range-check.js';
 import type { RelayPermit, RunningRelay } from './relay-permit.js';
 import type { RelayTarget } from './relay.proxy.js';
 import { beyondTicket, checkRequestWithin } from './ticket-bounds.js';
-import { relayTargetOf } from './ticket-url.js';
-
-/** Where the tickets lead to, parsed once. */
-const targets = new WeakMap<TicketDefinition, RelayTarget>();
-
-function targetOf(definition: TicketDefinition, allowHttp: boolean): RelayTarget {
-  const known = targets.get(definition);
-  if (known !== undefined) return known;
-  const target = relayTargetOf(definition.url, allowHttp);
-  targets.set(definition, target);
-  return target;
-}
 
 /**
  * Relaying for a control ticket: as an operation of it, which is counted and can be cancelled.
- * @throws StorageError when the ticket's url names no image on a daemon
+ * @param image that the ticket's url names
  */
-export function ticketPermit(ticket: Ticket, allowHttp: boolean): RelayPermit {
+export function ticketPermit(ticket: Ticket, image: RelayTarget): RelayPermit {
   return {
-    image: targetOf(ticket.definition, allowHttp),
+    image,
     transferId: ticket.transferId,
     inactivityTimeoutSeconds: ticket.definition.inactivityTimeoutSeconds,
     sessionId: undefined,

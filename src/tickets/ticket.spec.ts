@@ -114,6 +114,30 @@ describe('the expiry of a ticket', () => {
     operation.end();
   });
 
+  test('is sooner for later operations too when it was shortened between two', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 300 });
+    ticket.begin('write').end();
+    ticket.extend(1);
+    const operation = ticket.begin('write');
+    pass(t, clock, 1);
+    assert.equal(operation.signal.aborted, true);
+    operation.end();
+  });
+
+  test('comes for an operation that began while the timer of an earlier one still ran', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
+    ticket.begin('write').end();
+    pass(t, clock, 6);
+    const operation = ticket.begin('write');
+    pass(t, clock, 3.999);
+    assert.equal(operation.signal.aborted, false);
+    pass(t, clock, 0.001);
+    assert.equal(operation.signal.aborted, true);
+    operation.end();
+  });
+
   test('of 68 years does not come at once', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ticket, clock } = makeTicket({ timeoutSeconds: 2 ** 31 - 1 });
