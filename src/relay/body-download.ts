@@ -3,6 +3,7 @@ import { BadGatewayError, ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { ClientWait } from './client-wait.js';
 import { CoalescingWriter } from './coalescing-writer.js';
+import { DirectDownload } from './direct-download.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyDownloadOptions {
@@ -35,18 +36,31 @@ export function downloadBody(
       client.end();
       silence.watch();
       source.resume();
+      direct?.resume();
     });
-    const onData = (chunk: Buffer<ArrayBuffer>): void => {
+    const received = (lengthBytes: number, hasRoom: boolean): void => {
       clearImmediate(head);
-      onReceived(chunk.length);
-      if (writer.write(chunk)) {
+      onReceived(lengthBytes);
+      if (hasRoom) {
         silence.watch();
         return;
       }
       source.pause();
+      direct?.pause();
       silence.rest();
       client.begin();
     };
+    const onData = (chunk: Buffer<ArrayBuffer>): void => {
+      // Its length is gone with its memory.
+      const { length } = chunk;
+      received(length, writer.write(chunk));
+    };
+    const direct = DirectDownload.of(source, {
+      target: () => writer.target(),
+      filled: (lengthBytes) => {
+        received(lengthBytes, writer.filled(lengthBytes));
+      },
+    });
     const onSourceEnd = (): void => {
       clearImmediate(head);
       silence.rest();
@@ -64,6 +78,7 @@ export function downloadBody(
     };
     const settle = (error?: Error): void => {
       clearImmediate(head);
+      direct?.stop();
       writer.stop();
       client.end();
       silence.rest();

@@ -1,5 +1,5 @@
 import { releaseMemory } from '../http/release-memory.js';
-import { KiB } from '../units.js';
+import { RelayBuffers } from './relay-buffers.js';
 
 /** Where a relayed body goes: the response to the client, or the request to the daemon. */
 export interface BodySink {
@@ -7,12 +7,9 @@ export interface BodySink {
   end(): unknown;
 }
 
-const bufferBytes = 256 * KiB;
 // One is being sent while the other fills.
 const buffersMax = 2;
-// Enough for a burst of relays; a few more just get new ones.
-const keptMax = 64;
-const kept: Buffer[] = [];
+const relayBuffers = new RelayBuffers();
 
 /**
  * Sends the small pieces in which a body arrives as few large ones. TLS delivers 16 KiB at a time, and every write to a TLS
@@ -24,19 +21,27 @@ const kept: Buffer[] = [];
 export class CoalescingWriter {
   readonly #sink: BodySink;
   readonly #onRoom: () => void;
-  readonly #free: Buffer[] = [];
+  /** All that were taken. One may be filling; those that are neither that nor free are full and being sent. */
+  readonly #buffers: Buffer<ArrayBuffer>[] = [];
+  readonly #free: Buffer<ArrayBuffer>[] = [];
   readonly #waiting: Buffer<ArrayBuffer>[] = [];
   /** How much of the first waiting chunk has been copied. */
   #usedBytes = 0;
-  #filling: Buffer | undefined;
+  #filling: Buffer<ArrayBuffer> | undefined;
   #filledBytes = 0;
-  #buffers = 0;
+  /** How much of the filling buffer the sink was given. */
+  #givenBytes = 0;
+  /** The caller may be writing behind the filled part of the filling buffer. */
+  #isTarget = false;
+  /** The caller was told to wait for room. */
+  #isFull = false;
+  /** Writes to the sink under way. */
   #sending = 0;
   #scheduled: NodeJS.Immediate | undefined;
   #ending = false;
   #stopped = false;
 
-  /** @param onRoom called when `write` has returned false and more can be taken */
+  /** @param onRoom called when `write` or `filled` has returned false and more can be taken */
   constructor(sink: BodySink, onRoom: () => void) {
     this.#sink = sink;
     this.#onRoom = onRoom;
@@ -44,12 +49,36 @@ export class CoalescingWriter {
 
   /** Takes `chunk`, whose memory is then not the caller's any more. @returns false when no more should come before `onRoom` */
   write(chunk: Buffer<ArrayBuffer>): boolean {
+    this.#isTarget = false;
     this.#waiting.push(chunk);
     this.#fill();
-    return this.#waiting.length === 0;
+    this.#isFull = this.#waiting.length > 0;
+    return !this.#isFull;
   }
 
-  /** Ends the sink after what was written. */
+  /**
+   * Memory for the next bytes, which saves copying them. It is the caller's to write to until it calls `filled`, `write` or `stop`.
+   * @returns undefined when there is none: then the bytes can only be written
+   */
+  target(): Buffer<ArrayBuffer> | undefined {
+    if (this.#waiting.length > 0 || this.#stopped) return undefined;
+    this.#filling ??= this.#next();
+    if (this.#filling === undefined) return undefined;
+    this.#isTarget = true;
+    return this.#filling.subarray(this.#filledBytes);
+  }
+
+  /** Takes the first `lengthBytes` bytes of the target, at least one. @returns false when no more should come before `onRoom` */
+  filled(lengthBytes: number): boolean {
+    this.#isTarget = false;
+    this.#filledBytes += lengthBytes;
+    this.#sendSoon();
+    this.#filling ??= this.#next();
+    this.#isFull = this.#filling === undefined;
+    return !this.#isFull;
+  }
+
+  /** Ends the sink after what was taken. */
   end(): void {
     this.#ending = true;
     this.#endWhenEmpty();
@@ -57,11 +86,16 @@ export class CoalescingWriter {
 
   /** Sends nothing more of what was taken. To be called however the body ends; the sink may still be sending. Idempotent. */
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
     clearImmediate(this.#scheduled);
     this.#waiting.length = 0;
-    // A buffer that is being sent is left to the garbage collector: who knows when the socket lets go of it.
-    for (const buffer of this.#free.splice(0)) if (kept.length < keptMax) kept.push(buffer);
+    this.#rewind();
+    for (const buffer of this.#buffers) {
+      // Who knows when the sockets let go of the others.
+      if (this.#free.includes(buffer)) relayBuffers.giveBack(buffer);
+      else relayBuffers.abandon(buffer);
+    }
   }
 
   #fill(): void {
@@ -76,45 +110,75 @@ export class CoalescingWriter {
         this.#usedBytes = 0;
         releaseMemory(chunk);
       }
-      if (this.#filledBytes === bufferBytes) this.#flush();
+      this.#sendSoon();
     }
-    if (this.#sending > 0 || this.#filledBytes === 0) return;
-    this.#scheduled ??= setImmediate(() => {
-      this.#flush();
-    });
   }
 
-  #next(): Buffer | undefined {
+  #next(): Buffer<ArrayBuffer> | undefined {
     const free = this.#free.pop();
-    if (free !== undefined || this.#buffers === buffersMax) return free;
-    this.#buffers++;
-    return kept.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+    if (free !== undefined || this.#buffers.length === buffersMax) return free;
+    const buffer = relayBuffers.take();
+    this.#buffers.push(buffer);
+    return buffer;
+  }
+
+  /** Sends a full buffer now, and of another what is there at the end of the turn. */
+  #sendSoon(): void {
+    if (this.#filledBytes === this.#filling?.length) this.#flush();
+    else if (this.#sending === 0 && this.#filledBytes > this.#givenBytes) {
+      this.#scheduled ??= setImmediate(() => {
+        this.#flush();
+      });
+    }
   }
 
   #flush(): void {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
     const buffer = this.#filling;
-    if (buffer === undefined || this.#filledBytes === 0) return;
-    const data = buffer.subarray(0, this.#filledBytes);
-    this.#filling = undefined;
-    this.#filledBytes = 0;
+    if (buffer === undefined || this.#filledBytes === this.#givenBytes) return;
+    const data = buffer.subarray(this.#givenBytes, this.#filledBytes);
+    this.#givenBytes = this.#filledBytes;
+    const isFull = this.#filledBytes === buffer.length;
+    if (isFull) this.#leaveBuffer();
     this.#sending++;
     this.#sink.write(data, (error) => {
-      this.#sent(buffer, error ?? undefined);
+      this.#sending--;
+      // The connection says by itself that it failed.
+      if (this.#stopped || (error ?? undefined) !== undefined) return;
+      // Writes end in their order, so what was sent of it before has been as well.
+      if (isFull) this.#free.push(buffer);
+      this.#sent();
     });
   }
 
-  #sent(buffer: Buffer, error: Error | undefined): void {
-    this.#sending--;
-    // The connection says by itself that it failed.
-    if (error !== undefined || this.#stopped) return;
-    this.#free.push(buffer);
-    const wasFull = this.#waiting.length > 0;
+  #sent(): void {
     this.#fill();
     if (this.#sending === 0) this.#flush();
-    if (wasFull && this.#waiting.length === 0) this.#onRoom();
+    this.#rewind();
+    if (
+      this.#isFull &&
+      this.#waiting.length === 0 &&
+      (this.#filling !== undefined || this.#free.length > 0)
+    ) {
+      this.#isFull = false;
+      this.#onRoom();
+    }
     this.#endWhenEmpty();
+  }
+
+  /** Frees the filling buffer when all of it was sent and nobody writes to it. */
+  #rewind(): void {
+    const isIdle = this.#sending === 0 && this.#filledBytes === this.#givenBytes && !this.#isTarget;
+    if (this.#filling === undefined || !isIdle) return;
+    this.#free.push(this.#filling);
+    this.#leaveBuffer();
+  }
+
+  #leaveBuffer(): void {
+    this.#filling = undefined;
+    this.#filledBytes = 0;
+    this.#givenBytes = 0;
   }
 
   #endWhenEmpty(): void {
