@@ -34,7 +34,7 @@ export class CoalescingWriter {
   /** The caller may be writing behind the filled part of the filling buffer. */
   #isTarget = false;
   /** The caller was told to wait for room. */
-  #isFull = false;
+  #owesRoom = false;
   /** Writes to the sink under way. */
   #sending = 0;
   #scheduled: NodeJS.Immediate | undefined;
@@ -52,8 +52,8 @@ export class CoalescingWriter {
     this.#isTarget = false;
     this.#waiting.push(chunk);
     this.#fill();
-    this.#isFull = this.#waiting.length > 0;
-    return !this.#isFull;
+    this.#owesRoom = this.#waiting.length > 0;
+    return !this.#owesRoom;
   }
 
   /**
@@ -74,8 +74,8 @@ export class CoalescingWriter {
     this.#filledBytes += lengthBytes;
     this.#sendSoon();
     this.#filling ??= this.#next();
-    this.#isFull = this.#filling === undefined;
-    return !this.#isFull;
+    this.#owesRoom = this.#filling === undefined;
+    return !this.#owesRoom;
   }
 
   /** Ends the sink after what was taken. */
@@ -157,11 +157,11 @@ export class CoalescingWriter {
     if (this.#sending === 0) this.#flush();
     this.#rewind();
     if (
-      this.#isFull &&
+      this.#owesRoom &&
       this.#waiting.length === 0 &&
       (this.#filling !== undefined || this.#free.length > 0)
     ) {
-      this.#isFull = false;
+      this.#owesRoom = false;
       this.#onRoom();
     }
     this.#endWhenEmpty();

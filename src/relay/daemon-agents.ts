@@ -93,10 +93,7 @@ class DaemonAgent extends HttpsAgent {
   override createConnection(
     ...[options, callback]: Parameters<HttpsAgent['createConnection']>
   ): ReturnType<HttpsAgent['createConnection']> {
-    return DaemonReceiver.connect((onread) => {
-      const receiving = { ...options, onread };
-      return super.createConnection(receiving, callback);
-    });
+    return DaemonReceiver.connect(options, (receiving) => super.createConnection(receiving, callback));
   }
 }
 
@@ -105,10 +102,7 @@ class PlainDaemonAgent extends HttpAgent {
   override createConnection(
     ...[options, callback]: Parameters<HttpAgent['createConnection']>
   ): ReturnType<HttpAgent['createConnection']> {
-    return DaemonReceiver.connect((onread) => {
-      const receiving = { ...options, onread };
-      return super.createConnection(receiving, callback);
-    });
+    return DaemonReceiver.connect(options, (receiving) => super.createConnection(receiving, callback));
   }
 }
 

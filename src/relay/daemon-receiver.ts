@@ -31,10 +31,10 @@ export class DaemonReceiver {
     return DaemonReceiver.#receivers.get(socket);
   }
 
-  /** @param open makes a connection with that option */
-  static connect<S>(open: (onread: OnReadOpts) => S): S {
+  /** @param open makes a connection with the options it is given, `options` and how to receive */
+  static connect<O, S>(options: O, open: (receiving: O & { onread: OnReadOpts }) => S): S {
     const receiver = new DaemonReceiver();
-    const socket = open(receiver.#onread());
+    const socket = open({ ...options, onread: receiver.#onread() });
     if (socket !== null && typeof socket === 'object')
       DaemonReceiver.#receivers.set(socket as unknown as Socket, receiver);
     return socket;

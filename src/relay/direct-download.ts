@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { KiB } from '../units.js';
 import { DaemonReceiver, type ByteTaker } from './daemon-receiver.js';
 
 /** The memory that a body is received into, and what becomes of it. */
@@ -10,7 +11,7 @@ export interface DirectSink {
 }
 
 /** A shorter body comes in one read, or few, which are shared with its head. */
-const leastBytes = 128 * 1024;
+const leastBytes = 128 * KiB;
 
 /**
  * Receives the body of a daemon's answer straight into the memory from which it is sent on. Node's HTTP parser would copy each piece twice and
@@ -29,10 +30,10 @@ export class DirectDownload implements ByteTaker {
     receiver: DaemonReceiver,
     private readonly source: IncomingMessage,
     private readonly sink: DirectSink,
+    leftBytes: number,
   ) {
     this.#receiver = receiver;
-    // The answer keeps what came with its head until somebody listens.
-    this.#leftBytes = Number(source.headers['content-length']) - source.readableLength;
+    this.#leftBytes = leftBytes;
     receiver.taker = this;
   }
 
@@ -43,10 +44,11 @@ export class DirectDownload implements ByteTaker {
   static of(source: IncomingMessage, sink: DirectSink): DirectDownload | undefined {
     const { headers, statusCode = 0, complete, readableLength, socket } = source;
     const hasBody = (statusCode === 200 || statusCode === 206) && headers['transfer-encoding'] === undefined;
+    // The answer keeps what came with its head until somebody listens.
     const leftBytes = Number(headers['content-length'] ?? 0) - readableLength;
     if (!hasBody || complete || !(leftBytes >= leastBytes)) return undefined;
     const receiver = DaemonReceiver.of(socket);
-    return receiver === undefined ? undefined : new DirectDownload(receiver, source, sink);
+    return receiver === undefined ? undefined : new DirectDownload(receiver, source, sink, leftBytes);
   }
 
   /** The stream of the answer pauses only when a piece went through it. */
