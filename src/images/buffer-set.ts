@@ -4,7 +4,7 @@ import { smallBufferBytes } from './backends/buffer-pool.js';
 /** Two buffers overlap storage and network. More make a lone transfer steadier, and gain nothing once others fill its waits. */
 export const overlappingCount = 2;
 
-/** With this many buffers in use by others a transfer takes no more than those two, so that 16 downloads take 12 MiB less. */
+/** With this many buffers in use by others a transfer takes no more than two, so that 16 downloads take 12 MiB less. */
 const othersInUseMax = 4;
 
 export interface BufferSetOptions {
@@ -29,6 +29,8 @@ export class BufferSet {
     buffers: Uint8Array[],
     /** The most image bytes that one buffer takes in one step. */
     private readonly stepBytes: number,
+    /** Others had taken so many buffers that memory counts more than speed. */
+    readonly amongMany: boolean,
   ) {
     this.#pool = pool;
     this.#buffers = buffers;
@@ -45,15 +47,14 @@ export class BufferSet {
     const stepBytes = size === 'small' ? smallBufferBytes : pool.bufferBytes;
     const wanted = Math.min(options.countMax, Math.ceil(options.lengthBytes / stepBytes));
     const buffers = [await pool.acquire(size, options.signal)];
-    const shares =
-      wanted > overlappingCount && pool.statistics()[size].inUse - buffers.length >= othersInUseMax;
-    const count = shares ? overlappingCount : wanted;
+    const amongMany = pool.statistics()[size].inUse - buffers.length >= othersInUseMax;
+    const count = amongMany ? Math.min(overlappingCount, wanted) : wanted;
     while (buffers.length < count) {
       const buffer = pool.tryAcquire(size);
       if (buffer === undefined) break;
       buffers.push(buffer);
     }
-    return new BufferSet(pool, buffers, stepBytes);
+    return new BufferSet(pool, buffers, stepBytes, amongMany);
   }
 
   get all(): readonly Uint8Array[] {

@@ -22,7 +22,7 @@ export class ExtentsHandler {
         }
         exchange.settleFraming();
         const { response } = exchange;
-        const sender = new DataSender(exchange, operation.signal);
+        const sender = new DataSender(exchange, { signal: operation.signal, amongMany: false });
         try {
           let piece = '[';
           let separator = '';

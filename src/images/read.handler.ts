@@ -73,7 +73,7 @@ export class ReadHandler {
       signal: operation.signal,
     });
     const ahead = new ReadAhead(backend, buffers, part);
-    const sender = new DataSender(exchange, operation.signal);
+    const sender = new DataSender(exchange, { signal: operation.signal, amongMany: buffers.amongMany });
     try {
       for (let sentBytes = 0; sentBytes < part.lengthBytes;) {
         const { buffer, data } = await ahead.next();

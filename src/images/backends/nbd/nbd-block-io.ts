@@ -1,13 +1,21 @@
 import type { ByteRange } from '../../../units.js';
-import { GiB, MiB } from '../../../units.js';
+import { GiB, KiB, MiB } from '../../../units.js';
 import type { RangeLock } from '../range-lock.js';
 import type { NbdClient } from './nbd-client.js';
 import { NbdRequestError } from './nbd-errors.js';
 
 /** WRITE_ZEROES has no data, so the limit of the block size does not hold; QEMU refuses 2 GiB and more. */
 const zeroesBytesMax = GiB;
-/** How many pieces of one call are in flight when the server's maximum is smaller than the call. */
-const piecesInFlightMax = 8;
+/**
+ * The most data that one READ asks for. QEMU takes new memory for each request. For more than 120 KiB glibc gets it from the kernel and gives
+ * it back every time (its limit is 128 KiB, with the header and the alignment), which is half of what qemu-nbd spends on a read of 1 MiB.
+ */
+const dataReadBytesMax = 120 * KiB;
+/**
+ * How many pieces of one call are in flight. A whole buffer, the usual or a larger one, since a piece that is left for later queues behind those of the
+ * buffers that are read ahead.
+ */
+const piecesInFlightMax = 64;
 
 const zeroes = new Uint8Array(MiB);
 
@@ -30,7 +38,7 @@ export async function readRange(
 ): Promise<Uint8Array> {
   const blocks = wholeBlocks(client, range);
   const memory = blocks.lengthBytes <= buffer.length ? buffer : new Uint8Array(blocks.lengthBytes);
-  await inPieces(blocks, client.info.blockSizes.maximumBytes, ({ offsetBytes, lengthBytes }) => {
+  await inPieces(blocks, readBytesMax(client), ({ offsetBytes, lengthBytes }) => {
     const at = offsetBytes - blocks.offsetBytes;
     return client.read(memory.subarray(at, at + lengthBytes), offsetBytes);
   });
@@ -39,6 +47,13 @@ export async function readRange(
   if (memory === buffer) return view;
   buffer.set(view);
   return buffer.subarray(0, range.lengthBytes);
+}
+
+function readBytesMax({ info, lastReadHadHole }: NbdClient): number {
+  const { minimumBytes, maximumBytes } = info.blockSizes;
+  // A hole takes no memory, but QEMU asks the storage where it ends for each request, which is a round trip on NFS.
+  if (lastReadHadHole) return maximumBytes;
+  return Math.min(maximumBytes, dataReadBytesMax - (dataReadBytesMax % minimumBytes));
 }
 
 /** Writes `source` at any alignment, within the export. */
@@ -172,7 +187,8 @@ async function inPieces(
       throw error;
     }
   };
-  await allSettled(Array.from({ length: piecesInFlightMax }, runPieces));
+  const count = Math.min(Math.ceil(range.lengthBytes / pieceBytesMax), piecesInFlightMax);
+  await allSettled(Array.from({ length: count }, runPieces));
 }
 
 /** Like Promise.all, but fails only when nothing is running any more. */

@@ -68,6 +68,11 @@ export class NbdClient implements ByteConsumer {
     return this.#closedReason !== undefined;
   }
 
+  /** The read that was answered last had a hole in it, if the server reports holes. */
+  get lastReadHadHole(): boolean {
+    return this.#replies.lastReadHadHole;
+  }
+
   /** Fills all of `target`. */
   async read(target: Uint8Array, offsetBytes: number): Promise<void> {
     const range = { offsetBytes, lengthBytes: target.length };
@@ -126,7 +131,11 @@ export class NbdClient implements ByteConsumer {
     const header = this.#encode(options.command, options.range, flags);
     const request = new PendingRequest(options);
     this.#pending.set(this.#lastCookie, request);
-    const sent = source === undefined ? this.#socket.send(header) : this.#socket.send(header, source);
+    if (source === undefined) {
+      this.#socket.post(header);
+      return request.settled;
+    }
+    const sent = this.#socket.send(header, source);
     try {
       return await request.settled;
     } finally {
@@ -149,7 +158,9 @@ async function greet(
   try {
     const channel = {
       read: (lengthBytes: number) => reader.read(lengthBytes),
-      send: (bytes: Buffer) => void socket.send(bytes),
+      send: (bytes: Buffer) => {
+        socket.post(bytes);
+      },
     };
     const nbdExport = await negotiate(channel, wanted);
     if (reader.unreadBytes > 0) throw new NbdProtocolError('bytes after the end of the handshake');

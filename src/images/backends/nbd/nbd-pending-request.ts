@@ -27,6 +27,7 @@ export class PendingRequest {
   readonly #contextIds: readonly number[];
   readonly #coverage = new ReadCoverage();
   readonly #blockStatus = new Map<number, Buffer>();
+  #hasHole = false;
   #error: StorageError | undefined;
   #resolve!: (status: BlockStatus) => void;
   #reject!: (reason: Error) => void;
@@ -42,6 +43,11 @@ export class PendingRequest {
     });
   }
 
+  /** A part of a read was answered as a hole. */
+  get hasHole(): boolean {
+    return this.#hasHole;
+  }
+
   /**
    * The part of the target for a chunk of a read, marked as answered.
    * @throws NbdProtocolError when the chunk is not within what was asked for or repeats a part of it
@@ -54,6 +60,12 @@ export class PendingRequest {
     }
     this.#coverage.add(start, end);
     return this.target.subarray(start, end);
+  }
+
+  /** A chunk of a read that has no data. @throws NbdProtocolError like `claim` */
+  addHole(offsetBytes: number, lengthBytes: number): void {
+    this.claim(offsetBytes, lengthBytes).fill(0);
+    this.#hasHole = true;
   }
 
   addBlockStatus(contextId: number, descriptors: Buffer): void {

@@ -42,6 +42,7 @@ export class NbdReplyReader {
   /** The rest of the data that is being received, if any. */
   #data: Uint8Array | undefined;
   #dataComplete: () => void;
+  #lastReadHadHole = false;
 
   /** @param pending by cookie; requests are taken out as they finish */
   constructor(pending: Map<number, PendingRequest>, structuredReplies: boolean) {
@@ -49,6 +50,11 @@ export class NbdReplyReader {
     this.#structuredReplies = structuredReplies;
     this.#fieldComplete = this.#replyBegun;
     this.#dataComplete = this.#expectReply;
+  }
+
+  /** Of the read that was answered last, by a server that reports holes. */
+  get lastReadHadHole(): boolean {
+    return this.#lastReadHadHole;
   }
 
   /** See {@link ByteConsumer}. */
@@ -166,7 +172,7 @@ export class NbdReplyReader {
     if (chunk.payloadBytes !== holeChunkBytes)
       throw new NbdProtocolError(`a hole chunk of ${chunk.payloadBytes} bytes`);
     const complete = (field: Buffer): void => {
-      request.claim(readUint64(field, 0), field.readUInt32BE(chunkOffsetBytes)).fill(0);
+      request.addHole(readUint64(field, 0), field.readUInt32BE(chunkOffsetBytes));
       this.#endChunk(chunk, request);
     };
     this.#expect(holeChunkBytes, complete, this.#header);
@@ -208,6 +214,7 @@ export class NbdReplyReader {
     this.#expectReply();
     request.finish();
     this.#pending.delete(cookie);
+    if (request.target !== undefined) this.#lastReadHadHole = request.hasHole;
   }
 
   #find(cookie: number): PendingRequest {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
+import { KiB } from '../../../units.js';
 import { NbdConnectionError } from './nbd-errors.js';
 import type { NbdAddress } from './nbd-url.js';
 import { enlargeSendBuffer } from './send-buffer.js';
@@ -20,10 +21,10 @@ export interface ByteConsumer {
 }
 
 /**
- * How much is received at once while it is not known where it belongs. Large enough for many headers or small replies
- * in one system call; small, because what it catches of a large read has to be copied.
+ * How much is received at once while it is not known where it belongs: a block of 4 KiB with its header, or many headers. Not more, because
+ * what it catches of a large read has to be copied.
  */
-const scratchBytes = 16 * 1024;
+const scratchBytes = 4 * KiB + 64;
 
 /**
  * A stream socket to an NBD server that receives data straight into the memory where it belongs. Measured with qemu-nbd and
@@ -32,6 +33,7 @@ const scratchBytes = 16 * 1024;
 export class NbdSocket {
   readonly #socket: Socket;
   readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes);
+  #posted: Uint8Array[] = [];
   #consumer: ByteConsumer;
   #closedReason: NbdConnectionError | undefined;
 
@@ -93,11 +95,23 @@ export class NbdSocket {
   }
 
   /**
+   * Sends a small message. What is posted before the caller waits for something goes out together: the reads of a buffer then wake the
+   * server once.
+   */
+  post(message: Uint8Array): void {
+    if (this.#posted.push(message) > 1) return;
+    queueMicrotask(() => {
+      this.#sendPosted();
+    });
+  }
+
+  /**
    * Sends the parts as one message, without copying them. Resolves, never rejects, when the parts are not needed any more: the
    * operating system has them or the connection is closed.
    */
   send(...parts: readonly Uint8Array[]): Promise<void> {
     this.#socket.cork();
+    this.#sendPosted();
     for (const part of parts.slice(0, -1)) this.#socket.write(part);
     return new Promise((resolve) => {
       this.#socket.write(parts.at(-1) ?? Buffer.alloc(0), () => {
@@ -113,6 +127,12 @@ export class NbdSocket {
     this.#closedReason = reason;
     this.#socket.destroy();
     this.#consumer.closed(reason);
+  }
+
+  #sendPosted(): void {
+    if (this.#posted.length === 0) return;
+    this.#socket.write(Buffer.concat(this.#posted));
+    this.#posted = [];
   }
 
   #received(count: number, buffer: Uint8Array): boolean {
