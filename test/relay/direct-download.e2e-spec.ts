@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import { request as startRequest } from 'node:https';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { createServer as createHttpServer, request as startHttpRequest } from 'node:http';
+import { createServer as createHttpsServer, request as startHttpsRequest } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { DaemonAgents } from '../../src/relay/daemon-agents.js';
@@ -168,20 +170,20 @@ describe('receiving straight into memory', () => {
     await daemon[Symbol.asyncDispose]();
   });
 
-  async function open(): Promise<IncomingMessage> {
-    const request = startRequest({ host: 'localhost', port: daemon.port, agent: agents.of('https:') });
+  async function open(protocol: 'https:' | 'http:' = 'https:', port = daemon.port): Promise<IncomingMessage> {
+    const start = protocol === 'https:' ? startHttpsRequest : startHttpRequest;
+    const request = start({ host: 'localhost', port, agent: agents.of(protocol) });
     request.end();
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     return response;
   }
 
-  test('spares nearly all of an answer the parser', async () => {
-    const source = await open();
-    const received = Buffer.alloc(image.length);
+  async function download(source: IncomingMessage): Promise<{ body: Buffer; directBytes: number }> {
+    const body = Buffer.alloc(image.length);
     let position = 0;
     let directBytes = 0;
     const direct = DirectDownload.of(source, {
-      target: () => received.subarray(position),
+      target: () => body.subarray(position),
       filled: (lengthBytes) => {
         position += lengthBytes;
         directBytes += lengthBytes;
@@ -189,13 +191,50 @@ describe('receiving straight into memory', () => {
     });
     assert.ok(direct !== undefined);
     source.on('data', (chunk: Buffer) => {
-      chunk.copy(received, position);
+      chunk.copy(body, position);
       position += chunk.length;
     });
     await once(source, 'end');
-    assert.ok(received.equals(image));
+    return { body, directBytes };
+  }
+
+  test('spares nearly all of an answer the parser', async () => {
+    const { body, directBytes } = await download(await open());
+    assert.ok(body.equals(image));
     assert.ok(directBytes > image.length * 0.9, `${directBytes} of ${image.length} bytes`);
   });
+
+  for (const [what, protocol, listen] of [
+    [
+      'over TLS 1.2',
+      'https:',
+      (answer: RequestListener) =>
+        createHttpsServer({ cert: identity.certPem, key: identity.keyPem, maxVersion: 'TLSv1.2' }, answer),
+    ],
+    ['without TLS', 'http:', (answer: RequestListener) => createHttpServer(answer)],
+  ] as const) {
+    test(`leaves the connection to the next answer ${what}`, async () => {
+      let connections = 0;
+      const server = listen((_request, response) => {
+        response.writeHead(200, { 'Content-Length': image.length }).end(image);
+      });
+      server.on('connection', () => (connections += 1)).listen(0, 'localhost');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      try {
+        for (let count = 0; count < 3; count++) {
+          const { body, directBytes } = await download(await open(protocol, port));
+          assert.ok(body.equals(image));
+          // Without TLS, up to 2 MiB are read in one go before anybody hears of the answer.
+          assert.ok(directBytes > image.length * 0.5, `${directBytes} of ${image.length} bytes`);
+        }
+        assert.equal(connections, 1);
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
+    });
+  }
 
   test('waits for what came before through the parser', async () => {
     const source = await open();
