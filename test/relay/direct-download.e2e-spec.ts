@@ -183,7 +183,8 @@ describe('receiving straight into memory', () => {
     let position = 0;
     let directBytes = 0;
     const direct = DirectDownload.of(source, {
-      target: () => body.subarray(position),
+      // The last read goes through the parser, so it must not be all there is.
+      target: () => body.subarray(position, position + 256 * KiB),
       filled: (lengthBytes) => {
         position += lengthBytes;
         directBytes += lengthBytes;
@@ -225,7 +226,6 @@ describe('receiving straight into memory', () => {
         for (let count = 0; count < 3; count++) {
           const { body, directBytes } = await download(await open(protocol, port));
           assert.ok(body.equals(image));
-          // Without TLS, up to 2 MiB are read in one go before anybody hears of the answer.
           assert.ok(directBytes > image.length * 0.5, `${directBytes} of ${image.length} bytes`);
         }
         assert.equal(connections, 1);
