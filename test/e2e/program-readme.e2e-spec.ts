@@ -25,18 +25,4 @@ describe('the README', () => {
     assert.match(output, /\[\{"start":0,/);
     assert.match(output, /"transferred":[1-9]\d*/);
   });
-
-  for (const page of ['README.md', 'docs/quick-start.md', 'docs/architecture.md', 'docs/development.md']) {
-    test(`${page} links to files that exist`, async () => {
-      const text = await readFile(join(projectRoot, page), 'utf8');
-      const links = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link]) => link ?? '');
-      const base = new URL(`file://${join(projectRoot, page)}`);
-      for (const link of links.filter((candidate) => !/^https?:/.test(candidate)))
-        await readFile(new URL(link, base)).catch((error: unknown) => {
-          // A folder is there, though it cannot be read like a file.
-          if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR'))
-            throw new Error(`${page} links to ${link}`, { cause: error });
-        });
-    });
-  }
 });
