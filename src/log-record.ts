@@ -3,8 +3,9 @@ type LogRecord = Record<string, unknown>;
 const cutMark = '…';
 
 /**
- * R9: the log record `line`, JSON with its line end, as a line of at most `bytesMax` bytes in which every control character is
- * escaped. What is too long is cut field by field, the longest first, so that the record stays JSON and its short fields whole.
+ * The log record `line`, JSON with its line end, as a line of at most `bytesMax` bytes in which every
+ * control character is escaped (docs/protocol.md, "Log records"). What is too long is cut field by field,
+ * the longest first, so that the record stays JSON and its short fields whole.
  */
 export function boundedRecord(line: string, bytesMax: number): string {
   const escaped = escapeControls(line);

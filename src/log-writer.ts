@@ -44,8 +44,9 @@ export class LogWriter implements LogDestination {
   };
 
   /**
-   * A line that cannot be written is lost, and the next one is tried anew: a full disk under the log must not end transfers (R8), and there is
-   * nowhere to tell of it. A destination that failed would keep its lines without bound.
+   * A line that cannot be written is lost, and the next one is tried anew: a full disk under the log must
+   * not end transfers (docs/protocol.md, "The process lives"), and there is nowhere to tell of it. A
+   * destination that failed would keep its lines without bound.
    */
   #open(): ReturnType<typeof pino.destination> {
     return pino.destination({ dest: 2, sync: true }).on('error', () => {

@@ -10,7 +10,7 @@ export const LOGGER = Symbol('LOGGER');
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
-  /** R9: the most bytes of one record, its line end included, whatever a client sends. */
+  /** The most bytes of one record, its line end included, whatever a client sends. */
   readonly recordBytesMax: number;
 }
 

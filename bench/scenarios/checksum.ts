@@ -45,7 +45,10 @@ export class ChecksumScenario implements Scenario {
   }
 }
 
-/** The digest of the digests of all blocks, as spec section 2 defines it, computed here without any of the service's code. */
+/**
+ * The digest of the digests of all blocks (docs/protocol.md, "Checksum"), computed here without any of the
+ * service's code.
+ */
 async function checksumOfFile(file: string): Promise<string> {
   const [block, whole] = [await createBLAKE2b(digestBits), await createBLAKE2b(digestBits)];
   let blockBytesDone = 0;

@@ -36,9 +36,9 @@ export const defaultConfDir = '/etc/ovirt-imageio';
 export const defaultVendorDir = '/usr/lib/ovirt-imageio';
 
 /**
- * Reads `conf.d/*.conf` of both folders and the environment (spec section 5). Files are merged in the order of their base
- * names, later ones win; of two with the same name the administrator's comes after the package's. The environment wins
- * over all files.
+ * Reads `conf.d/*.conf` of both folders and the environment (docs/configuration.md). Files are merged in the
+ * order of their base names, later ones win; of two with the same name the administrator's comes after the
+ * package's. The environment wins over all files.
  * @throws ConfigError when no file is in `confDir`, a file cannot be read, or a value is wrong
  */
 export function loadConfig(options: LoadConfigOptions): LoadedConfig {

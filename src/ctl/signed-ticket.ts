@@ -10,7 +10,9 @@ export interface SigningRequest {
   readonly now: Date;
 }
 
-/** A signed ticket in version 2 (spec section 4), as the engine makes it: base64 on one line. */
+/**
+ * A signed ticket as engines since 2021 make it (docs/protocol.md, "Signed tickets"): base64 on one line.
+ */
 export function signTicket(request: SigningRequest): string {
   const { ticketId, imagedUri, keyPem, certPem, lifetimeSeconds, now } = request;
   const nowSeconds = Math.floor(now.getTime() / 1000);

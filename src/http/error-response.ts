@@ -66,7 +66,8 @@ export function errorResponse(error: unknown, accept: string | undefined): Error
     body: prefersJson(accept)
       ? `${JSON.stringify({ type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`, title, status })}\n`
       : `${title}\n`,
-    // A client that was refused access gets no further tries on the same connection (spec section 2); one that was too slow neither.
+    // A client that was refused access gets no further tries on the same connection, nor does one that was
+    // too slow (docs/protocol.md, "Refusals").
     closes: status === 403 || status === 408,
   };
 }

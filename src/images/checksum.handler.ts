@@ -24,7 +24,9 @@ const blockSizeBytesMin = MiB;
 const blockSizeBytesMax = 16 * MiB;
 const blockSizeMultipleBytes = 4096;
 
-/** GET /images/{id}/checksum: the hash of the hashes of the image's blocks (spec section 2). */
+/**
+ * GET /images/{id}/checksum: the hash of the hashes of the image's blocks (docs/protocol.md, "Checksum").
+ */
 export class ChecksumHandler {
   constructor(
     private readonly runner: OperationRunner,
@@ -58,7 +60,7 @@ export class ChecksumHandler {
   }
 }
 
-/** R1: nothing past the ticket is read, however large the image is. */
+/** Nothing past the ticket is read, however large the image is (docs/protocol.md, "Bounds of a ticket"). */
 async function* clipExtents(
   lists: AsyncIterable<readonly Extent[]>,
   endBytes: number,

@@ -39,8 +39,9 @@ import { ZeroHandler } from './zero.handler.js';
 type QueryValues = Readonly<Record<string, string | string[]>>;
 
 /**
- * The images API (spec section 2). Each route turns headers, query and JSON into a request for one handler; what is wrong with
- * those is refused here, before the ticket is looked at. The handlers answer for themselves: no image byte passes the framework.
+ * The images API (docs/protocol.md, "The images API"). Each route turns headers, query and JSON into a
+ * request for one handler; what is wrong with those is refused here, before the ticket is looked at. The
+ * handlers answer for themselves: no image byte passes the framework.
  */
 @ApiTags(contract.imagesTag)
 @Controller('images')

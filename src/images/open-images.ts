@@ -4,8 +4,9 @@ import type { Ticket, TicketConnection } from '../tickets/ticket.js';
 import type { Backend, ImageSource } from './backends/backend.js';
 
 /**
- * Opens the image of a ticket once per connection, and keeps it until the connection closes or the ticket is cancelled (spec
- * section 2, connections). Opening costs a round trip to storage; a connection usually asks for the same image again and again.
+ * Opens the image of a ticket once per connection, and keeps it until the connection closes or the ticket
+ * is cancelled (docs/protocol.md, "Open images"). Opening costs a round trip to storage; a connection
+ * usually asks for the same image again and again.
  */
 export class OpenImages {
   readonly #sources = new Map<string, ImageSource>();

@@ -23,9 +23,10 @@ export interface OperationContext {
 }
 
 /**
- * What every operation on an image has in common, in the order of spec section 2: the ticket is checked, then the range, then the
- * image is opened, and only then anything happens. While it runs it is registered with its ticket, and a client that leaves or a
- * service that stops aborts it. How much it moved, and where its time went, is told to the log and to whoever observes.
+ * What every operation on an image has in common: the ticket is checked, then the range, then the image is
+ * opened, and only then anything happens (docs/protocol.md, "Order of checks"). While it runs it is
+ * registered with its ticket, and a client that leaves or a service that stops aborts it. How much it
+ * moved, and where its time went, is told to the log and to whoever observes.
  */
 export class OperationRunner {
   constructor(

@@ -15,8 +15,8 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /**
- * What a failed request to a daemon means to the client (the table of spec section 4). Which host it was and how it failed is in the cause, for
- * the log only.
+ * What a failed request to a daemon means to the client (docs/protocol.md, "Failing daemons"). Which host
+ * it was and how it failed is in the cause, for the log only.
  */
 export function daemonFailure(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;

@@ -26,7 +26,9 @@ export interface RelayAccessOptions {
   readonly allowHttp: boolean;
 }
 
-/** Decides what a request for an image may be relayed for, in the order of spec section 4. */
+/**
+ * Decides what a request for an image may be relayed for, in the order of docs/protocol.md, "Credentials".
+ */
 export class RelayAccess {
   /** Where tickets lead to, parsed once for each. */
   readonly #targets = new WeakMap<TicketDefinition, RelayTarget>();

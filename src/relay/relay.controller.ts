@@ -10,8 +10,8 @@ import { allowedMethods, RelayedImages } from './relayed-images.js';
 const subResources = [':id/extents', ':id/checksum', ':id/checksum/algorithms'];
 
 /**
- * The images API of the proxy (spec section 4): every request goes to the daemon that has the image. What a method means there,
- * the daemon decides.
+ * The images API of the proxy (docs/protocol.md, "Relaying"): every request goes to the daemon that has the
+ * image. What a method means there, the daemon decides.
  */
 @ApiTags(contract.imagesTag)
 @Controller('images')

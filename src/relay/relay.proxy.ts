@@ -148,7 +148,8 @@ async function sendAnswer(
 
 function prepareHead(exchange: Exchange, status: number, closes = false): void {
   exchange.settleFraming();
-  // A client that was refused access gets no further tries on the same connection (spec section 2).
+  // A client that was refused access gets no further tries on the same connection (docs/protocol.md,
+  // "Refusals").
   if (closes || status === 403) exchange.closeAfterResponse();
 }
 

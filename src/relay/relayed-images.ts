@@ -108,7 +108,7 @@ export class RelayedImages {
   }
 }
 
-/** The id `*` stands for the service itself, and needs no ticket (spec section 2, OPTIONS). */
+/** The id `*` stands for the service itself, and needs no ticket (docs/protocol.md, "Capabilities"). */
 function isAboutService({ method }: FastifyRequest, ticketId: string, subResource: SubResource): boolean {
   return method === 'OPTIONS' && ticketId === '*' && subResource === '';
 }

@@ -7,8 +7,9 @@ import type { ByteRange } from '../units.js';
 import type { ImageRequest } from './image-request.js';
 
 /**
- * Refuses what a control ticket does not cover, as the daemon would for a ticket of that size, before the daemon is asked (R1). What a
- * PATCH wants is said in its body, which is not read here: that is the business of the daemon's ticket alone.
+ * Refuses what a control ticket does not cover, as the daemon would for a ticket of that size, before the
+ * daemon is asked (docs/protocol.md, "Control tickets at a proxy"). What a PATCH wants is said in its body,
+ * which is not read here: that is the business of the daemon's ticket alone.
  * @throws RangeNotSatisfiableError, or InvalidRequestError for what is malformed, which goes before ranges
  */
 export function checkRequestWithin(

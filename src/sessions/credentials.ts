@@ -28,7 +28,7 @@ export interface Authorization {
   readonly sessionId?: string;
 }
 
-/** Decides what a 1.x client may do, in the order of spec section 4, "/images/{ticket-id}". */
+/** Decides what a 1.x client may do, in the order of docs/protocol.md, "Credentials". */
 @Injectable()
 export class Credentials {
   constructor(

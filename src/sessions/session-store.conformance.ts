@@ -89,7 +89,7 @@ export function describeSessionStore(
     });
 
     test('opens a new session for a ticket whose session was deleted', async (t) => {
-      // The ticket stays good until it expires: the spec does not forbid it, and clients reopen after a pause.
+      // The ticket stays good until it expires, and clients open another session after a pause.
       const { store } = await open(t);
       const grant = makeGrant();
       const deleted = await store.findOrCreate(grant);

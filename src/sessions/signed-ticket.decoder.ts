@@ -22,7 +22,8 @@ const alwaysSigned = ['data', 'salt', 'validFrom', 'validTo'];
 const digestNames = ['sha1', 'sha256', 'sha384', 'sha512'];
 
 /**
- * Takes a signed ticket apart as spec section 4 has it: base64 on one line, of a JSON object of strings.
+ * Takes a signed ticket apart: base64 on one line, of a JSON object of strings (docs/protocol.md,
+ * "Signed tickets").
  * The embedded `certificate` is not even read: the one that counts is configured.
  * @throws UnauthenticatedError with what is wrong; it never quotes the ticket
  */

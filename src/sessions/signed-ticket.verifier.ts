@@ -22,7 +22,7 @@ export interface SignedTicketRules extends TicketRules {
 
 const sha256Bytes = 32;
 
-/** Verifies tickets that engine signed (spec section 4, "Signed tickets"). */
+/** Verifies tickets that engine signed (docs/protocol.md, "Signed tickets"). */
 export class SignedTicketVerifier implements TicketVerifier {
   constructor(
     private readonly certificate: EngineCertificate,

@@ -36,7 +36,8 @@ const transferIdCharactersMax = 256;
 const unixSecondsMax = 253_402_300_799;
 
 /**
- * Reads and judges the payload of a ticket, the JSON text in its `data` (spec section 4, "Signed tickets").
+ * Reads and judges the payload of a ticket, the JSON text in its `data` (docs/protocol.md, "Transfer
+ * payload").
  * @param fingerprint identifies the whole ticket
  * @throws UnauthenticatedError with what is wrong
  */

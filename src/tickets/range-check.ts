@@ -3,12 +3,12 @@ import type { RequestedRange } from '../http/content-range.js';
 import type { Ticket } from './ticket.js';
 import type { ByteRange } from '../units.js';
 
-/** @throws RangeNotSatisfiableError when `range` ends past what the ticket covers (R1) */
+/** @throws RangeNotSatisfiableError when `range` ends past what the ticket covers */
 export function checkWithinTicket({ offsetBytes, lengthBytes }: ByteRange, ticket: Ticket): void {
   checkEnd(offsetBytes + lengthBytes, ticket.sizeBytes, 'ticket');
 }
 
-/** The refusal of a body that says its length only by its end, which lies past what the ticket covers (R1). */
+/** The refusal of a body that says its length only by its end, which lies past what the ticket covers. */
 export function bodyBeyondTicket(): RangeNotSatisfiableError {
   return new RangeNotSatisfiableError('Request body is longer than the ticket allows');
 }

@@ -6,7 +6,7 @@ import { RangeSet } from './range-set.js';
 
 export type TicketAccess = 'read' | 'write';
 
-/** A ticket as it was asked for: spec section 3, PUT /tickets/{id}. */
+/** A ticket as it was asked for (docs/protocol.md, "Adding a ticket"). */
 export interface TicketDefinition {
   readonly id: string;
   /** Bytes the client may touch. Up to 2^64, which no `number` holds; see `Ticket.sizeBytes`. */

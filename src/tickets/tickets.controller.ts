@@ -71,7 +71,10 @@ const stillRunning = refusal(
   'Timeout cancelling transfer t1',
 );
 
-/** The tickets API (spec section 3). It is served on the control socket only: reaching that socket is the permission. */
+/**
+ * The tickets API (docs/protocol.md, "The tickets API"). It is served on the control socket only: reaching
+ * that socket is the permission.
+ */
 @ApiTags('tickets')
 @Controller('tickets')
 export class TicketsController {

@@ -14,7 +14,8 @@ const chunkBytes = MiB;
 // The last chunk is short and ends in the middle of a block.
 const imageBytes = 6 * chunkBytes + 12_345;
 
-// The steps of one transfer (spec section 1, "Upload"), in order: each goes on from where the one before it has left the image.
+// The steps of one transfer (docs/protocol.md, "Upload"), in order: each goes on from where the one before
+// it has left the image.
 describe('an upload through the proxy', () => {
   let deployment: Deployment;
   let source: string;

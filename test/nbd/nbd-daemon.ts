@@ -9,8 +9,8 @@ import type { TicketDocument, TicketInfo, Vdsm } from '../support/vdsm.js';
 import { Workspace } from './servers.js';
 
 /**
- * How soon everything that does not wait for a stuck server has to be answered: one second (spec section 7, R8), and
- * what a machine that is busy with other tests adds to it.
+ * How soon everything that does not wait for a stuck server has to be answered: one second
+ * (docs/protocol.md, "The process lives"), and what a machine that is busy with other tests adds to it.
  */
 export const promptMs = 10_000;
 

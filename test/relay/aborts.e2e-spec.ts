@@ -8,7 +8,7 @@ import { RelayUnderTest } from './relay-under-test.js';
 import { cut, ScriptedDaemon, type Script } from './scripted-daemon.js';
 
 const { pki, daemon: identity } = await certificates();
-// R5
+// docs/protocol.md, "Aborts reach the other side"
 const abortLimitMs = 1000;
 const sendsForever: Script = ({ response }) => {
   response.writeHead(200, { 'Content-Length': 1e12 });

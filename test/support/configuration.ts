@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Sections of options, in the names of the INI files (spec section 5). */
+/** Sections of options, in the names of the INI files (docs/configuration.md). */
 export type Configuration = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
 
 /** Writes `conf.d/50-test.conf` below `confDir`, which is what `-c` takes. */

@@ -2,7 +2,7 @@ import { constants, randomBytes, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Identity } from './pki.js';
 
-/** What a signed ticket promises, in the engine's wire names (spec section 4). */
+/** What a signed ticket promises, in the engine's wire names (docs/protocol.md, "Transfer payload"). */
 export interface TransferPayload {
   readonly 'transfer-ticket': string;
   readonly 'imaged-uri': string;

@@ -1,7 +1,7 @@
 import type { Address } from './address.js';
 import { exchange, type Answer } from './exchange.js';
 
-/** A ticket as vdsm adds it, in wire names (spec section 3). */
+/** A ticket as vdsm adds it, in wire names (docs/protocol.md, "Adding a ticket"). */
 export interface TicketDocument {
   readonly uuid: string;
   readonly size: number;

@@ -8,7 +8,7 @@ export const blockSlackBytes = 4096;
 
 export type ExtentContext = 'zero' | 'dirty';
 
-/** An area of the image that reads alike. Wire form: spec section 2, extents. */
+/** An area of the image that reads alike. Wire form: docs/protocol.md, "Extents". */
 export interface Extent {
   readonly start: number;
   readonly length: number;
@@ -23,9 +23,10 @@ export interface Extent {
 /**
  * One opened image. Everything is positional and may be called concurrently: there is no cursor to share.
  *
- * A call that has been started is never abandoned: its promise settles only when the storage has answered, because
- * "no byte is written after the ticket is gone" (spec section 3) is built on that. Failures are `StorageError`s
- * (`NoSpaceError` when the storage is full); after one the backend stays usable or reconnects by itself.
+ * A call that has been started is never abandoned: its promise settles only when the storage has answered,
+ * because "no byte is written after the ticket is gone" (docs/protocol.md, "Removing a ticket") is built on
+ * that. Failures are `StorageError`s (`NoSpaceError` when the storage is full); after one the backend stays
+ * usable or reconnects by itself.
  */
 export interface Backend {
   /** The name in logs and metrics, e.g. `file` or `nbd`. */

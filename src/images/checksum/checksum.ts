@@ -34,8 +34,8 @@ const zeroDigestsPerTurn = 4096;
 const zeroes = new AlignedMemory(MiB).allocate(MiB);
 
 /**
- * The checksum of an image (spec section 2, checksum): the hash of the concatenated digests of its blocks, in hex.
- * Blocks that are zero by their extents are not read.
+ * The checksum of an image: the hash of the concatenated digests of its blocks, in hex (docs/protocol.md,
+ * "Checksum"). Blocks that are zero by their extents are not read.
  * @throws StorageError when reading fails or the image is shorter than its extents; the signal's reason when it aborts
  */
 export async function computeChecksum(options: ChecksumOptions): Promise<string> {

@@ -5,7 +5,7 @@ import { errorCode } from './storage-failure.js';
 const probe = new AlignedMemory(pageBytes).allocate(pageBytes);
 
 /**
- * Finds the block size of a file opened with `O_DIRECT` by trying what it refuses. Spec section 6, direct I/O.
+ * Finds the block size of a file opened with `O_DIRECT` by trying what it refuses.
  * @returns 512 or 4096; 4096, which always works, when it can't be told; `undefined` when the file system took `O_DIRECT`
  * but no direct read works
  */

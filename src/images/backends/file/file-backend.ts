@@ -28,7 +28,7 @@ export interface OpenedFile {
 const toTheEnd = Infinity;
 
 /**
- * A regular file or block device. Spec section 6, file.
+ * A regular file or block device.
  *
  * Concurrent writes. The kernel takes only whole blocks, so a write with an unaligned edge reads that block, changes it
  * and writes it back. Between these two nobody else may write the block, by whatever connection of this process:

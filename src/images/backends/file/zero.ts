@@ -13,7 +13,7 @@ import { errorCode } from './storage-failure.js';
 
 type Way = 'punch' | 'zeroRange' | 'punchAndAllocate' | 'allocate' | 'blkZeroOut';
 
-/** What makes an existing area zero, best first. When none works, zeroes are written. Spec section 6. */
+/** What makes an existing area zero, best first. When none works, zeroes are written. */
 const waysInPlace: Readonly<
   Record<'file' | 'blockDevice', Readonly<Record<'sparse' | 'allocated', readonly Way[]>>>
 > = {

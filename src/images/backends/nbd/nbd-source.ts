@@ -10,7 +10,9 @@ export interface NbdSourceOptions {
   readonly connectTimeoutSeconds: number;
 }
 
-/** Opens images that NBD servers export: every url form of spec section 3 that begins with `nbd`. */
+/**
+ * Opens images that NBD servers export: every url that begins with `nbd` (docs/protocol.md, "Image urls").
+ */
 export class NbdSource implements ImageSource {
   readonly schemes = ['nbd', 'nbd+unix'];
   readonly #locks = new ImageLocks();

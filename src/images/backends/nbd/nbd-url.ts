@@ -17,7 +17,7 @@ const socketPathBytesMax = 107;
 const exportNameMark = ':exportname=';
 
 /**
- * Reads every form of an NBD url that a ticket may have (spec section 3):
+ * Reads every form of an NBD url that a ticket may have (docs/protocol.md, "Image urls"):
  * `nbd:unix:/sock[:exportname=name]`, `nbd:host[:port][:exportname=name]`, taken literally, and
  * `nbd://host[:port][/name]`, `nbd+unix:///[name]?socket=/path`, percent-encoded.
  * @throws StorageError when it is none of these; `cause` has the url
