@@ -65,6 +65,40 @@ test('renews the session that is shown with a newer signed ticket', async (t) =>
   assert.equal(await sessions.count(), 1);
 });
 
+for (const [where, shown] of [
+  ['header', (id: string) => ({ sessionIdHeader: id })],
+  ['query', (id: string) => ({ sessionIdQuery: id })],
+  ['header and the query', (id: string) => ({ sessionIdHeader: id, sessionIdQuery: id })],
+] as const) {
+  test(`leaves a session of another transfer ticket alone whose id is in the ${where}`, async (t) => {
+    const { credentials, sessions } = setUp(t);
+    const victim = (await credentials.authorize({ authorization: makeTicket(), ticketId })).session;
+    const { grant } = victim;
+    const authorization = makeTicket({ payload: { 'transfer-ticket': otherTicketId } });
+    const opened = [
+      (await credentials.authorize({ authorization, ...shown(victim.id), ticketId: otherTicketId })).session,
+      await credentials.openSession({ authorization, ...shown(victim.id) }),
+    ];
+    for (const session of opened) {
+      assert.notEqual(session.id, victim.id);
+      assert.equal(session.grant.transferTicketId, otherTicketId);
+    }
+    assert.equal(await sessions.find(victim.id), victim);
+    assert.equal(victim.grant, grant);
+  });
+}
+
+test('renews no session whose id is in the query, even of the same transfer ticket', async (t) => {
+  const { credentials } = setUp(t);
+  const { session } = await credentials.authorize({ authorization: makeTicket(), ticketId });
+  const { grant } = session;
+  const authorization = makeTicket({ payload: { exp: fixedUnixSeconds + 7200 } });
+  const shown = { authorization, sessionIdQuery: session.id };
+  assert.notEqual((await credentials.authorize({ ...shown, ticketId })).sessionId, session.id);
+  assert.notEqual((await credentials.openSession(shown)).id, session.id);
+  assert.equal(session.grant, grant);
+});
+
 test('opens a session when the one that is shown with a signed ticket is unknown', async (t) => {
   const { credentials } = setUp(t);
   const sessionIdHeader = crypto.randomUUID();

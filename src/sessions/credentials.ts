@@ -39,18 +39,18 @@ export class Credentials {
   ) {}
 
   /**
-   * `POST /sessions/`: opens a session for a signed ticket, or renews the live one that is shown with it, under the same
-   * id. A live session alone is answered as it is.
+   * `POST /sessions/`: opens a session for a signed ticket, or renews the live one of the same transfer
+   * ticket whose id is in the header beside it, under the same id. A live session alone is answered as it
+   * is.
    * @throws UnauthenticatedError when the ticket does not verify, or there is none and no live session either
    * @throws UnavailableError when there are too many sessions, or the address of the client failed too often
    */
   async openSession(shown: Omit<ShownCredentials, 'ticketId'>): Promise<Session> {
-    const session = await this.#findSession(shown);
     if (shown.authorization) {
       const grant = this.verify(shown.authorization, shown.clientAddress);
-      const renewed = session && (await this.sessions.renew(session.id, grant));
-      return renewed ?? this.sessions.create(grant);
+      return (await this.#renewSession(grant, shown)) ?? this.sessions.create(grant);
     }
+    const session = await this.#findSession(shown);
     if (!session) {
       const error = new UnauthenticatedError('Neither a signed ticket nor a live session was shown');
       throw this.failure(error, shown.clientAddress);
@@ -111,7 +111,7 @@ export class Credentials {
 
   /**
    * A signed ticket that is shown is judged, even if the request would be allowed without it: a client that sends one
-   * relies on it. The session shown with it is renewed (1.x clients do that with any request).
+   * relies on it.
    */
   async #findBySignedTicket(ticket: string, shown: ShownCredentials): Promise<Authorization> {
     const grant = this.verify(ticket, shown.clientAddress);
@@ -120,9 +120,18 @@ export class Credentials {
     return { session, sessionId: session.id };
   }
 
-  async #renewSession(grant: TransferGrant, shown: ShownCredentials): Promise<Session | undefined> {
-    const session = await this.#findSession(shown);
-    return session && this.sessions.renew(session.id, grant);
+  /**
+   * 1.x clients renew their session with any request that has a newer ticket and the session's id in the
+   * header. An id in the query renews nothing: it is part of a link, which may be somebody else's. The
+   * session of another transfer ticket is left as it is, and the request goes on as with an unknown id: so
+   * the answer tells nothing of sessions of others, and a client that went on to its next transfer with the
+   * old id learns the new one from the answer's `Session-Id`.
+   */
+  async #renewSession(
+    grant: TransferGrant,
+    { sessionIdHeader }: Pick<ShownCredentials, 'sessionIdHeader'>,
+  ): Promise<Session | undefined> {
+    return sessionIdHeader ? this.sessions.renew(sessionIdHeader, grant) : undefined;
   }
 
   async #findSession(shown: Omit<ShownCredentials, 'ticketId'>): Promise<Session | undefined> {

@@ -29,7 +29,7 @@ export class MemorySessionStore implements SessionStore {
 
   async renew(sessionId: string, grant: TransferGrant): Promise<Session | undefined> {
     const session = this.#table.find(sessionId);
-    if (!session) return undefined;
+    if (!session?.isFor(grant)) return undefined;
     this.#forgetFingerprint(session);
     session.renew(grant);
     this.#byFingerprint.set(grant.fingerprint, session);

@@ -2,7 +2,7 @@ import { type CommandParser, defineScript } from '@redis/client';
 
 /** Where a session is, in Redis. */
 export interface SessionPlace {
-  /** Hash of the session: `id`, `grant`, `fingerprint`, `ends`. */
+  /** Hash of the session, with the fields of a `SessionRecord`. */
   readonly sessionKey: string;
   /** Sorted set of all sessions by the time they end: how many there are. */
   readonly indexKey: string;
@@ -19,11 +19,16 @@ export interface SessionRecord {
   /** JSON. */
   readonly grant: string;
   readonly fingerprint: string;
+  /** SHA-256 of the transfer ticket's id, in hex. */
+  readonly transfer: string;
   /** Unix seconds. */
   readonly ends: number;
 }
 
-/** put: written, whether it is there or not; renew: only if it is there; restore: only if no later one is, and past the limit. */
+/**
+ * put: written, whether it is there or not; renew: only if it is there, for the same transfer ticket;
+ * restore: only if no later one is, and past the limit.
+ */
 export type WriteMode = 'put' | 'renew' | 'restore';
 
 export interface WriteOptions {
@@ -47,7 +52,8 @@ local function isLive(session, now)
 end
 local function write(session, index, ticket, member, record, now)
   local lifetime = math.max(1, math.ceil((tonumber(record.ends) - now) * 1000))
-  redis.call('HSET', session, 'id', record.id, 'grant', record.grant, 'fingerprint', record.fingerprint, 'ends', record.ends)
+  redis.call('HSET', session, 'id', record.id, 'grant', record.grant, 'fingerprint', record.fingerprint,
+    'transfer', record.transfer, 'ends', record.ends)
   redis.call('PEXPIRE', session, lifetime)
   redis.call('SET', ticket, member, 'PX', lifetime)
   redis.call('ZADD', index, record.ends, member)
@@ -62,8 +68,9 @@ end
 const writeScript = `${functions}
 local session, index, ticket = KEYS[1], KEYS[2], KEYS[3]
 local mode, limit, now, member, channel = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local record = { id = ARGV[6], grant = ARGV[7], fingerprint = ARGV[8], ends = ARGV[9] }
+local record = { id = ARGV[6], grant = ARGV[7], fingerprint = ARGV[8], transfer = ARGV[9], ends = ARGV[10] }
 if isLive(session, now) then
+  if mode == 'renew' and redis.call('HGET', session, 'transfer') ~= record.transfer then return 'absent' end
   if mode == 'restore' and tonumber(redis.call('HGET', session, 'ends')) >= tonumber(record.ends) then return 'kept' end
   write(session, index, ticket, member, record, now)
   redis.call('PUBLISH', channel, member)
@@ -78,7 +85,7 @@ return 'written'
 const findOrWriteScript = `${functions}
 local session, index, ticket = KEYS[1], KEYS[2], KEYS[3]
 local limit, now, member, sessionPrefix = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local record = { id = ARGV[5], grant = ARGV[6], fingerprint = ARGV[7], ends = ARGV[8] }
+local record = { id = ARGV[5], grant = ARGV[6], fingerprint = ARGV[7], transfer = ARGV[8], ends = ARGV[9] }
 local known = redis.call('GET', ticket)
 if known then
   local found = sessionPrefix .. known
@@ -171,6 +178,7 @@ function pushKeys(parser: CommandParser, { sessionKey, indexKey, ticketKey }: Se
   parser.pushKey(ticketKey);
 }
 
-function pushRecord(parser: CommandParser, { id, grant, fingerprint, ends }: SessionRecord): void {
-  parser.push(id, grant, fingerprint, String(ends));
+function pushRecord(parser: CommandParser, record: SessionRecord): void {
+  const { id, grant, fingerprint, transfer, ends } = record;
+  parser.push(id, grant, fingerprint, transfer, String(ends));
 }

@@ -13,7 +13,7 @@ export interface RedisSessionTableOptions extends SessionTableOptions {
 }
 
 /** Changes when what is stored does: versions that read it differently do not meet. */
-const prefix = 'ovirt-imageio:1';
+const prefix = 'ovirt-imageio:2';
 const batchSize = 100;
 
 /**
@@ -71,6 +71,7 @@ export class RedisSessionTable implements RedisReplica {
     return this.#keep(found.id, grant);
   }
 
+  /** Gives a live session of the grant's transfer ticket that grant; undefined when there is none. */
   async renew(id: string, grant: TransferGrant): Promise<Session | undefined> {
     const outcome = await this.#write(this.connection.run, id, grant, 'renew');
     return outcome === 'written' ? this.#keep(id, grant) : undefined;
@@ -139,8 +140,8 @@ export class RedisSessionTable implements RedisReplica {
     if (!this.#sessions.has(member)) return;
     const grant = await this.#read(run, member);
     const session = this.#sessions.get(member);
-    if (grant === undefined) this.#drop(member);
-    else session?.renew(grant);
+    if (grant !== undefined && session?.isFor(grant)) session.renew(grant);
+    else this.#drop(member);
   }
 
   async #write(run: RunCommands, id: string, grant: TransferGrant, mode: WriteMode) {
@@ -165,10 +166,12 @@ export class RedisSessionTable implements RedisReplica {
   #keep(id: string, grant: TransferGrant): Session {
     const member = memberOf(id);
     const known = this.#sessions.get(member);
-    if (known !== undefined) {
+    if (known?.isFor(grant)) {
       known.renew(grant);
       return known;
     }
+    // No proxy gives a session to another transfer ticket: somebody else wrote to the server.
+    if (known !== undefined) this.#end(member, known, 'deleted');
     const session = new Session(id, grant);
     this.#sessions.set(member, session);
     return session;
@@ -199,9 +202,19 @@ export class RedisSessionTable implements RedisReplica {
 }
 
 function memberOf(id: string): string {
-  return createHash('sha256').update(id).digest('hex');
+  return sha256(id);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function recordOf(id: string, grant: TransferGrant): SessionRecord {
-  return { id, grant: formatGrant(grant), fingerprint: grant.fingerprint, ends: grant.endsUnixSeconds };
+  return {
+    id,
+    grant: formatGrant(grant),
+    fingerprint: grant.fingerprint,
+    transfer: sha256(grant.transferTicketId),
+    ends: grant.endsUnixSeconds,
+  };
 }

@@ -5,6 +5,7 @@ import type { SessionStore } from './session.store.js';
 import type { TransferGrant } from './transfer-grant.js';
 import { UnavailableError } from '../errors.js';
 import {
+  exampleTicketId,
   FakeClock,
   fixedUnixSeconds,
   makeTicket,
@@ -22,8 +23,9 @@ export interface StoreOptions {
 /** Opens an empty store, to be closed with the test. */
 export type OpenStore<Store> = (t: TestContext, options: StoreOptions, clock: FakeClock) => Promise<Store>;
 
-function makeGrant(expiresInSeconds = 3600): TransferGrant {
-  return makeVerifier().verify(makeTicket({ payload: { exp: clockStart + expiresInSeconds } }));
+function makeGrant(expiresInSeconds = 3600, transferTicketId = exampleTicketId): TransferGrant {
+  const payload = { exp: clockStart + expiresInSeconds, 'transfer-ticket': transferTicketId };
+  return makeVerifier().verify(makeTicket({ payload }));
 }
 
 /** What every session store does alike, wherever it keeps sessions. */
@@ -86,6 +88,21 @@ export function describeSessionStore(
       assert.deepEqual(session.grant, newer);
       assert.equal(await store.findOrCreate(newer), session);
       assert.notEqual(await store.findOrCreate(older), session);
+    });
+
+    test('does not renew a session with the ticket of another transfer', async (t) => {
+      const { store } = await open(t);
+      const grant = makeGrant();
+      const session = await store.create(grant);
+      const ends: SessionEnd[] = [];
+      session.run((end) => ends.push(end));
+      const foreign = makeGrant(7200, crypto.randomUUID());
+      assert.equal(await store.renew(session.id, foreign), undefined);
+      assert.equal(await store.find(session.id), session);
+      assert.deepEqual(session.grant, grant);
+      assert.equal(await store.findOrCreate(grant), session);
+      assert.notEqual(await store.findOrCreate(foreign), session);
+      assert.deepEqual(ends, []);
     });
 
     test('opens a new session for a ticket whose session was deleted', async (t) => {

@@ -23,6 +23,20 @@ test('cancels running requests when it ends, each once', () => {
   assert.equal(session.runningCount, 0);
 });
 
+test('is renewed by grants of its own transfer ticket only', () => {
+  const grant = makeGrant();
+  const session = new Session('id', grant);
+  const newer = makeGrant(fixedUnixSeconds + 7200);
+  assert.equal(session.isFor(newer), true);
+  session.renew(newer);
+  const foreign = { ...newer, transferTicketId: crypto.randomUUID() };
+  assert.equal(session.isFor(foreign), false);
+  assert.throws(() => {
+    session.renew(foreign);
+  }, /stays with its transfer ticket/);
+  assert.equal(session.grant, newer);
+});
+
 test('does not cancel a request that has ended', () => {
   const session = new Session('id', makeGrant());
   const release = session.run(() => assert.fail('cancelled'));

@@ -23,7 +23,11 @@ export interface SessionStore {
    */
   findOrCreate(grant: TransferGrant): Promise<Session>;
 
-  /** Gives a live session a newer grant; undefined when there is none of that id. */
+  /**
+   * Gives a live session another grant for the same transfer ticket; undefined when there is none of that
+   * id and ticket. A session never passes to another transfer ticket: whoever else knows its id would be
+   * handed what that ticket opens.
+   */
   renew(sessionId: string, grant: TransferGrant): Promise<Session | undefined>;
 
   /** The live session of that id. */

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { TransferGrant } from './transfer-grant.js';
 
 /** Why a session ended: a client deleted it, its grant ran out, or this process closes its store. */
@@ -36,8 +37,17 @@ export class Session {
     return this.#end !== undefined || nowUnixSeconds >= this.#grant.endsUnixSeconds;
   }
 
-  /** Replaces the grant by a newer one; requests that run go on under it. For the store alone to call. */
+  /** Whether it is for the transfer ticket of `grant`: only then that grant may renew it. */
+  isFor({ transferTicketId }: TransferGrant): boolean {
+    return this.#grant.transferTicketId === transferTicketId;
+  }
+
+  /**
+   * Replaces the grant by another of the same transfer ticket; requests that run go on under it. For the
+   * store alone to call.
+   */
   renew(grant: TransferGrant): void {
+    assert.ok(this.isFor(grant), 'a session stays with its transfer ticket');
     this.#grant = grant;
   }
 

@@ -48,6 +48,20 @@ test('renews a session under the same id, and answers a live one without a ticke
   assert.equal(await sessions.count(), 1);
 });
 
+test("opens a new session for a ticket of another transfer than the session's", async (t) => {
+  const { url, sessions } = await startSessionsApp(t);
+  const post = async (headers: Record<string, string>, query = ''): Promise<string | null> =>
+    (await fetch(`${url}/sessions/${query}`, { method: 'POST', headers })).headers.get('session-id');
+  const victim = (await post({ authorization: makeTicket() }))!;
+  const authorization = makeTicket({ payload: { 'transfer-ticket': crypto.randomUUID() } });
+  const opened = [
+    await post({ authorization, 'session-id': victim }),
+    await post({ authorization }, `?session_id=${victim}`),
+  ];
+  assert.equal(new Set([victim, ...opened]).size, 3);
+  assert.equal((await sessions.find(victim))?.grant.transferTicketId, exampleTicketId);
+});
+
 test('opens a new session for a ticket that comes with an unknown session id', async (t) => {
   const { url } = await startSessionsApp(t);
   const headers = { authorization: makeTicket(), 'session-id': crypto.randomUUID() };
