@@ -214,6 +214,8 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
           'and flush once at the end.\n\n' +
           '**Retry**: after a broken connection or a 5xx status nothing is known of the bytes of that request: send the range again, which is ' +
           'always safe. Ask the owner of the ticket for the bytes transferred to resume after a pause.\n\n' +
+          '**Overlap**: where requests that run at the same time write the same bytes, those of the request ' +
+          'that began last stay, so a stalled request never undoes its repetition.\n\n' +
           '**Refusals** come before the body with `Expect: 100-continue`; otherwise the connection is closed after one, as is always done ' +
           'when a body was not read to its end.',
       },

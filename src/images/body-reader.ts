@@ -2,7 +2,16 @@ import { pushDirectly } from '../http/direct-push.js';
 import type { Exchange } from '../http/exchange.js';
 import { releaseMemory } from '../http/release-memory.js';
 
-const patienceMilliseconds = 1000;
+/**
+ * What arrived is written when nothing more came for this long, or up to twice as long. Data that lies in
+ * memory is of no use to anybody and lost with the connection; but a sender that is only a little slower
+ * than we are must not have each of its TLS records written by itself.
+ */
+const restMilliseconds = 20;
+/**
+ * A trickle without such pauses is written at least every second, or its ticket would expire while it moves.
+ */
+const restsMax = 1000 / restMilliseconds;
 
 /**
  * Moves a request body into buffers of the caller's, and stops reading from the socket while there is none: at most one chunk of the
@@ -15,7 +24,7 @@ export class BodyReader {
   #target: Uint8Array | undefined;
   #filledBytes = 0;
   #ended = false;
-  #patience: NodeJS.Timeout | undefined;
+  #rest: NodeJS.Timeout | undefined;
   /** Settled by a full target, by the end or the breaking of the body, or by the signal. */
   #filled: PromiseWithResolvers<undefined> | undefined;
 
@@ -39,8 +48,7 @@ export class BodyReader {
   }
 
   /**
-   * Fills `target` from the body. A client that takes more than a second for it gets what arrived written in smaller pieces: its
-   * progress must be seen, or its ticket would expire while it moves.
+   * Fills `target` from the body, or a part of it when nothing more comes for the moment.
    * @returns how many bytes; 0 only when nothing is left of the body, or of what arrived of a broken one
    */
   async fill(target: Uint8Array): Promise<number> {
@@ -53,7 +61,7 @@ export class BodyReader {
     if (this.#filledBytes < target.length && !this.#ended && this.broken === undefined) {
       const filled = Promise.withResolvers<undefined>();
       this.#filled = filled;
-      this.#awaitSome();
+      if (this.#filledBytes > 0) this.#awaitRest();
       this.#exchange.request.resume();
       await this.#exchange.waitForClient(filled.promise);
     }
@@ -90,15 +98,19 @@ export class BodyReader {
     return this.#filledBytes < target.length;
   }
 
-  #awaitSome(): void {
-    this.#patience = setTimeout(() => {
-      if (this.#filledBytes === 0) {
-        this.#awaitSome();
+  /**
+   * Finishes when as much has arrived as at the last look, between which and this one the socket was read
+   * from.
+   */
+  #awaitRest(rests = 0, seenBytes = -1): void {
+    this.#rest = setTimeout(() => {
+      if (this.#filledBytes > seenBytes && rests < restsMax) {
+        this.#awaitRest(rests + 1, this.#filledBytes);
         return;
       }
       this.#exchange.request.pause();
       this.#finish();
-    }, patienceMilliseconds);
+    }, restMilliseconds);
   }
 
   /** What arrived before the body broke may still be in the stream's own buffer, and nothing will make it flow any more. */
@@ -110,7 +122,11 @@ export class BodyReader {
   }
 
   readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
-    if (this.#take(chunk)) return;
+    if (this.#take(chunk)) {
+      // Nobody waits for what is taken out of the stream's own buffer at the end.
+      if (this.#rest === undefined && this.#filled !== undefined) this.#awaitRest();
+      return;
+    }
     this.#exchange.request.pause();
     this.#finish();
   };
@@ -125,7 +141,8 @@ export class BodyReader {
   };
 
   #finish(error?: Error): void {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
     const filled = this.#filled;
     this.#filled = undefined;
     if (error === undefined) filled?.resolve(undefined);

@@ -4,6 +4,7 @@ import type { Operation, OperationKind } from '../tickets/operation.js';
 import type { Ticket, TicketAccess } from '../tickets/ticket.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 import type { TransferObserver } from '../tickets/transfer-observer.js';
+import type { ByteRange } from '../units.js';
 import type { Backend } from './backends/backend.js';
 import type { OpenImages } from './open-images.js';
 import { TimedBackend } from './timed-backend.js';
@@ -12,6 +13,11 @@ export interface OperationRequest {
   readonly ticketId: string;
   readonly access: TicketAccess;
   readonly kind: OperationKind;
+  /**
+   * All of the image that it may change: its place among those that change the same bytes is where it
+   * begins.
+   */
+  readonly changes?: ByteRange;
   /** Refuses what the ticket does not cover, before the image is opened. */
   readonly check?: (ticket: Ticket) => void;
 }
@@ -46,7 +52,7 @@ export class OperationRunner {
     exchange.logFields['transfer_id'] = ticket.transferId;
     exchange.logFields['operation'] = request.kind;
     request.check?.(ticket);
-    const operation = ticket.begin(request.kind);
+    const operation = ticket.begin(request.kind, request.changes);
     const abort = (): void => {
       operation.abort(exchange.signal.reason as Error);
     };
@@ -68,6 +74,7 @@ export class OperationRunner {
       operation.end();
       const backendSeconds = backendTime.seconds;
       exchange.logFields['bytes'] = operation.doneBytes;
+      if (operation.overtakenBytes > 0) exchange.logFields['overtaken_bytes'] = operation.overtakenBytes;
       exchange.logFields['backend_milliseconds'] = Math.round(backendSeconds * 1000);
       observed?.ended({
         totalSeconds: (performance.now() - startedAt) / 1000,

@@ -33,6 +33,8 @@ export class WriteHandler {
         ticketId,
         access: 'write',
         kind: 'write',
+        // A chunked body may go on to the end of the ticket, which is not known yet.
+        changes: { offsetBytes, lengthBytes: lengthBytes ?? Number.MAX_SAFE_INTEGER - offsetBytes },
         check: (ticket) => {
           checkWithinTicket({ offsetBytes, lengthBytes: lengthBytes ?? 0 }, ticket);
         },
@@ -91,8 +93,9 @@ interface BodyTransfer {
 const pageBytes = 4096;
 
 /**
- * Returns when everything that arrived is in the backend. When it throws, no write is running any more: what was handed to
- * storage is counted and the rest of the body dropped, so a broken upload can never overwrite what a later one wrote.
+ * Returns when everything that arrived is in the backend, or replaced there by what younger requests wrote.
+ * When it throws, no write is running any more: what was handed to storage is counted and the rest of the
+ * body dropped.
  */
 async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<void> {
   const { backend, operation, buffers, endBytes } = transfer;
@@ -107,14 +110,15 @@ async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<vo
       const target = buffer.subarray(skew, skew + stepBytes);
       const filledBytes = await body.fill(target);
       if (filledBytes === 0) break;
-      const range = { offsetBytes: offset, lengthBytes: filledBytes };
-      const written = backend.write(target.subarray(0, filledBytes), offset);
-      buffers.use(
-        buffer,
-        written.then(() => {
-          operation.progress(range);
-        }),
+      const startBytes = offset;
+      const written = operation.change(
+        { offsetBytes: startBytes, lengthBytes: filledBytes },
+        ({ offsetBytes, lengthBytes }) => {
+          const at = offsetBytes - startBytes;
+          return backend.write(target.subarray(at, at + lengthBytes), offsetBytes);
+        },
       );
+      buffers.use(buffer, written);
       offset += filledBytes;
     }
     await buffers.settled();

@@ -29,6 +29,7 @@ export class ZeroHandler {
         ticketId,
         access: 'write',
         kind: 'zero',
+        changes: range,
         check: (ticket) => {
           checkWithinTicket(range, ticket);
         },
@@ -43,8 +44,7 @@ export class ZeroHandler {
           operation.signal.throwIfAborted();
           const step = { offsetBytes, lengthBytes: Math.min(stepBytes, endBytes - offsetBytes) };
           const startedAt = performance.now();
-          await backend.zero(step, { sparse: ticket.definition.sparse });
-          operation.progress(step);
+          await operation.change(step, (part) => backend.zero(part, { sparse: ticket.definition.sparse }));
           offsetBytes += step.lengthBytes;
           stepBytes =
             performance.now() - startedAt < quickMilliseconds

@@ -1,4 +1,5 @@
 import type { ByteRange } from '../units.js';
+import type { OrderedWrite } from './write-order.js';
 
 /** What an operation does to the image. A flush and a checksum move no image bytes to or from the client. */
 export type OperationKind = 'read' | 'write' | 'zero' | 'flush' | 'extents' | 'checksum' | 'options';
@@ -23,11 +24,14 @@ export class Operation {
   readonly #owner: OperationOwner;
   #listener: ProgressListener | undefined;
   #doneBytes = 0;
+  #overtakenBytes = 0;
   #ended = false;
 
+  /** @param write its place among the requests that change the image; absent for one that does not */
   constructor(
     owner: OperationOwner,
     readonly kind: OperationKind,
+    private readonly write?: OrderedWrite,
   ) {
     this.#owner = owner;
   }
@@ -42,9 +46,30 @@ export class Operation {
     return this.#doneBytes;
   }
 
+  /** Bytes that were dropped because younger requests have written theirs. */
+  get overtakenBytes(): number {
+    return this.#overtakenBytes;
+  }
+
   /** Tells `listener` of all progress from now on. */
   report(listener: ProgressListener): void {
     this.#listener = listener;
+  }
+
+  /**
+   * Changes `range` of the image by `change`, except for what younger requests have written of it: that is
+   * dropped. `change` is called for each part that is left, whose progress is then reported. It is not
+   * called any more once the signal has aborted.
+   */
+  async change(range: ByteRange, change: (part: ByteRange) => Promise<void>): Promise<void> {
+    if (this.write === undefined) throw new Error(`A ${this.kind} was not registered to change the image`);
+    let leftBytes = range.lengthBytes;
+    await this.write.apply(range, this.signal, async (part) => {
+      await change(part);
+      leftBytes -= part.lengthBytes;
+      this.progress(part);
+    });
+    this.#overtakenBytes += leftBytes;
   }
 
   /** One I/O finished and `range` is transferred. */
@@ -63,6 +88,7 @@ export class Operation {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.write?.end();
     this.#owner.ended(this);
   }
 }

@@ -29,6 +29,21 @@ describe('RangeSet', () => {
     assert.equal(set.count, 0);
   });
 
+  test('tells the gaps of a range', () => {
+    const set = new RangeSet();
+    assert.deepEqual(set.gaps(0, 10), [[0, 10]]);
+    set.add(2, 4);
+    set.add(6, 8);
+    assert.deepEqual(set.gaps(0, 10), [
+      [0, 2],
+      [4, 6],
+      [8, 10],
+    ]);
+    assert.deepEqual(set.gaps(3, 7), [[4, 6]]);
+    assert.deepEqual(set.gaps(2, 4), []);
+    assert.deepEqual(set.gaps(5, 5), []);
+  });
+
   test('covers what a bitmap of the same ranges covers', () => {
     const range = fc.tuple(fc.nat(200), fc.nat(40));
     fc.assert(

@@ -17,6 +17,20 @@ export class RangeSet {
     return this.#starts.length;
   }
 
+  /** The parts of [start, end) that are not covered, in order, each as its start and end. */
+  gaps(start: number, end: number): (readonly [number, number])[] {
+    const gaps: (readonly [number, number])[] = [];
+    let gapStart = start;
+    for (let index = lowerBound(this.#ends, start); index < this.#starts.length; index++) {
+      const rangeStart = this.#starts[index] as number;
+      if (rangeStart >= end) break;
+      if (rangeStart > gapStart) gaps.push([gapStart, rangeStart]);
+      gapStart = Math.max(gapStart, this.#ends[index] as number);
+    }
+    if (gapStart < end) gaps.push([gapStart, end]);
+    return gaps;
+  }
+
   /** Adds [start, end); what was covered already is not counted again. */
   add(start: number, end: number): void {
     if (end <= start) return;

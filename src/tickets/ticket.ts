@@ -3,6 +3,7 @@ import { NotAllowedError } from '../errors.js';
 import type { ByteRange } from '../units.js';
 import { Operation, type OperationKind, type OperationOwner } from './operation.js';
 import { RangeSet } from './range-set.js';
+import { WriteOrder } from './write-order.js';
 
 export type TicketAccess = 'read' | 'write';
 
@@ -58,6 +59,7 @@ export class Ticket implements OperationOwner {
   readonly #operations = new Set<Operation>();
   readonly #connections = new Set<TicketConnection>();
   readonly #transferred = new RangeSet();
+  readonly #writeOrder = new WriteOrder();
   readonly #idleWaiters: (() => void)[] = [];
   #expiresSeconds: number;
   #activeAtSeconds: number;
@@ -101,10 +103,17 @@ export class Ticket implements OperationOwner {
     if (access === 'write' && !this.writable) throw new NotAllowedError('Ticket does not allow write');
   }
 
-  /** Registers an operation that is about to run; the caller ends it whatever happens. */
-  begin(kind: OperationKind): Operation {
+  /**
+   * Registers an operation that is about to run; the caller ends it whatever happens.
+   * @param changes all of the image that it may change; absent when it changes nothing
+   */
+  begin(kind: OperationKind, changes?: ByteRange): Operation {
     this.authorize(kind === 'write' || kind === 'zero' || kind === 'flush' ? 'write' : 'read');
-    const operation = new Operation(this, kind);
+    const operation = new Operation(
+      this,
+      kind,
+      changes === undefined ? undefined : this.#writeOrder.begin(changes),
+    );
     this.#operations.add(operation);
     this.#scheduleExpiry();
     return operation;
