@@ -60,6 +60,15 @@ export class PayloadTooLargeError extends ServiceError {
   }
 }
 
+/** The head of the request is within its bytes, but has too many headers. */
+export class TooManyHeadersError extends ServiceError {
+  readonly code = 'too_many_headers';
+
+  constructor(limit: number) {
+    super(`The request has more than ${limit} headers`);
+  }
+}
+
 /** A range that is malformed, multiple, or outside of what may be touched. */
 export class RangeNotSatisfiableError extends ServiceError {
   readonly code = 'range_not_satisfiable';

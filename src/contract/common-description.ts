@@ -15,8 +15,11 @@ the response has begun closes the connection, so that the body is shorter than \
 
 ## Connections
 
-HTTP/1.1, kept alive for at least 60 s of silence. Request line and headers together have at most 16 KiB, JSON bodies 64 KiB. A trailing
-slash in a path makes no difference.
+HTTP/1.1, kept alive for at least 60 s of silence. Request line and headers together have at most 16 KiB and
+256 headers, a query 64 parameters. Tickets and signed tickets in a body have at most 64 KiB, operations on an
+image 4 KiB; JSON has at most 32 levels and 1024 values. A trailing slash in a path makes no difference.
+
+A request is judged in this order: its head, then its ticket or credentials, then its body.
 
 ## Numbers
 

@@ -35,7 +35,7 @@ import {
   refusal,
   type ResponseHeaders,
 } from './refusals.js';
-import { imageData, ticketIdExample } from './schemas.js';
+import { imageData, imageOperationBytesMax, ticketIdExample } from './schemas.js';
 
 /**
  * How the contracts of daemon and proxy describe the images API, apart from the routes so that those stay readable. The operations are the
@@ -111,8 +111,8 @@ const tooSlow = (access: ImageAccess): MethodDecorator =>
 const bodyTooLarge = (access: ImageAccess): MethodDecorator =>
   refusal(
     413,
-    'The body is larger than 64 KiB.',
-    'Request body is larger than the limit of 65536 bytes',
+    'The body is larger than 4 KiB.',
+    `Request body is larger than the limit of ${imageOperationBytesMax} bytes`,
     access.refusalHeaders,
   );
 
@@ -256,13 +256,14 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
         description:
           '`zero` makes a range read as zeroes, efficiently where the storage can. `flush` answers when everything that was written is on ' +
           'stable storage. Both may be sent again after a failure. The body is read as JSON whatever its `Content-Type`; unknown keys are ' +
-          'ignored.',
+          'ignored. It is read only when ticket and credentials were found to be good: a malformed one for an ' +
+          'unknown ticket is 403.',
       },
       access.anyOperation,
     ),
     ApiExtraModels(ZeroOperationDto, FlushOperationDto),
     ApiBody({
-      description: 'The operation, at most 64 KiB.',
+      description: 'The operation, at most 4 KiB.',
       required: true,
       schema: { $ref: '#/components/schemas/ImageOperation' },
       examples: {

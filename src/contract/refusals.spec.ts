@@ -15,6 +15,7 @@ const samples: readonly errors.ServiceError[] = [
   new errors.ConflictError('x'),
   new errors.PayloadTooLargeError(1),
   new errors.RangeNotSatisfiableError('x'),
+  new errors.TooManyHeadersError(1),
   new errors.NoSpaceError(),
   new errors.StorageError('x'),
   new errors.BadGatewayError('x'),

@@ -30,6 +30,7 @@ export const codeOfStatus = {
   409: 'conflict',
   413: 'payload_too_large',
   416: 'range_not_satisfiable',
+  431: 'too_many_headers',
   500: 'storage_error',
   502: 'bad_gateway',
   503: 'unavailable',
@@ -89,22 +90,17 @@ export function bodilessRefusal(
   return ApiResponse({ status, description, headers: headersOf(status, headers) });
 }
 
-/** Node's parser refuses before there is a request to answer: always text, and the connection is closed. */
-export const headTooLarge = ApiResponse({
-  status: 431,
-  description: 'Request line and headers are larger than 16 KiB. The connection is closed.',
-  content: {
-    'text/plain': {
-      schema: { $ref: `#/components/schemas/${errorTextName}` },
-      example: 'Request line and headers are too large\n',
-    },
-  },
-});
+/**
+ * What is larger than 16 KiB Node's parser refuses, before there is a request to answer: then it is always
+ * text.
+ */
+const headTooLargeDescription =
+  'Request line and headers are larger than 16 KiB, or there are more than 256 headers. ' +
+  'The connection is closed.';
 
-export const headTooLargeWithoutBody = ApiResponse({
-  status: 431,
-  description: 'Request line and headers are larger than 16 KiB. The connection is closed.',
-});
+export const headTooLarge = refusal(431, headTooLargeDescription, 'The request has more than 256 headers');
+
+export const headTooLargeWithoutBody = bodilessRefusal(431, headTooLargeDescription);
 
 /** What any request may get that comes at the wrong moment. */
 export const stopping = refusal(

@@ -1,4 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { KiB } from '../units.js';
 
 export type SchemaObject = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
 
@@ -9,6 +10,12 @@ export const byteCount = {
   minimum: 0,
   maximum: Number.MAX_SAFE_INTEGER,
 } as const;
+
+/**
+ * The body of PATCH /images/{id}. The longest that means anything has 100 bytes; the rest is for keys that
+ * newer clients may send.
+ */
+export const imageOperationBytesMax = 4 * KiB;
 
 /** Seconds that fit the 32-bit integers of engine. */
 export const secondsMax = 2 ** 31 - 1;

@@ -17,10 +17,11 @@ export async function createControlApplication(
   const { daemon, limits } = config;
   return HttpApplication.create(
     {
-      module: TicketsModule.register(tickets, {
-        inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,
-        schemes,
-      }),
+      module: TicketsModule.register(
+        tickets,
+        { inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds, schemes },
+        logger,
+      ),
       bodyBytesMax: limits.jsonBodyBytesMax,
       requestHeadBytes: limits.requestHeadBytesMax,
       subResources: { tickets: [] },

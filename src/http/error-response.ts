@@ -13,6 +13,7 @@ import {
   ServiceError,
   StorageError,
   TooManyFailuresError,
+  TooManyHeadersError,
   UnauthenticatedError,
   UnavailableError,
 } from '../errors.js';
@@ -39,6 +40,7 @@ export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [ConflictError, 409],
   [PayloadTooLargeError, 413],
   [RangeNotSatisfiableError, 416],
+  [TooManyHeadersError, 431],
   [NoSpaceError, 507],
   [StorageError, 500],
   [BadGatewayError, 502],
@@ -59,21 +61,21 @@ export function errorStatus(error: unknown): number {
 export function errorResponse(error: unknown, accept: string | undefined): ErrorResponse {
   const status = errorStatus(error);
   const known = error instanceof ServiceError;
+  const asJson = prefersJson(accept);
   const title = known ? error.message : 'Internal server error, see the log of the service';
   return {
     status,
-    headers: { ...detailHeaders(error), ...contentType(accept) },
-    body: prefersJson(accept)
+    headers: {
+      ...detailHeaders(error),
+      'Content-Type': asJson ? 'application/problem+json' : 'text/plain; charset=UTF-8',
+    },
+    body: asJson
       ? `${JSON.stringify({ type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`, title, status })}\n`
       : `${title}\n`,
     // A client that was refused access gets no further tries on the same connection, nor does one that was
-    // too slow (docs/protocol.md, "Refusals").
-    closes: status === 403 || status === 408,
+    // too slow (docs/protocol.md, "Refusals"), nor one with a head that only an attacker sends.
+    closes: status === 403 || status === 408 || status === 431,
   };
-}
-
-function contentType(accept: string | undefined): Record<string, string> {
-  return { 'Content-Type': prefersJson(accept) ? 'application/problem+json' : 'text/plain; charset=UTF-8' };
 }
 
 function detailHeaders(error: unknown): Record<string, string> {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { InvalidRequestError, PayloadTooLargeError } from '../errors.js';
 import { Exchange } from './exchange.js';
+import { checkJsonShape } from './json-shape.js';
 
 /** A JSON number that was not written as an integer. No field of ours takes one, so it fails every integer check. */
 export class FractionalNumber {
@@ -24,17 +25,25 @@ export function parseJsonObject(bytes: Uint8Array, what: string): Record<string,
 const integer = /^-?\d+$/;
 
 /**
- * Parses JSON without losing anything: integers beyond 2^53 become `bigint` (JSON source text access), other numbers `FractionalNumber`, so
- * that `1.0` and `1e400` are not mistaken for integers.
+ * Digits of an integer that are read; no bound of ours has as many. Reading the 60,000 that a body can hold
+ * takes milliseconds.
+ */
+const digitsMax = 24;
+
+/**
+ * Parses JSON without losing anything of use: integers beyond 2^53 become `bigint` (JSON source text
+ * access), other numbers `FractionalNumber`, so that `1.0` and `1e400` are not mistaken for integers. An
+ * integer with more than 24 digits is cut to as many, and still larger than any that is taken.
  * @throws InvalidRequestError with `what` in its text
  */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
+  checkJsonShape(bytes, what);
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     return (JSON.parse as SourceAwareParse)(text, (_key, value, { source }) => {
       if (typeof value !== 'number' || source === undefined) return value;
       if (!integer.test(source)) return new FractionalNumber(source);
-      return Number.isSafeInteger(value) ? value : BigInt(source);
+      return Number.isSafeInteger(value) ? value : BigInt(source.slice(0, digitsMax));
     });
   } catch {
     // The parser's own message quotes the body, which may hold a secret and would reach the log as a cause.

@@ -1,17 +1,4 @@
-import {
-  Body,
-  Controller,
-  Get,
-  Head,
-  Inject,
-  Options,
-  Param,
-  Patch,
-  Put,
-  Query,
-  Req,
-  Res,
-} from '@nestjs/common';
+import { Controller, Get, Head, Inject, Options, Param, Patch, Put, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ChecksumAlgorithmsDto } from '../contract/image.dto.js';
@@ -21,27 +8,23 @@ import { isPreflight } from '../http/cors.js';
 import { parseContentRangeStart, parseRange } from '../http/content-range.js';
 import { hijack } from '../http/hijack.js';
 import { yesOrNo } from '../http/query-flag.js';
-import { JsonRequestBody } from '../http/request-body.decorator.js';
-import { validationPipe } from '../http/validation.js';
 import { LOGGER, type Logger } from '../logger.js';
 import { ChecksumHandler, parseChecksumQuery } from './checksum.handler.js';
 import { checksumAlgorithms } from './checksum/block-hash.js';
 import { ExtentsHandler } from './extents.handler.js';
-import { FlushHandler } from './flush.handler.js';
-import { ImagePatchDto } from './image-patch.dto.js';
 import { daemonAccess } from './images.contract.js';
 import { OptionsHandler } from './options.handler.js';
+import { PatchHandler } from './patch.handler.js';
 import { ReadHandler } from './read.handler.js';
 import { WriteHandler } from './write.handler.js';
-import { ZeroHandler } from './zero.handler.js';
 
 /** What the framework has parsed of a query string: a repeated name becomes a list. */
 type QueryValues = Readonly<Record<string, string | string[]>>;
 
 /**
- * The images API (docs/protocol.md, "The images API"). Each route turns headers, query and JSON into a
- * request for one handler; what is wrong with those is refused here, before the ticket is looked at. The
- * handlers answer for themselves: no image byte passes the framework.
+ * The images API (docs/protocol.md, "The images API"). Each route turns headers and query into a request
+ * for one handler; what is wrong with those is refused here, before the ticket is looked at. Bodies are
+ * read by the handlers, after it was. They answer for themselves: no image byte passes the framework.
  */
 @ApiTags(contract.imagesTag)
 @Controller('images')
@@ -49,8 +32,7 @@ export class ImagesController {
   constructor(
     private readonly readHandler: ReadHandler,
     private readonly writeHandler: WriteHandler,
-    private readonly zeroHandler: ZeroHandler,
-    private readonly flushHandler: FlushHandler,
+    private readonly patchHandler: PatchHandler,
     private readonly extentsHandler: ExtentsHandler,
     private readonly checksumHandler: ChecksumHandler,
     private readonly optionsHandler: OptionsHandler,
@@ -119,23 +101,13 @@ export class ImagesController {
   }
 
   @Patch(':id')
-  @JsonRequestBody('image operation')
   @contract.PatchImage(daemonAccess)
   async patch(
     @Param('id') ticketId: string,
-    @Body(validationPipe('image operation')) patch: ImagePatchDto,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    if (patch.op === 'flush') {
-      await hijack(request, reply, this.logger, (exchange) => this.flushHandler.handle(exchange, ticketId));
-      return;
-    }
-    const { size, offset = 0, flush = false } = patch;
-    if (size === undefined)
-      throw new InvalidRequestError('Invalid image operation: size is required for zero');
-    const zero = { ticketId, range: { offsetBytes: offset, lengthBytes: size }, flush };
-    await hijack(request, reply, this.logger, (exchange) => this.zeroHandler.handle(exchange, zero));
+    await hijack(request, reply, this.logger, (exchange) => this.patchHandler.handle(exchange, ticketId));
   }
 
   @Get(':id/extents')

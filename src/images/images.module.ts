@@ -13,6 +13,7 @@ import { ImagesController } from './images.controller.js';
 import { OpenImages } from './open-images.js';
 import { OperationRunner } from './operation-runner.js';
 import { OptionsHandler, type ServiceCapabilities } from './options.handler.js';
+import { PatchHandler } from './patch.handler.js';
 import { ReadHandler } from './read.handler.js';
 import { WriteHandler } from './write.handler.js';
 import { ZeroHandler } from './zero.handler.js';
@@ -35,6 +36,7 @@ export class ImagesModule {
   static register(options: ImagesOptions): DynamicModule {
     const { pool, buffersPerTransfer } = options;
     const runner = new OperationRunner(options.tickets, new OpenImages(options.sources), options.observer);
+    const zero = new ZeroHandler(runner, options.zeroStepBytes);
     return {
       module: ImagesModule,
       controllers: [ImagesController, InfoController],
@@ -42,8 +44,7 @@ export class ImagesModule {
         { provide: LOGGER, useValue: options.logger },
         { provide: ReadHandler, useValue: new ReadHandler(runner, pool, buffersPerTransfer) },
         { provide: WriteHandler, useValue: new WriteHandler(runner, pool, buffersPerTransfer) },
-        { provide: ZeroHandler, useValue: new ZeroHandler(runner, options.zeroStepBytes) },
-        { provide: FlushHandler, useValue: new FlushHandler(runner) },
+        { provide: PatchHandler, useValue: new PatchHandler(runner, zero, new FlushHandler(runner)) },
         { provide: ExtentsHandler, useValue: new ExtentsHandler(runner) },
         { provide: ChecksumHandler, useValue: new ChecksumHandler(runner, pool, options.hashWorkers) },
         { provide: OptionsHandler, useValue: new OptionsHandler(runner, options.capabilities) },

@@ -41,15 +41,28 @@ export class OperationRunner {
     private readonly observer?: TransferObserver,
   ) {}
 
+  /**
+   * Looks at the ticket alone, for what must be known before an operation can be: from here on it is the
+   * ticket that says how long the connection may be silent.
+   * @throws NotAllowedError
+   */
+  async authorize(
+    exchange: Exchange,
+    { ticketId, access }: Pick<OperationRequest, 'ticketId' | 'access'>,
+  ): Promise<Ticket> {
+    const ticket = await this.tickets.authorize(ticketId, access);
+    exchange.connection.authorized(ticket.definition.inactivityTimeoutSeconds);
+    exchange.logFields['transfer_id'] = ticket.transferId;
+    return ticket;
+  }
+
   /** @throws NotAllowedError, RangeNotSatisfiableError, StorageError and whatever `work` throws */
   async run<T>(
     exchange: Exchange,
     request: OperationRequest,
     work: (context: OperationContext) => Promise<T>,
   ): Promise<T> {
-    const ticket = await this.tickets.authorize(request.ticketId, request.access);
-    exchange.connection.authorized(ticket.definition.inactivityTimeoutSeconds);
-    exchange.logFields['transfer_id'] = ticket.transferId;
+    const ticket = await this.authorize(exchange, request);
     exchange.logFields['operation'] = request.kind;
     request.check?.(ticket);
     const operation = ticket.begin(request.kind, request.changes);

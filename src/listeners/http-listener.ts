@@ -100,6 +100,9 @@ export class HttpListener {
             handshakeTimeout: options.limits.unauthorisedSilenceSeconds * 1000,
           });
     if (options.tls !== undefined) this.#certificate = new X509Certificate(options.tls.cert);
+    // Node would drop headers past the thousandth without a word, a Content-Range among them;
+    // `headBeyondBounds` refuses them.
+    this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = options.limits.connectionsMax;
     (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {

@@ -1,12 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { imageOperationBytesMax } from '../contract/schemas.js';
 import { parseContentRangeStart } from '../http/content-range.js';
 import type { OperationKind } from '../tickets/operation.js';
 import type { ByteRange } from '../units.js';
-import { KiB } from '../units.js';
 import type { RelayObserver } from './relay.proxy.js';
-
-/** A daemon takes no larger JSON. */
-const patchBytesMax = 64 * KiB;
 
 type OnProgress = (range: ByteRange) => void;
 
@@ -88,11 +85,11 @@ class PatchProgress implements RelayObserver {
 
   sent(chunk: Buffer): void {
     this.#sizeBytes += chunk.length;
-    if (this.#sizeBytes <= patchBytesMax) this.#chunks.push(Buffer.from(chunk));
+    if (this.#sizeBytes <= imageOperationBytesMax) this.#chunks.push(Buffer.from(chunk));
   }
 
   answered({ statusCode = 0 }: IncomingMessage): void {
-    if (statusCode < 200 || statusCode > 299 || this.#sizeBytes > patchBytesMax) return;
+    if (statusCode < 200 || statusCode > 299 || this.#sizeBytes > imageOperationBytesMax) return;
     const range = zeroedRange(Buffer.concat(this.#chunks).toString('utf8'));
     if (range !== undefined) this.onProgress(range);
   }

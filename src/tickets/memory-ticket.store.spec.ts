@@ -3,6 +3,13 @@ import { describe, test } from 'node:test';
 import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../errors.js';
 import { MemoryTicketStore } from './memory-ticket.store.js';
+import type { TicketInfo } from './ticket.js';
+
+async function all(store: MemoryTicketStore): Promise<TicketInfo[]> {
+  const tickets: TicketInfo[] = [];
+  for await (const part of store.list()) tickets.push(...part);
+  return tickets;
+}
 
 function makeStore({ removeTimeoutSeconds = 60, ticketsMax = 10 } = {}): MemoryTicketStore {
   return new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax }, new ManualClock());
@@ -18,7 +25,7 @@ describe('the ticket store', () => {
       assert.equal((await store.info(id)).id, id);
       assert.equal((await store.authorize(id, 'write')).definition.id, id);
     }
-    assert.equal((await store.list()).length, 4);
+    assert.equal((await all(store)).length, 4);
   });
 
   test('replaces an idle ticket and closes what had the old image open', async () => {
@@ -98,7 +105,7 @@ describe('removing from the ticket store', () => {
     assert.deepEqual([(await store.info('id-1')).canceled, (await store.info('id-1')).active], [true, true]);
     operation.end();
     await store.remove('id-1');
-    assert.deepEqual(await store.list(), []);
+    assert.deepEqual(await all(store), []);
   });
 
   test('does not wait with a timeout of 0 while operations run', async () => {
@@ -135,11 +142,33 @@ describe('removing from the ticket store', () => {
     const operation = (await store.authorize('b', 'read')).begin('read');
     await assert.rejects(store.removeAll(), /^ConflictError: Timeout cancelling transfer transfer b$/);
     assert.deepEqual(
-      (await store.list()).map(({ id }) => id),
+      (await all(store)).map(({ id }) => id),
       ['b'],
     );
     operation.end();
     await store.removeAll();
-    assert.deepEqual(await store.list(), []);
+    assert.deepEqual(await all(store), []);
+  });
+
+  test('of many tickets lets others have their turn meanwhile, and so does a list of them', async () => {
+    const store = makeStore({ ticketsMax: 1000 });
+    const ids = Array.from({ length: 1000 }, (_, index) => `id-${index}`);
+    for (const id of ids) await store.add(ticketDefinition({ id }));
+    let turns = 0;
+    const turn = (): void => {
+      turns++;
+      immediate = setImmediate(turn);
+    };
+    let immediate = setImmediate(turn);
+    assert.deepEqual(
+      (await all(store)).map(({ id }) => id),
+      ids,
+    );
+    assert.ok(turns >= 9, `${turns} turns`);
+    turns = 0;
+    await store.removeAll();
+    assert.ok(turns >= 9, `${turns} turns`);
+    clearImmediate(immediate);
+    assert.deepEqual(await all(store), []);
   });
 });

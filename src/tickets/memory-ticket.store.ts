@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../errors.js';
 import { Ticket, type TicketAccess, type TicketDefinition, type TicketInfo } from './ticket.js';
@@ -14,7 +15,13 @@ export interface MemoryTicketStoreOptions {
 const closeTimeoutSecondsMin = 1;
 const retryAfterSeconds = 60;
 
-/** The tickets of one process. They are not persisted: after a restart the engine installs new ones. */
+/**
+ * What is done with all tickets is done with so many before other requests have their turn: each takes
+ * microseconds.
+ */
+const ticketsAtOnce = 100;
+
+/** The tickets of one process. They are not persisted. */
 export class MemoryTicketStore implements TicketStore {
   readonly #tickets = new Map<string, Ticket>();
 
@@ -51,8 +58,16 @@ export class MemoryTicketStore implements TicketStore {
     return this.#tickets.get(id)?.definition;
   }
 
-  async list(): Promise<TicketInfo[]> {
-    return [...this.#tickets.values()].map((ticket) => ticket.info());
+  async *list(): AsyncGenerator<readonly TicketInfo[]> {
+    let part: TicketInfo[] = [];
+    for (const ticket of this.#tickets.values()) {
+      part.push(ticket.info());
+      if (part.length < ticketsAtOnce) continue;
+      yield part;
+      part = [];
+      await setImmediate();
+    }
+    if (part.length > 0) yield part;
   }
 
   async count(): Promise<number> {
@@ -69,11 +84,17 @@ export class MemoryTicketStore implements TicketStore {
   }
 
   async removeAll(): Promise<void> {
-    const outcomes = await Promise.allSettled(
-      [...this.#tickets].map(([id, ticket]) => this.#remove(id, ticket)),
-    );
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    const failures: Error[] = [];
+    const removals: Promise<void>[] = [];
+    for (const [id, ticket] of [...this.#tickets]) {
+      const removed = this.#remove(id, ticket).catch((error: unknown) => {
+        failures.push(error as Error);
+      });
+      if (removals.push(removed) % ticketsAtOnce === 0) await setImmediate();
+    }
+    await Promise.all(removals);
+    const [failure] = failures;
+    if (failure !== undefined) throw failure;
   }
 
   async authorize(id: string, access: TicketAccess): Promise<Ticket> {

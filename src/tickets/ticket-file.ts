@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseJsonObject } from '../http/json-body.js';
-import { validationPipe } from '../http/validation.js';
+import { toDto } from '../http/validation.js';
 import { TicketDto, ticketDefinition, type TicketDefaults } from './ticket.dto.js';
 import type { TicketDefinition } from './ticket.js';
 
@@ -10,9 +10,5 @@ import type { TicketDefinition } from './ticket.js';
  */
 export async function readTicketFile(path: string, defaults: TicketDefaults): Promise<TicketDefinition> {
   const object = parseJsonObject(await readFile(path), 'ticket');
-  const dto = (await validationPipe('ticket').transform(object, {
-    type: 'body',
-    metatype: TicketDto,
-  })) as TicketDto;
-  return ticketDefinition(dto, defaults);
+  return ticketDefinition(toDto(TicketDto, object, 'ticket'), defaults);
 }

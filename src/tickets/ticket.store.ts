@@ -17,7 +17,8 @@ export interface TicketStore {
   /** What the ticket was made with; undefined when there is none. Says nothing of whether it may be used. */
   find(id: string): Promise<TicketDefinition | undefined>;
 
-  list(): Promise<TicketInfo[]>;
+  /** All of them in the order in which they were added, a part of them at a time. */
+  list(): AsyncIterable<readonly TicketInfo[]>;
 
   /** How many there are. */
   count(): Promise<number>;

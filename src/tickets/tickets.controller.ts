@@ -8,6 +8,8 @@ import {
   Param,
   Patch,
   Put,
+  Req,
+  Res,
   applyDecorators,
 } from '@nestjs/common';
 import {
@@ -19,11 +21,15 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
 import { ticketIdExample } from '../contract/schemas.js';
 import { InvalidRequestError } from '../errors.js';
+import { hijack } from '../http/hijack.js';
+import { sendJsonList } from '../http/json-list.js';
 import { JsonRequestBody } from '../http/request-body.decorator.js';
-import { validationPipe } from '../http/validation.js';
+import { DtoPipe } from '../http/validation.js';
+import { LOGGER, type Logger } from '../logger.js';
 import {
   TicketDto,
   TicketExtensionDto,
@@ -32,6 +38,7 @@ import {
   ticketInfoDto,
   type TicketDefaults,
 } from './ticket.dto.js';
+import type { TicketInfo } from './ticket.js';
 import { TICKET_STORE, type TicketStore } from './ticket.store.js';
 
 export const TICKET_DEFAULTS = Symbol('TICKET_DEFAULTS');
@@ -81,6 +88,7 @@ export class TicketsController {
   constructor(
     @Inject(TICKET_STORE) private readonly tickets: TicketStore,
     @Inject(TICKET_DEFAULTS) private readonly defaults: TicketDefaults,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   @Get()
@@ -91,8 +99,10 @@ export class TicketsController {
   })
   @ApiOkResponse({ description: 'The tickets as they are now.', type: [TicketInfoDto] })
   @anyOperation
-  async list(): Promise<TicketInfoDto[]> {
-    return (await this.tickets.list()).map(ticketInfoDto);
+  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await hijack(request, reply, this.logger, (exchange) =>
+      sendJsonList(exchange, ticketInfoDtos(this.tickets.list())),
+    );
   }
 
   @Get(':id')
@@ -146,7 +156,7 @@ export class TicketsController {
     'Ticket of transfer t1 is in use, its operations are still running',
   )
   @bodyTooLarge
-  async put(@Param('id') id: string, @Body(validationPipe('ticket')) dto: TicketDto): Promise<void> {
+  async put(@Param('id') id: string, @Body(new DtoPipe('ticket')) dto: TicketDto): Promise<void> {
     if (dto.uuid !== id) throw new InvalidRequestError('Invalid ticket: uuid must be the id in the path');
     await this.tickets.add(ticketDefinition(dto, this.defaults));
   }
@@ -172,7 +182,7 @@ export class TicketsController {
   @bodyTooLarge
   async extend(
     @Param('id') id: string,
-    @Body(validationPipe('ticket extension')) { timeout }: TicketExtensionDto,
+    @Body(new DtoPipe('ticket extension')) { timeout }: TicketExtensionDto,
   ): Promise<void> {
     await this.tickets.extend(id, timeout);
   }
@@ -207,4 +217,10 @@ export class TicketsController {
   async removeAll(): Promise<void> {
     await this.tickets.removeAll();
   }
+}
+
+async function* ticketInfoDtos(
+  lists: AsyncIterable<readonly TicketInfo[]>,
+): AsyncGenerator<readonly TicketInfoDto[]> {
+  for await (const list of lists) yield list.map(ticketInfoDto);
 }

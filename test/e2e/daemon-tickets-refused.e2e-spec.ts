@@ -56,6 +56,7 @@ describe('a ticket that is refused', () => {
         '1e400',
         '[]',
         '18446744073709551617',
+        '9'.repeat(60_000),
         '-0.0',
       ],
     ],
@@ -116,6 +117,17 @@ describe('a ticket that is refused', () => {
   test('because it is nested deeply, within a moment', async () => {
     await refusal('['.repeat(32_000) + ']'.repeat(32_000));
     await refusal(`{"a":`.repeat(10_000) + '1' + '}'.repeat(10_000));
+  });
+
+  test('because it has more values than a ticket can mean', async () => {
+    const keys = Array.from({ length: 4600 }, (_, index) => `"k${index}":${index}`).join(',');
+    for (const more of [
+      keys,
+      `"more":[${'1,'.repeat(30_000)}1]`,
+      `"ops":[${'"read",'.repeat(5000)}"read"]`,
+    ]) {
+      assert.match(await refusal(`{${more},${JSON.stringify(valid).slice(1)}`), /more than 1024 values/);
+    }
   });
 
   for (const [what, headers] of [

@@ -21,7 +21,7 @@ export const limitsSection = defineSection({
       minimum: KiB,
       maximum: MiB,
       description:
-        'A JSON body; beyond it 413. Parsing blocks every transfer: 1 MiB of nested JSON takes 0.3 s.',
+        'The JSON of a ticket, or a signed ticket to be stored; beyond it 413. Of image operations it is 4 KiB.',
     }),
     signedTicketBytesMax: bytes('signed_ticket_bytes', 16 * KiB, {
       minimum: KiB,

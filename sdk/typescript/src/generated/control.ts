@@ -279,7 +279,7 @@ export interface operations {
                     "application/json": components["schemas"]["TicketInfo"][];
                 };
             };
-            /** @description Request line and headers are larger than 16 KiB. The connection is closed. */
+            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
             431: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -287,8 +287,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Request line and headers are too large */
+                    /** @example The request has more than 256 headers */
                     "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
+                     *       "title": "The request has more than 256 headers",
+                     *       "status": 431
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
@@ -353,7 +361,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request line and headers are larger than 16 KiB. The connection is closed. */
+            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
             431: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -361,8 +369,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Request line and headers are too large */
+                    /** @example The request has more than 256 headers */
                     "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
+                     *       "title": "The request has more than 256 headers",
+                     *       "status": 431
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
@@ -452,7 +468,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request line and headers are larger than 16 KiB. The connection is closed. */
+            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
             431: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -460,8 +476,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Request line and headers are too large */
+                    /** @example The request has more than 256 headers */
                     "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
+                     *       "title": "The request has more than 256 headers",
+                     *       "status": 431
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
@@ -594,7 +618,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request line and headers are larger than 16 KiB. The connection is closed. */
+            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
             431: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -602,8 +626,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Request line and headers are too large */
+                    /** @example The request has more than 256 headers */
                     "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
+                     *       "title": "The request has more than 256 headers",
+                     *       "status": 431
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
@@ -691,7 +723,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request line and headers are larger than 16 KiB. The connection is closed. */
+            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
             431: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -699,8 +731,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Request line and headers are too large */
+                    /** @example The request has more than 256 headers */
                     "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
+                     *       "title": "The request has more than 256 headers",
+                     *       "status": 431
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
@@ -833,7 +873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request line and headers are larger than 16 KiB. The connection is closed. */
+            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
             431: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -841,8 +881,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Request line and headers are too large */
+                    /** @example The request has more than 256 headers */
                     "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
+                     *       "title": "The request has more than 256 headers",
+                     *       "status": 431
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */

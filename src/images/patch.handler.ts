@@ -1,0 +1,40 @@
+import { imageOperationBytesMax } from '../contract/schemas.js';
+import { InvalidRequestError } from '../errors.js';
+import type { Exchange } from '../http/exchange.js';
+import { parseJsonObject, readBody } from '../http/json-body.js';
+import { toDto } from '../http/validation.js';
+import type { FlushHandler } from './flush.handler.js';
+import { ImagePatchDto } from './image-patch.dto.js';
+import type { OperationRunner } from './operation-runner.js';
+import type { ZeroHandler } from './zero.handler.js';
+
+const what = 'image operation';
+
+/**
+ * PATCH /images/{id}: its body says which operation is wanted. The body is read only when the ticket was
+ * found, so that whoever has none cannot make the service parse anything.
+ */
+export class PatchHandler {
+  constructor(
+    private readonly runner: OperationRunner,
+    private readonly zeroHandler: ZeroHandler,
+    private readonly flushHandler: FlushHandler,
+  ) {}
+
+  async handle(exchange: Exchange, ticketId: string): Promise<void> {
+    await this.runner.authorize(exchange, { ticketId, access: 'write' });
+    const body = await readBody(exchange.request, imageOperationBytesMax);
+    const patch = toDto(ImagePatchDto, parseJsonObject(body, what), what);
+    if (patch.op === 'flush') {
+      await this.flushHandler.handle(exchange, ticketId);
+      return;
+    }
+    const { size, offset = 0, flush = false } = patch;
+    if (size === undefined) throw new InvalidRequestError(`Invalid ${what}: size is required for zero`);
+    await this.zeroHandler.handle(exchange, {
+      ticketId,
+      range: { offsetBytes: offset, lengthBytes: size },
+      flush,
+    });
+  }
+}
