@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { isPeerGone } from '../socket-calls.js';
 import { ClientGoneError, ClientTimeoutError } from '../errors.js';
 
 /** What a connection needs to know of a request that is being answered on it. */
@@ -26,6 +27,12 @@ export interface ConnectionLimits {
   readonly lingerSeconds: number;
 }
 
+/**
+ * How often it is looked for a client that has ended its side: one that has gone is to be noticed within a
+ * second.
+ */
+const goneCheckMilliseconds = 500;
+
 const connections = new WeakMap<Socket, ClientConnection>();
 
 /**
@@ -48,6 +55,16 @@ export class ClientConnection {
     this.#arm();
     socket.on('timeout', () => {
       this.#silent();
+    });
+    socket.once('end', () => {
+      // Whoever has ended its side may be there still, for its answer. Node does not tell when it has gone
+      // then.
+      const look = setInterval(() => {
+        if (isPeerGone(socket)) socket.destroy();
+      }, goneCheckMilliseconds);
+      socket.once('close', () => {
+        clearInterval(look);
+      });
     });
     socket.once('close', () => {
       this.#closed();

@@ -14,11 +14,13 @@ class MemorySource implements ImageSource {
   readonly schemes = ['memory'];
   readonly opened: MemoryBackend[] = [];
   readonly requests: ImageRequest[] = [];
+  readonly signals: (AbortSignal | undefined)[] = [];
   failure: Error | undefined;
   gate: Promise<unknown> = Promise.resolve();
 
-  async open(request: ImageRequest): Promise<Backend> {
+  async open(request: ImageRequest, signal?: AbortSignal): Promise<Backend> {
     this.requests.push(request);
+    this.signals.push(signal);
     await this.gate;
     if (this.failure !== undefined) throw this.failure;
     const backend = new MemoryBackend(Buffer.alloc(10));
@@ -26,6 +28,9 @@ class MemorySource implements ImageSource {
     return backend;
   }
 }
+
+/** Of an operation that nobody aborts. */
+const running = new AbortController().signal;
 
 function connect(): { connection: ClientConnection; socket: Socket } {
   const socket = new Socket();
@@ -53,11 +58,11 @@ describe('the image of a ticket', () => {
     const ticket = makeTicket();
     const [one, other] = [connect(), connect()];
     const [first, second] = await Promise.all([
-      images.open(one.connection, ticket),
-      images.open(one.connection, ticket),
+      images.open(one.connection, ticket, running),
+      images.open(one.connection, ticket, running),
     ]);
     assert.equal(first, second);
-    assert.notEqual(await images.open(other.connection, ticket), first);
+    assert.notEqual(await images.open(other.connection, ticket, running), first);
     assert.equal(ticket.info().connections, 2);
     assert.deepEqual(source.requests[0], { url: 'memory:image', writable: true, sparse: true, dirty: false });
   });
@@ -66,7 +71,7 @@ describe('the image of a ticket', () => {
     const source = new MemorySource();
     const ticket = makeTicket();
     const { connection, socket } = connect();
-    await new OpenImages([source]).open(connection, ticket);
+    await new OpenImages([source]).open(connection, ticket, running);
     await closed(socket);
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(source.opened[0]!.closeCount, 1);
@@ -78,11 +83,11 @@ describe('the image of a ticket', () => {
     const images = new OpenImages([source]);
     const ticket = makeTicket();
     const { connection } = connect();
-    await images.open(connection, ticket);
+    await images.open(connection, ticket, running);
     ticket.cancel();
     await ticket.closed();
     assert.equal(source.opened[0]!.closeCount, 1);
-    await images.open(connection, makeTicket());
+    await images.open(connection, makeTicket(), running);
     assert.equal(source.opened.length, 2);
   });
 
@@ -92,10 +97,10 @@ describe('the image of a ticket', () => {
     const ticket = makeTicket();
     const { connection } = connect();
     source.failure = new StorageError('away');
-    await assert.rejects(images.open(connection, ticket), /away/);
+    await assert.rejects(images.open(connection, ticket, running), /away/);
     assert.equal(ticket.info().connections, 0);
     source.failure = undefined;
-    await images.open(connection, ticket);
+    await images.open(connection, ticket, running);
     assert.equal(ticket.info().connections, 1);
   });
 
@@ -105,7 +110,7 @@ describe('the image of a ticket', () => {
     const { connection, socket } = connect();
     const gate = Promise.withResolvers<undefined>();
     source.gate = gate.promise;
-    const opening = new OpenImages([source]).open(connection, ticket);
+    const opening = new OpenImages([source]).open(connection, ticket, running);
     await closed(socket);
     gate.resolve(undefined);
     await assert.rejects(opening, ClientGoneError);
@@ -114,10 +119,17 @@ describe('the image of a ticket', () => {
     assert.equal(ticket.info().connections, 0);
   });
 
+  test('is opened for as long as the operation that needs it wants it', async () => {
+    const source = new MemorySource();
+    const { signal } = new AbortController();
+    await new OpenImages([source]).open(connect().connection, makeTicket(), signal);
+    assert.deepEqual(source.signals, [signal]);
+  });
+
   test('of a kind that is unknown is a failure of storage', async () => {
     const images = new OpenImages([new MemorySource()]);
     for (const url of ['ftp://x', 'nothing', '', '__proto__:x']) {
-      await assert.rejects(images.open(connect().connection, makeTicket(url)), StorageError);
+      await assert.rejects(images.open(connect().connection, makeTicket(url), running), StorageError);
     }
   });
 });

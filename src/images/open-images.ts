@@ -19,22 +19,25 @@ export class OpenImages {
 
   /**
    * To be called while an operation of the ticket runs, so that removing the ticket waits for it.
-   * @throws StorageError when the image cannot be opened
+   * @param signal of that operation. Requests of one connection run one after the other, and what stops one
+   *   of them stops all that ask for this image on it: so opening may be given up with the first.
+   * @throws StorageError when the image cannot be opened, or opening was given up
    */
-  open(connection: ClientConnection, ticket: Ticket): Promise<Backend> {
+  open(connection: ClientConnection, ticket: Ticket, signal: AbortSignal): Promise<Backend> {
     const kept = connection.resource(ticket);
     if (kept instanceof OpenImage) return kept.backend;
-    const image = new OpenImage(connection, ticket, this.#open(ticket));
+    const image = new OpenImage(connection, ticket, this.#open(ticket, signal));
     connection.keep(ticket, image);
     ticket.attach(image);
     return image.backend;
   }
 
-  async #open({ definition, writable }: Ticket): Promise<Backend> {
+  async #open({ definition, writable }: Ticket, signal: AbortSignal): Promise<Backend> {
     const scheme = definition.url.slice(0, definition.url.indexOf(':'));
     const source = this.#sources.get(scheme);
     if (source === undefined) throw new StorageError('The image is of a kind that this service cannot open');
-    return source.open({ url: definition.url, writable, sparse: definition.sparse, dirty: definition.dirty });
+    const { url, sparse, dirty } = definition;
+    return source.open({ url, writable, sparse, dirty }, signal);
   }
 }
 

@@ -71,17 +71,24 @@ export class OperationRunner {
     };
     if (exchange.signal.aborted) abort();
     exchange.signal.addEventListener('abort', abort);
+    const { signal } = operation;
     const startedAt = performance.now();
     const backendTime = new BusyTime();
     const observed = this.observer?.begin(request.kind, exchange.listener);
     if (observed !== undefined) operation.report(observed);
     try {
-      operation.signal.throwIfAborted();
-      const backend = await backendTime.during(() => this.images.open(exchange.connection, ticket));
+      signal.throwIfAborted();
+      const backend = await backendTime.during(() => this.images.open(exchange.connection, ticket, signal));
       exchange.logFields['backend'] = backend.kind;
       observed?.located(backend.kind);
-      operation.signal.throwIfAborted();
+      signal.throwIfAborted();
+      signal.addEventListener('abort', () => {
+        backend.abandon();
+      });
       return await work({ ticket, operation, backend: new TimedBackend(backend, backendTime) });
+    } catch (error: unknown) {
+      // What an operation fails with after it was aborted is a consequence of that.
+      throw signal.aborted ? signal.reason : error;
     } finally {
       exchange.signal.removeEventListener('abort', abort);
       operation.end();

@@ -3,7 +3,7 @@ import type { ByteRange } from '../units.js';
 import type { Backend } from './backends/backend.js';
 import type { BufferSet } from './buffer-set.js';
 
-interface Piece {
+export interface Piece {
   readonly buffer: Uint8Array;
   readonly data: Uint8Array;
 }

@@ -8,7 +8,10 @@ import { contentDisposition } from './content-disposition.js';
 import { DataSender } from './data-sender.js';
 import type { OperationContext, OperationRunner } from './operation-runner.js';
 import { resolveRange } from '../tickets/range-check.js';
-import { ReadAhead } from './read-ahead.js';
+import { type Piece, ReadAhead } from './read-ahead.js';
+
+/** Storage that answers does so in less, and a client that has gone is noticed within a second or two. */
+const slowStorageMilliseconds = 1000;
 
 export interface ReadRequest {
   readonly ticketId: string;
@@ -76,10 +79,9 @@ export class ReadHandler {
     const sender = new DataSender(exchange, { signal: operation.signal, amongMany: buffers.amongMany });
     try {
       for (let sentBytes = 0; sentBytes < part.lengthBytes;) {
-        const { buffer, data } = await ahead.next();
+        const { buffer, data } = await (sentBytes === 0 ? firstPiece(exchange, ahead, head) : ahead.next());
         operation.signal.throwIfAborted();
-        // The head goes out with the first data: until then a failure of storage still gets its own status.
-        if (sentBytes === 0) exchange.response.writeHead(head.status, head.headers);
+        if (!exchange.response.headersSent) exchange.response.writeHead(head.status, head.headers);
         const range = { offsetBytes: part.offsetBytes + sentBytes, lengthBytes: data.length };
         sentBytes += data.length;
         await sender.send(data, sentBytes === part.lengthBytes);
@@ -95,6 +97,25 @@ export class ReadHandler {
       await ahead.idle();
       buffers.release();
     }
+  }
+}
+
+/**
+ * Until the first data is there a failure of storage still gets its own status, so the head goes out with
+ * that. A client that has closed its side meanwhile may have gone: it gets the head as soon as storage is
+ * slow, since over TCP only what is sent to it shows whether it is there.
+ */
+async function firstPiece(exchange: Exchange, ahead: ReadAhead, head: ResponseHead): Promise<Piece> {
+  const { request, response, clientAddress } = exchange;
+  const probe = setInterval(() => {
+    if (!request.socket.readableEnded || response.headersSent || clientAddress === undefined) return;
+    response.writeHead(head.status, head.headers);
+    response.flushHeaders();
+  }, slowStorageMilliseconds);
+  try {
+    return await ahead.next();
+  } finally {
+    clearInterval(probe);
   }
 }
 

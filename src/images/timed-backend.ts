@@ -70,6 +70,10 @@ export class TimedBackend implements Backend {
     }
   }
 
+  abandon(): void {
+    this.backend.abandon();
+  }
+
   close(): Promise<void> {
     return this.backend.close();
   }

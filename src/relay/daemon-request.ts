@@ -6,6 +6,7 @@ import { GatewayTimeoutError, ServiceError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
 import { daemonFailure, errorCode } from './daemon-failure.js';
+import { closeByReset } from '../socket-calls.js';
 import { expectsContinue, relaysBody } from './forwarded-headers.js';
 import { SilenceTimer } from './silence-timer.js';
 
@@ -81,9 +82,12 @@ export class DaemonRequest {
     );
   }
 
-  /** Cuts the request to the daemon. */
+  /** Cuts the request to the daemon, so that it sees at once that nobody waits for its answer. */
   abort(reason: Error): void {
-    this.upstream.destroy(reason);
+    const { upstream } = this;
+    // The connection of a request that is complete is back with the agent, for others.
+    if (upstream.socket !== null && !upstream.destroyed) closeByReset(upstream.socket);
+    upstream.destroy(reason);
   }
 
   /** The answer was used, or will not be: an unfinished request is cut, a finished one leaves its connection for the next. */

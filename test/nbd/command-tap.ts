@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { eventually } from '../support/deadline.js';
 
 /** The commands of NBD's transmission phase that tests wait for. */
-export type Command = 'read' | 'write' | 'flush' | 'write zeroes';
+export type Command = 'read' | 'write' | 'flush' | 'write zeroes' | 'block status';
 
 const requestMagic = 0x25609513;
 const commandNumbers: Readonly<Record<Command, number>> = {
@@ -12,6 +12,7 @@ const commandNumbers: Readonly<Record<Command, number>> = {
   write: 1,
   flush: 3,
   'write zeroes': 6,
+  'block status': 7,
 };
 
 /**

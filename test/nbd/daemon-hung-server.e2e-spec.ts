@@ -93,7 +93,6 @@ describe('the daemon with an NBD server that hangs', { skip: missing('qemu-nbd')
       () => client.request('PATCH', imagePath(id), { body: JSON.stringify({ op: 'zero', size: MiB }) }),
     ],
     ['a flush', 'flush', () => client.request('PATCH', imagePath(id), { body: '{"op":"flush"}' })],
-    ['a read', 'read', () => client.request('GET', imagePath(id))],
   ];
   for (const [what, command, send] of requests) {
     test(`answers 409 to the removal of a ticket while ${what} is stuck, and 204 when the server has woken`, async () => {
@@ -109,6 +108,21 @@ describe('the daemon with an NBD server that hangs', { skip: missing('qemu-nbd')
       assert.equal((await answered).status, 403);
       await assertOthersAnswer();
       assert.equal(await sha256OfFile(file), removed, 'nothing was written after the ticket was gone');
+    });
+  }
+
+  const readings: readonly (readonly [string, Command, string])[] = [
+    ['a download', 'read', ''],
+    ['a list of extents', 'block status', '/extents'],
+    ['a checksum', 'block status', '/checksum'],
+  ];
+  for (const [what, command, path] of readings) {
+    test(`answers 204 to the removal of a ticket while ${what} is stuck`, async () => {
+      const { answered } = await hangAt(command, () => client.request('GET', imagePath(id) + path));
+      const removed = within(daemon.removeTicket(id), 'the removal', { deadlineMs: promptMs });
+      assert.equal(await removed, 204);
+      assert.equal((await answered).status, 403);
+      await assertOthersAnswer();
     });
   }
 

@@ -56,6 +56,11 @@ export class ScriptedServer implements AsyncDisposable {
     return `nbd:unix:${this.socketPath}`;
   }
 
+  /** How many are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** Ends every connection. */
   hangUp(): void {
     for (const socket of this.#sockets) socket.destroy();

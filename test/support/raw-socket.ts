@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { connect as connectNet, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { closeByReset } from '../../src/socket-calls.js';
 import { connectOptions, type Address } from './address.js';
 import { patienceMs, within } from './deadline.js';
 
@@ -82,10 +83,10 @@ export class RawSocket {
     this.socket.end();
   }
 
-  /** Closes with RST where the transport has it (TCP), so that what is unsent is dropped. */
+  /** Closes with RST where the transport has it (TCP, with TLS too), so that what is unsent is dropped. */
   reset(): void {
-    if (this.socket.destroyed) return;
-    this.socket.resetAndDestroy();
+    closeByReset(this.socket);
+    this.socket.destroy();
   }
 
   /** Stops reading: the server's send buffers fill up. */

@@ -23,10 +23,10 @@ export interface Extent {
 /**
  * One opened image. Everything is positional and may be called concurrently: there is no cursor to share.
  *
- * A call that has been started is never abandoned: its promise settles only when the storage has answered,
- * because "no byte is written after the ticket is gone" (docs/protocol.md, "Removing a ticket") is built on
- * that. Failures are `StorageError`s (`NoSpaceError` when the storage is full); after one the backend stays
- * usable or reconnects by itself.
+ * A call that may change the image is never given up: its promise settles only when the storage has
+ * answered, because "no byte is written after the ticket is gone" (docs/protocol.md, "Removing a ticket") is
+ * built on that. Failures are `StorageError`s (`NoSpaceError` when the storage is full); after one the
+ * backend stays usable or reconnects by itself.
  */
 export interface Backend {
   /** The name in logs and metrics, e.g. `file` or `nbd`. */
@@ -76,6 +76,13 @@ export interface Backend {
    */
   extents(context: ExtentContext): AsyncIterable<readonly Extent[]>;
 
+  /**
+   * Nobody wants the outcome of the calls in flight any more. Those that only read, or have not reached the
+   * storage yet, fail at once where the storage can be kept from answering them into their buffers later.
+   * All others go on to their end.
+   */
+  abandon(): void;
+
   /** Closes it after the calls in flight have ended. Idempotent. */
   close(): Promise<void>;
 }
@@ -94,8 +101,12 @@ export interface ImageRequest {
 export interface ImageSource {
   /** What the ticket's url begins with, before the first colon: `['file']`, `['nbd', 'nbd+unix']`. */
   readonly schemes: readonly string[];
-  /** @throws StorageError when the image cannot be opened; ticket and request are fine, the storage is not */
-  open(request: ImageRequest): Promise<Backend>;
+  /**
+   * @param signal nobody wants the image any more: gives up at once where the storage allows that
+   * @throws StorageError when the image cannot be opened, or was given up; ticket and request are fine, the
+   *   storage is not
+   */
+  open(request: ImageRequest, signal?: AbortSignal): Promise<Backend>;
 }
 
 export const IMAGE_SOURCES = Symbol('IMAGE_SOURCES');

@@ -141,6 +141,10 @@ export class FileBackend implements Backend {
     yield* fileExtents((...position) => this.#track(() => lseek(this.#file.fd, ...position)), sizeBytes);
   }
 
+  abandon(): void {
+    // A call in flight is a thread in the kernel, which writes to its buffer until the storage has answered.
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;

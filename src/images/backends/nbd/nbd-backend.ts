@@ -7,8 +7,11 @@ import type { NbdClient } from './nbd-client.js';
 import { nbdExtents } from './nbd-extents.js';
 
 export interface NbdBackendOptions {
-  /** Connects anew; refuses an export that the image request cannot be served from. */
-  readonly connect: () => Promise<NbdClient>;
+  /**
+   * Connects anew, unless the signal gives that up; refuses an export that the image request cannot be
+   * served from.
+   */
+  readonly connect: (signal: AbortSignal) => Promise<NbdClient>;
   /** Whether the ticket allows changes: an export that could take them does not know. */
   readonly writable: boolean;
   /** The same object for everyone in this process who has this export open. */
@@ -29,8 +32,10 @@ export class NbdBackend implements Backend {
   readonly growable = false;
   readonly #options: NbdBackendOptions;
   #client: NbdClient;
-  #connecting: Promise<NbdClient> | undefined;
+  #connecting: { readonly client: Promise<NbdClient>; readonly attempt: AbortController } | undefined;
   #running = 0;
+  /** Of those that run, the calls which may change the image and have a connection. */
+  #changing = 0;
   #closing: Promise<void> | undefined;
   #becameIdle: (() => void) | undefined;
 
@@ -57,7 +62,7 @@ export class NbdBackend implements Backend {
   }
 
   async write(source: Uint8Array, offsetBytes: number): Promise<void> {
-    await this.#run(async (io) => {
+    await this.#change(async (io) => {
       this.#requireWritable();
       if (source.length === 0) return;
       requireWithin(io.client, { offsetBytes, lengthBytes: source.length });
@@ -66,7 +71,7 @@ export class NbdBackend implements Backend {
   }
 
   async zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void> {
-    await this.#run(async (io) => {
+    await this.#change(async (io) => {
       this.#requireWritable();
       if (range.lengthBytes === 0) return;
       requireWithin(io.client, range);
@@ -75,7 +80,7 @@ export class NbdBackend implements Backend {
   }
 
   async flush(): Promise<void> {
-    await this.#run(async ({ client }) => {
+    await this.#change(async ({ client }) => {
       // A server without FLUSH answers a write when it is on stable storage.
       if (client.info.canFlush) await client.flush();
     });
@@ -85,6 +90,15 @@ export class NbdBackend implements Backend {
     // Context ids belong to a connection: the whole list has to come over the same one.
     const client = await this.#run(async (io) => io.client);
     yield* nbdExtents(client.info, context, (range) => this.#run(() => client.blockStatus(range)));
+  }
+
+  /**
+   * Ends the connection: a read changes nothing, and into a closed socket no late answer comes. With a
+   * change in flight it stays, since only the server knows what becomes of that.
+   */
+  abandon(): void {
+    this.#connecting?.attempt.abort();
+    if (this.#changing === 0) this.#client.destroy();
   }
 
   close(): Promise<void> {
@@ -114,6 +128,18 @@ export class NbdBackend implements Backend {
     }
   }
 
+  /** For calls that may make the storage write; a flush does too. */
+  async #change(call: (io: BlockIo) => Promise<void>): Promise<void> {
+    await this.#run(async (io) => {
+      this.#changing += 1;
+      try {
+        await call(io);
+      } finally {
+        this.#changing -= 1;
+      }
+    });
+  }
+
   #requireWritable(): void {
     if (!this.#options.writable) throw new StorageError('The image was opened only for reading');
   }
@@ -121,13 +147,16 @@ export class NbdBackend implements Backend {
   /** All calls that find the connection ended share one attempt to make another. */
   async #connected(): Promise<NbdClient> {
     if (!this.#client.isClosed) return this.#client;
-    this.#connecting ??= this.#reconnect();
-    return this.#connecting;
+    if (this.#connecting === undefined) {
+      const attempt = new AbortController();
+      this.#connecting = { client: this.#reconnect(attempt.signal), attempt };
+    }
+    return this.#connecting.client;
   }
 
-  async #reconnect(): Promise<NbdClient> {
+  async #reconnect(signal: AbortSignal): Promise<NbdClient> {
     try {
-      this.#client = await this.#options.connect();
+      this.#client = await this.#options.connect(signal);
       return this.#client;
     } finally {
       this.#connecting = undefined;

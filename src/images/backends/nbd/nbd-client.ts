@@ -14,6 +14,8 @@ export interface NbdClientOptions {
   readonly dirtyBitmap: boolean;
   /** How long connecting and the handshake may take. Requests have no limit: only the server knows what became of them. */
   readonly connectTimeoutSeconds: number;
+  /** Gives up connecting and the handshake at once. Of no effect on a connection that was made. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -39,27 +41,41 @@ export class NbdClient implements ByteConsumer {
     socket.attach(this);
   }
 
-  /** @throws NbdConnectionError when there is no server, it refuses the export or does not answer in time */
+  /**
+   * @throws NbdConnectionError when there is no server, it refuses the export, does not answer in time or
+   *   was given up
+   */
   static async connect({
     location,
     dirtyBitmap,
     connectTimeoutSeconds,
+    signal,
   }: NbdClientOptions): Promise<NbdClient> {
-    const deadline = new AbortController();
+    const attempt = new AbortController();
     const timer = setTimeout(() => {
-      deadline.abort(
+      attempt.abort(
         new NbdConnectionError(`The NBD server did not answer within ${connectTimeoutSeconds} s`),
       );
     }, connectTimeoutSeconds * 1000);
+    const giveUp = (): void => {
+      attempt.abort(
+        new NbdConnectionError('Connecting to the NBD server was given up', { cause: signal?.reason }),
+      );
+    };
+    if (signal?.aborted === true) giveUp();
+    signal?.addEventListener('abort', giveUp);
     try {
       const reader = new NbdHandshakeReader();
-      const socket = await NbdSocket.connect(location.address, reader, deadline.signal);
+      const socket = await NbdSocket.connect(location.address, reader, attempt.signal);
       return new NbdClient(
         socket,
         await greet(socket, reader, { exportName: location.exportName, dirtyBitmap }),
       );
     } finally {
       clearTimeout(timer);
+      // From here on the connection may carry writes, whose outcome only the server knows: nothing may cut
+      // it any more.
+      signal?.removeEventListener('abort', giveUp);
     }
   }
 
@@ -103,6 +119,14 @@ export class NbdClient implements ByteConsumer {
     if (this.#closedReason !== undefined) return;
     await this.#socket.send(this.#encode('disconnect', { offsetBytes: 0, lengthBytes: 0 }, 0));
     this.#socket.destroy(new NbdConnectionError('The connection was closed by this side'));
+  }
+
+  /**
+   * Ends the connection at once. Every request in flight fails, and nothing more is received into the target
+   * of any.
+   */
+  destroy(): void {
+    this.#socket.destroy(new NbdConnectionError('The connection was given up by this side'));
   }
 
   directTarget(): Uint8Array | undefined {

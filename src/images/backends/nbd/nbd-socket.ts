@@ -70,9 +70,11 @@ export class NbdSocket {
    */
   static async connect(address: NbdAddress, consumer: ByteConsumer, signal: AbortSignal): Promise<NbdSocket> {
     const connection = new NbdSocket(address, consumer);
-    signal.addEventListener('abort', () => {
+    const giveUp = (): void => {
       connection.destroy(signal.reason as NbdConnectionError);
-    });
+    };
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp);
     await new Promise<void>((resolve, reject) => {
       connection.#socket.once('connect', resolve);
       connection.#socket.once('close', () => {
@@ -136,6 +138,7 @@ export class NbdSocket {
   }
 
   #received(count: number, buffer: Uint8Array): boolean {
+    if (this.#closedReason !== undefined) return false;
     try {
       if (buffer === this.#scratch) this.#consumer.consume(this.#scratch.subarray(0, count));
       else this.#consumer.filled(count);

@@ -19,12 +19,16 @@ export class NbdSource implements ImageSource {
 
   constructor(private readonly options: NbdSourceOptions) {}
 
-  /** @throws StorageError when the url is malformed, there is no such export or it does not allow what is asked for */
-  async open(request: ImageRequest): Promise<Backend> {
+  /**
+   * @param signal gives up connecting and the handshake
+   * @throws StorageError when the url is malformed, there is no such export or it does not allow what is
+   *   asked for
+   */
+  async open(request: ImageRequest, signal?: AbortSignal): Promise<Backend> {
     const location = parseNbdUrl(request.url);
     const key = exportKey(location);
-    return new NbdBackend(await this.#connect(location, request), {
-      connect: () => this.#connect(location, request),
+    return new NbdBackend(await this.#connect(location, request, signal), {
+      connect: (reconnectSignal) => this.#connect(location, request, reconnectSignal),
       writable: request.writable,
       lock: this.#locks.enter(key),
       onClose: () => {
@@ -33,9 +37,13 @@ export class NbdSource implements ImageSource {
     });
   }
 
-  async #connect(location: NbdLocation, { writable, dirty }: ImageRequest): Promise<NbdClient> {
+  async #connect(
+    location: NbdLocation,
+    { writable, dirty }: ImageRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<NbdClient> {
     const { connectTimeoutSeconds } = this.options;
-    const client = await NbdClient.connect({ location, dirtyBitmap: dirty, connectTimeoutSeconds });
+    const client = await NbdClient.connect({ location, dirtyBitmap: dirty, connectTimeoutSeconds, signal });
     if (writable && client.info.readOnly) {
       await client.disconnect();
       throw new StorageError('The storage of this image is read-only');

@@ -1,0 +1,77 @@
+import type { Socket } from 'node:net';
+import koffi from 'koffi';
+
+// asm-generic/socket.h, asm-generic/sockios.h
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_LINGER = 13;
+const SIOCOUTQ = 0x5411;
+
+const libc = koffi.load(null);
+const setsockopt = libc.func(
+  'int setsockopt(int fd, int level, int option, int *value, uint32_t length)',
+) as (fd: number, level: number, option: number, value: readonly number[], length: number) => number;
+const ioctl = libc.func('int ioctl(int fd, unsigned long request, _Out_ int *value)') as (
+  fd: number,
+  request: number,
+  value: [number],
+) => number;
+
+const PollDescriptor = koffi.struct({ fd: 'int', events: 'short', revents: 'short' });
+// It reports errors and hang-ups without being asked for any event.
+const poll = libc.func('poll', 'int', [
+  koffi.inout(koffi.pointer(PollDescriptor)),
+  'unsigned long',
+  'int',
+]) as (
+  descriptors: { fd: number; events: number; revents: number }[],
+  count: number,
+  timeoutMilliseconds: number,
+) => number;
+
+/**
+ * Lets the kernel hold that much of what is written to the socket, or as much as net.core.wmem_max allows.
+ */
+export function setSendBuffer(socket: Socket, lengthBytes: number): void {
+  setOption(socket, SO_SNDBUF, [lengthBytes]);
+}
+
+/**
+ * Makes the coming `destroy` of a TCP socket reset the connection, with TLS too, which Node's
+ * `resetAndDestroy` does not know. An ordinary close looks to the other side like that of somebody who has
+ * sent all and waits for an answer.
+ */
+export function closeByReset(socket: Socket): void {
+  setOption(socket, SO_LINGER, [1, 0]);
+}
+
+/**
+ * How much the other side has not acknowledged of what was written to the socket; undefined when it is
+ * closed.
+ */
+export function unacknowledgedBytes(socket: Socket): number | undefined {
+  const fd = descriptor(socket);
+  const value: [number] = [0];
+  return fd >= 0 && ioctl(fd, SIOCOUTQ, value) === 0 ? value[0] : undefined;
+}
+
+/**
+ * The other side has closed both directions, or reset the connection. Who has read to the end of a socket
+ * does not hear of that from Node. Over TCP a full close shows only after something was sent.
+ */
+export function isPeerGone(socket: Socket): boolean {
+  const fd = descriptor(socket);
+  if (fd < 0) return true;
+  const polled = [{ fd, events: 0, revents: 0 }];
+  return poll(polled, 1, 0) > 0;
+}
+
+function setOption(socket: Socket, option: number, value: readonly number[]): void {
+  const fd = descriptor(socket);
+  if (fd >= 0) setsockopt(fd, SOL_SOCKET, option, value, 4 * value.length);
+}
+
+/** Node has no public name for it. */
+function descriptor(socket: Socket): number {
+  return (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
+}
