@@ -27,7 +27,8 @@ export async function openRedisSessionStores(config: Config, logger: Logger): Pr
     },
     logger,
   );
-  const options = { sessionsMax: limits.sessionsMax, sweepIntervalSeconds };
+  const { sessionsMax, sessionsPerTicketMax } = limits;
+  const options = { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds };
   const sessionStore = new RedisSessionStore(connection, options, systemClock);
   const grantStore = new RedisGrantStore(connection, options, systemClock);
   await connection.open();

@@ -18,7 +18,8 @@ export interface SessionStores {
 
 /** Stores of this process alone: `[proxy] session_store = memory`. */
 export function memorySessionStores({ limits }: Config): SessionStores {
-  const options = { sessionsMax: limits.sessionsMax, sweepIntervalSeconds };
+  const { sessionsMax, sessionsPerTicketMax } = limits;
+  const options = { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds };
   const sessionStore = new MemorySessionStore(options, systemClock);
   const grantStore = new MemoryGrantStore(options, systemClock);
   return { sessionStore, grantStore, resources: [sessionStore, grantStore], checks: [] };

@@ -23,7 +23,7 @@ interface Setup {
 
 function setUp(t: TestContext): Setup {
   const clock = new FakeClock();
-  const options = { sessionsMax: 10, sweepIntervalSeconds: 1 };
+  const options = { sessionsMax: 10, sessionsPerTicketMax: 8, sweepIntervalSeconds: 1 };
   const sessions = new MemorySessionStore(options, clock);
   const grants = new MemoryGrantStore(options, clock);
   t.after(async () => {

@@ -31,7 +31,10 @@ export function describeGrantStore(
     sessionsMax = 100,
   ): Promise<{ store: GrantStore; clock: FakeClock }> => {
     const clock = new FakeClock(clockStart);
-    return { store: await openStore(t, { sessionsMax, sweepIntervalSeconds: 1 }, clock), clock };
+    return {
+      store: await openStore(t, { sessionsMax, sessionsPerTicketMax: 8, sweepIntervalSeconds: 1 }, clock),
+      clock,
+    };
   };
 
   describe(`${name} as a grant store`, { skip }, () => {

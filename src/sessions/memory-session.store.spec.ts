@@ -11,7 +11,10 @@ describeSessionStore('memory', async (t, options, clock) => {
 });
 
 test('a closed memory store holds nothing any more', async () => {
-  const store = new MemorySessionStore({ sessionsMax: 1, sweepIntervalSeconds: 1 }, new FakeClock());
+  const store = new MemorySessionStore(
+    { sessionsMax: 1, sessionsPerTicketMax: 8, sweepIntervalSeconds: 1 },
+    new FakeClock(),
+  );
   await store.create(makeVerifier().verify(makeTicket()));
   await store.close();
   assert.equal(await store.count(), 0);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Session } from './session.js';
-import type { SessionStore } from './session.store.js';
-import { SessionTable, type SessionTableOptions } from './session.table.js';
+import type { SessionStore, SessionStoreOptions } from './session.store.js';
+import { SessionTable } from './session.table.js';
 import type { TransferGrant } from './transfer-grant.js';
 import type { Clock } from '../clock.js';
 
@@ -10,10 +10,16 @@ export class MemorySessionStore implements SessionStore {
   readonly #table: SessionTable;
   /** The session that a ticket last opened or renewed, by the ticket's fingerprint. */
   readonly #byFingerprint = new Map<string, Session>();
+  /** The sessions of each transfer ticket, in the order in which they were opened. */
+  readonly #byTransferTicket = new Map<string, Set<Session>>();
 
-  constructor(options: SessionTableOptions, clock: Clock) {
+  constructor(
+    private readonly options: SessionStoreOptions,
+    clock: Clock,
+  ) {
     this.#table = new SessionTable(options, clock, (session) => {
       this.#forgetFingerprint(session);
+      this.#forgetSibling(session);
     });
   }
 
@@ -53,10 +59,34 @@ export class MemorySessionStore implements SessionStore {
   }
 
   #add(grant: TransferGrant): Session {
+    const { transferTicketId } = grant;
+    this.#makeRoom(transferTicketId);
     const session = new Session(randomUUID(), grant);
     this.#table.add(session);
+    const siblings = this.#byTransferTicket.get(transferTicketId) ?? new Set();
+    this.#byTransferTicket.set(transferTicketId, siblings.add(session));
     this.#byFingerprint.set(grant.fingerprint, session);
     return session;
+  }
+
+  /** Ends sessions of the ticket until there is room for one more: that leaves room in the table too. */
+  #makeRoom(transferTicketId: string): void {
+    const siblings = [...(this.#byTransferTicket.get(transferTicketId) ?? [])];
+    // Those whose time is over are found dead, and leave of themselves.
+    const live = siblings.filter(({ id }) => this.#table.find(id) !== undefined);
+    const idleFirst = [
+      ...live.filter(({ runningCount }) => runningCount === 0),
+      ...live.filter(({ runningCount }) => runningCount > 0),
+    ];
+    const surplus = Math.max(0, live.length + 1 - this.options.sessionsPerTicketMax);
+    for (const { id } of idleFirst.slice(0, surplus)) this.#table.delete(id);
+  }
+
+  #forgetSibling(session: Session): void {
+    const { transferTicketId } = session.grant;
+    const siblings = this.#byTransferTicket.get(transferTicketId);
+    siblings?.delete(session);
+    if (siblings?.size === 0) this.#byTransferTicket.delete(transferTicketId);
   }
 
   #forgetFingerprint(session: Session): void {

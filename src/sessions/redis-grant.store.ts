@@ -12,7 +12,11 @@ export class RedisGrantStore implements GrantStore {
 
   /** @param connection not opened yet; it outlives the store, which does not close it */
   constructor(connection: RedisConnection, options: SessionTableOptions, clock: Clock) {
-    this.#table = new RedisSessionTable(connection, { ...options, kind: 'grant' }, clock);
+    this.#table = new RedisSessionTable(
+      connection,
+      { ...options, sessionsPerTicketMax: 1, kind: 'grant' },
+      clock,
+    );
   }
 
   async put(grant: TransferGrant): Promise<Session> {

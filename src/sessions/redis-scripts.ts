@@ -2,16 +2,29 @@ import { type CommandParser, defineScript } from '@redis/client';
 
 /** Where a session is, in Redis. */
 export interface SessionPlace {
-  /** Hash of the session, with the fields of a `SessionRecord`. */
+  /** Hash of the session, with the fields of a `SessionRecord`, and `usedUntil` once requests ran for it. */
   readonly sessionKey: string;
   /** Sorted set of all sessions by the time they end: how many there are. */
   readonly indexKey: string;
   /** Which session the signed ticket opened. */
   readonly ticketKey: string;
-  /** What the session is called in the index, at `ticketKey` and in messages. */
+  /** Sorted set of the sessions of one transfer ticket, in the order in which they were opened. */
+  readonly siblingsKey: string;
+  /** What the session is called in the sorted sets, at `ticketKey` and in messages. */
   readonly member: string;
   /** Where changes are told. */
   readonly channel: string;
+}
+
+/**
+ * What the keys of sessions begin with, for scripts that come upon other sessions than the one they are
+ * about.
+ */
+export interface SessionKeyPrefixes {
+  /** The member follows. */
+  readonly sessionKeyPrefix: string;
+  /** The record's `transfer` follows. */
+  readonly siblingsKeyPrefix: string;
 }
 
 export interface SessionRecord {
@@ -27,13 +40,15 @@ export interface SessionRecord {
 
 /**
  * put: written, whether it is there or not; renew: only if it is there, for the same transfer ticket;
- * restore: only if no later one is, and past the limit.
+ * restore: only if no later one is, and past the limits.
  */
 export type WriteMode = 'put' | 'renew' | 'restore';
 
 export interface WriteOptions {
-  readonly mode: WriteMode;
   readonly sessionsMax: number;
+  /** A further session of the same transfer ticket ends another one. */
+  readonly sessionsPerTicketMax: number;
+  readonly sessionKeyPrefix: string;
   /** The time, by the clock that judges grants: Redis's own is never asked. */
   readonly nowUnixSeconds: number;
 }
@@ -46,46 +61,80 @@ export interface FoundSession {
 }
 
 const functions = `
-local function isLive(session, now)
-  local ends = redis.call('HGET', session, 'ends')
-  return ends and tonumber(ends) > now
+local function timeOf(session, field)
+  return tonumber(redis.call('HGET', session, field) or 0) or 0
 end
-local function write(session, index, ticket, member, record, now)
+local function isLive(session, now)
+  return timeOf(session, 'ends') > now
+end
+local function count(index, now)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+  return redis.call('ZCARD', index)
+end
+local function remove(session, index, siblings, member, channel)
+  redis.call('DEL', session)
+  redis.call('ZREM', index, member)
+  redis.call('ZREM', siblings, member)
+  redis.call('PUBLISH', channel, member)
+end
+local function keepFor(key, lifetime)
+  if redis.call('PTTL', key) < lifetime then redis.call('PEXPIRE', key, lifetime) end
+end
+`;
+
+const writing = `${functions}
+local session, index, ticket, siblings = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local limit, siblingsLimit, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local sessionPrefix, member, channel = ARGV[4], ARGV[5], ARGV[6]
+local record = { id = ARGV[7], grant = ARGV[8], fingerprint = ARGV[9], transfer = ARGV[10], ends = ARGV[11] }
+local function write()
   local lifetime = math.max(1, math.ceil((tonumber(record.ends) - now) * 1000))
   redis.call('HSET', session, 'id', record.id, 'grant', record.grant, 'fingerprint', record.fingerprint,
     'transfer', record.transfer, 'ends', record.ends)
   redis.call('PEXPIRE', session, lifetime)
   redis.call('SET', ticket, member, 'PX', lifetime)
   redis.call('ZADD', index, record.ends, member)
-  if redis.call('PTTL', index) < lifetime then redis.call('PEXPIRE', index, lifetime) end
+  keepFor(index, lifetime)
+  local last = redis.call('ZRANGE', siblings, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', siblings, 'NX', (tonumber(last[2]) or 0) + 1, member)
+  keepFor(siblings, lifetime)
 end
-local function count(index, now)
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
-  return redis.call('ZCARD', index)
+-- Ends sessions of the ticket until there is room for one more: first those that no request runs for, in the order
+-- in which they were opened. False, and nothing is ended, when there are too many of all tickets.
+local function makeRoom()
+  local idle, used = {}, {}
+  for _, sibling in ipairs(redis.call('ZRANGE', siblings, 0, -1)) do
+    local key = sessionPrefix .. sibling
+    if not isLive(key, now) then redis.call('ZREM', siblings, sibling)
+    elseif timeOf(key, 'usedUntil') > now then table.insert(used, sibling)
+    else table.insert(idle, sibling) end
+  end
+  local surplus = math.max(0, #idle + #used + 1 - siblingsLimit)
+  if count(index, now) - surplus >= limit then return false end
+  for i = 1, surplus do
+    local leaving = idle[i] or used[i - #idle]
+    remove(sessionPrefix .. leaving, index, siblings, leaving, channel)
+  end
+  return true
 end
 `;
 
-const writeScript = `${functions}
-local session, index, ticket = KEYS[1], KEYS[2], KEYS[3]
-local mode, limit, now, member, channel = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local record = { id = ARGV[6], grant = ARGV[7], fingerprint = ARGV[8], transfer = ARGV[9], ends = ARGV[10] }
+const writeScript = `${writing}
+local mode = ARGV[12]
 if isLive(session, now) then
   if mode == 'renew' and redis.call('HGET', session, 'transfer') ~= record.transfer then return 'absent' end
-  if mode == 'restore' and tonumber(redis.call('HGET', session, 'ends')) >= tonumber(record.ends) then return 'kept' end
-  write(session, index, ticket, member, record, now)
+  if mode == 'restore' and timeOf(session, 'ends') >= tonumber(record.ends) then return 'kept' end
+  write()
   redis.call('PUBLISH', channel, member)
   return 'written'
 end
 if mode == 'renew' then return 'absent' end
-if mode == 'put' and count(index, now) >= limit then return 'full' end
-write(session, index, ticket, member, record, now)
+if mode == 'put' and not makeRoom() then return 'full' end
+write()
 return 'written'
 `;
 
-const findOrWriteScript = `${functions}
-local session, index, ticket = KEYS[1], KEYS[2], KEYS[3]
-local limit, now, member, sessionPrefix = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local record = { id = ARGV[5], grant = ARGV[6], fingerprint = ARGV[7], transfer = ARGV[8], ends = ARGV[9] }
+const findOrWriteScript = `${writing}
 local known = redis.call('GET', ticket)
 if known then
   local found = sessionPrefix .. known
@@ -93,18 +142,24 @@ if known then
     return redis.call('HMGET', found, 'id', 'grant')
   end
 end
-if count(index, now) >= limit then return {} end
-write(session, index, ticket, member, record, now)
+if not makeRoom() then return {} end
+write()
 return { record.id, record.grant }
+`;
+
+const useScript = `${functions}
+local now, usedUntil, sessionPrefix = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+for i = 4, #ARGV do
+  local session = sessionPrefix .. ARGV[i]
+  if isLive(session, now) then redis.call('HSET', session, 'usedUntil', usedUntil) end
+end
 `;
 
 const deleteScript = `${functions}
 local session, index = KEYS[1], KEYS[2]
-local now, member, channel = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local now, member, channel, siblingsPrefix = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local wasLive = isLive(session, now)
-redis.call('DEL', session)
-redis.call('ZREM', index, member)
-redis.call('PUBLISH', channel, member)
+remove(session, index, siblingsPrefix .. (redis.call('HGET', session, 'transfer') or ''), member, channel)
 return wasLive and 1 or 0
 `;
 
@@ -118,45 +173,59 @@ return count(KEYS[1], tonumber(ARGV[1]))
  */
 export const redisScripts = {
   writeSession: defineScript({
-    NUMBER_OF_KEYS: 3,
+    NUMBER_OF_KEYS: 4,
     SCRIPT: writeScript,
-    parseCommand(parser: CommandParser, place: SessionPlace, record: SessionRecord, options: WriteOptions) {
-      pushKeys(parser, place);
-      const { mode, sessionsMax, nowUnixSeconds } = options;
-      parser.push(mode, String(sessionsMax), String(nowUnixSeconds), place.member, place.channel);
-      pushRecord(parser, record);
+    parseCommand(
+      parser: CommandParser,
+      place: SessionPlace,
+      record: SessionRecord,
+      options: WriteOptions & { readonly mode: WriteMode },
+    ) {
+      pushWriting(parser, place, record, options);
+      parser.push(options.mode);
     },
     transformReply: (reply: string): WriteOutcome => reply as WriteOutcome,
   }),
 
   /** The live session that the ticket of `record` opened, else writes `record`; undefined when there are too many. */
   findOrWriteSession: defineScript({
-    NUMBER_OF_KEYS: 3,
+    NUMBER_OF_KEYS: 4,
     SCRIPT: findOrWriteScript,
-    parseCommand(
-      parser: CommandParser,
-      place: SessionPlace,
-      record: SessionRecord,
-      options: Omit<WriteOptions, 'mode'> & { readonly sessionKeyPrefix: string },
-    ) {
-      pushKeys(parser, place);
-      const { sessionsMax, nowUnixSeconds, sessionKeyPrefix } = options;
-      parser.push(String(sessionsMax), String(nowUnixSeconds), place.member, sessionKeyPrefix);
-      pushRecord(parser, record);
-    },
+    parseCommand: pushWriting,
     transformReply([id, grant]: string[]): FoundSession | undefined {
       return id === undefined || grant === undefined ? undefined : { id, grant };
     },
+  }),
+
+  /** Notes for how long requests run for sessions, at least. */
+  useSessions: defineScript({
+    NUMBER_OF_KEYS: 0,
+    SCRIPT: useScript,
+    parseCommand(
+      parser: CommandParser,
+      members: readonly string[],
+      times: { readonly nowUnixSeconds: number; readonly usedUntilUnixSeconds: number },
+      { sessionKeyPrefix }: Pick<SessionKeyPrefixes, 'sessionKeyPrefix'>,
+    ) {
+      parser.push(String(times.nowUnixSeconds), String(times.usedUntilUnixSeconds), sessionKeyPrefix);
+      parser.push(...members);
+    },
+    transformReply: (): void => undefined,
   }),
 
   /** Whether there was a live one. */
   deleteSession: defineScript({
     NUMBER_OF_KEYS: 2,
     SCRIPT: deleteScript,
-    parseCommand(parser: CommandParser, place: Omit<SessionPlace, 'ticketKey'>, nowUnixSeconds: number) {
+    parseCommand(
+      parser: CommandParser,
+      place: Pick<SessionPlace, 'sessionKey' | 'indexKey' | 'member' | 'channel'>,
+      nowUnixSeconds: number,
+      { siblingsKeyPrefix }: Pick<SessionKeyPrefixes, 'siblingsKeyPrefix'>,
+    ) {
       parser.pushKey(place.sessionKey);
       parser.pushKey(place.indexKey);
-      parser.push(String(nowUnixSeconds), place.member, place.channel);
+      parser.push(String(nowUnixSeconds), place.member, place.channel, siblingsKeyPrefix);
     },
     transformReply: (reply: number): boolean => reply === 1,
   }),
@@ -172,13 +241,19 @@ export const redisScripts = {
   }),
 };
 
-function pushKeys(parser: CommandParser, { sessionKey, indexKey, ticketKey }: SessionPlace): void {
-  parser.pushKey(sessionKey);
-  parser.pushKey(indexKey);
-  parser.pushKey(ticketKey);
-}
-
-function pushRecord(parser: CommandParser, record: SessionRecord): void {
+/** What scripts that begin with `writing` take. */
+function pushWriting(
+  parser: CommandParser,
+  place: SessionPlace,
+  record: SessionRecord,
+  options: WriteOptions,
+): void {
+  for (const key of [place.sessionKey, place.indexKey, place.ticketKey, place.siblingsKey]) {
+    parser.pushKey(key);
+  }
+  const { sessionsMax, sessionsPerTicketMax, nowUnixSeconds, sessionKeyPrefix } = options;
+  parser.push(String(sessionsMax), String(sessionsPerTicketMax), String(nowUnixSeconds));
+  parser.push(sessionKeyPrefix, place.member, place.channel);
   const { id, grant, fingerprint, transfer, ends } = record;
   parser.push(id, grant, fingerprint, transfer, String(ends));
 }

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from './redis-connection.js';
 import { RedisSessionTable } from './redis-session.table.js';
 import type { Session } from './session.js';
-import type { SessionStore } from './session.store.js';
-import type { SessionTableOptions } from './session.table.js';
+import type { SessionStore, SessionStoreOptions } from './session.store.js';
 import type { TransferGrant } from './transfer-grant.js';
 import type { Clock } from '../clock.js';
 
@@ -12,7 +11,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #table: RedisSessionTable;
 
   /** @param connection not opened yet; it outlives the store, which does not close it */
-  constructor(connection: RedisConnection, options: SessionTableOptions, clock: Clock) {
+  constructor(connection: RedisConnection, options: SessionStoreOptions, clock: Clock) {
     this.#table = new RedisSessionTable(connection, { ...options, kind: 'session' }, clock);
   }
 

@@ -1,13 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { RedisConnection, RedisReplica, RunCommands } from './redis-connection.js';
-import type { SessionPlace, SessionRecord, WriteMode } from './redis-scripts.js';
+import type {
+  SessionKeyPrefixes,
+  SessionPlace,
+  SessionRecord,
+  WriteMode,
+  WriteOptions,
+} from './redis-scripts.js';
+import { RedisSessionUse } from './redis-session.use.js';
 import { Session, type SessionEnd } from './session.js';
-import { sessionLimitReached, type SessionTableOptions } from './session.table.js';
+import { sessionLimitReached } from './session.table.js';
+import type { SessionStoreOptions } from './session.store.js';
 import { formatGrant, parseGrant } from './stored-grant.js';
 import type { TransferGrant } from './transfer-grant.js';
 import type { Clock } from '../clock.js';
 
-export interface RedisSessionTableOptions extends SessionTableOptions {
+export interface RedisSessionTableOptions extends SessionStoreOptions {
   /** Names the keys and the channel, e.g. `session`. */
   readonly kind: string;
 }
@@ -27,7 +35,8 @@ export class RedisSessionTable implements RedisReplica {
   /** By `member`. */
   readonly #sessions = new Map<string, Session>();
   readonly #indexKey: string;
-  readonly #sessionKeyPrefix: string;
+  readonly #prefixes: SessionKeyPrefixes;
+  readonly #use: RedisSessionUse;
   readonly #timer: NodeJS.Timeout;
 
   constructor(
@@ -38,7 +47,11 @@ export class RedisSessionTable implements RedisReplica {
     const { kind, sweepIntervalSeconds } = options;
     this.channel = `${prefix}:${kind}:changes`;
     this.#indexKey = `${prefix}:${kind}:index`;
-    this.#sessionKeyPrefix = `${prefix}:${kind}:id:`;
+    this.#prefixes = {
+      sessionKeyPrefix: `${prefix}:${kind}:id:`,
+      siblingsKeyPrefix: `${prefix}:${kind}:transfer:`,
+    };
+    this.#use = new RedisSessionUse(this.#prefixes, connection.run, clock);
     connection.attach(this);
     this.#timer = setInterval(() => {
       this.sweep();
@@ -51,6 +64,7 @@ export class RedisSessionTable implements RedisReplica {
    * @throws UnavailableError when there are too many, or Redis is away, as every other method does then
    */
   async put(id: string, grant: TransferGrant): Promise<Session> {
+    this.#use.mark();
     const outcome = await this.#write(this.connection.run, id, grant, 'put');
     if (outcome === 'full') throw sessionLimitReached(this.options.sessionsMax);
     return this.#keep(id, grant);
@@ -58,15 +72,11 @@ export class RedisSessionTable implements RedisReplica {
 
   /** The live session that the grant's ticket opened, or a new one of that id. @throws like `put` */
   async findOrPut(id: string, grant: TransferGrant): Promise<Session> {
-    const { sessionsMax } = this.options;
+    this.#use.mark();
     const found = await this.connection.run((client) =>
-      client.findOrWriteSession(this.#placeOf(id, grant.fingerprint), recordOf(id, grant), {
-        sessionsMax,
-        nowUnixSeconds: this.clock.unixSeconds(),
-        sessionKeyPrefix: this.#sessionKeyPrefix,
-      }),
+      client.findOrWriteSession(this.#placeOf(id, grant), recordOf(id, grant), this.#writeOptions()),
     );
-    if (found === undefined) throw sessionLimitReached(sessionsMax);
+    if (found === undefined) throw sessionLimitReached(this.options.sessionsMax);
     // It is the grant of this very ticket, whoever wrote it.
     return this.#keep(found.id, grant);
   }
@@ -86,9 +96,18 @@ export class RedisSessionTable implements RedisReplica {
   }
 
   async delete(id: string): Promise<boolean> {
-    const { sessionKey, indexKey, member, channel } = this.#placeOf(id, '');
+    const member = memberOf(id);
     const wasLive = await this.connection.run((client) =>
-      client.deleteSession({ sessionKey, indexKey, member, channel }, this.clock.unixSeconds()),
+      client.deleteSession(
+        {
+          sessionKey: this.#sessionKey(member),
+          indexKey: this.#indexKey,
+          member,
+          channel: this.channel,
+        },
+        this.clock.unixSeconds(),
+        this.#prefixes,
+      ),
     );
     this.#drop(member);
     return wasLive;
@@ -110,6 +129,7 @@ export class RedisSessionTable implements RedisReplica {
   /** Ends what runs in this process; the sessions stay for the other proxies. The connection is not closed. */
   close(): void {
     clearInterval(this.#timer);
+    this.#use.close();
     for (const [member, session] of this.#sessions) this.#end(member, session, 'closed');
   }
 
@@ -145,20 +165,21 @@ export class RedisSessionTable implements RedisReplica {
   }
 
   async #write(run: RunCommands, id: string, grant: TransferGrant, mode: WriteMode) {
-    const place = this.#placeOf(id, grant.fingerprint);
-    const { sessionsMax } = this.options;
+    const place = this.#placeOf(id, grant);
     return run((client) =>
-      client.writeSession(place, recordOf(id, grant), {
-        mode,
-        sessionsMax,
-        nowUnixSeconds: this.clock.unixSeconds(),
-      }),
+      client.writeSession(place, recordOf(id, grant), { ...this.#writeOptions(), mode }),
     );
+  }
+
+  #writeOptions(): WriteOptions {
+    const { sessionsMax, sessionsPerTicketMax } = this.options;
+    const { sessionKeyPrefix } = this.#prefixes;
+    return { sessionsMax, sessionsPerTicketMax, sessionKeyPrefix, nowUnixSeconds: this.clock.unixSeconds() };
   }
 
   /** The grant of a live session. */
   async #read(run: RunCommands, member: string): Promise<TransferGrant | undefined> {
-    const text = await run((client) => client.hGet(this.#sessionKeyPrefix + member, 'grant'));
+    const text = await run((client) => client.hGet(this.#sessionKey(member), 'grant'));
     const grant = text === null ? undefined : parseGrant(text);
     return grant !== undefined && grant.endsUnixSeconds > this.clock.unixSeconds() ? grant : undefined;
   }
@@ -172,7 +193,9 @@ export class RedisSessionTable implements RedisReplica {
     }
     // No proxy gives a session to another transfer ticket: somebody else wrote to the server.
     if (known !== undefined) this.#end(member, known, 'deleted');
-    const session = new Session(id, grant);
+    const session = new Session(id, grant, (inUse) => {
+      this.#use.changed(member, inUse);
+    });
     this.#sessions.set(member, session);
     return session;
   }
@@ -187,14 +210,20 @@ export class RedisSessionTable implements RedisReplica {
   #end(member: string, session: Session, end: SessionEnd): void {
     this.#sessions.delete(member);
     session.end(end);
+    this.#use.forget(member);
   }
 
-  #placeOf(id: string, fingerprint: string): SessionPlace {
+  #sessionKey(member: string): string {
+    return this.#prefixes.sessionKeyPrefix + member;
+  }
+
+  #placeOf(id: string, { fingerprint, transferTicketId }: TransferGrant): SessionPlace {
     const member = memberOf(id);
     return {
-      sessionKey: this.#sessionKeyPrefix + member,
+      sessionKey: this.#sessionKey(member),
       indexKey: this.#indexKey,
       ticketKey: `${prefix}:${this.options.kind}:ticket:${fingerprint}`,
+      siblingsKey: this.#prefixes.siblingsKeyPrefix + sha256(transferTicketId),
       member,
       channel: this.channel,
     };

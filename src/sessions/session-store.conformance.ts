@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import type { SessionEnd } from './session.js';
-import type { SessionStore } from './session.store.js';
+import type { SessionStore, SessionStoreOptions } from './session.store.js';
 import type { TransferGrant } from './transfer-grant.js';
 import { UnavailableError } from '../errors.js';
 import {
@@ -11,17 +11,18 @@ import {
   makeTicket,
   makeVerifier,
 } from '../../test/vectors/signed-ticket.fixtures.js';
+import { eventually } from '../../test/support/deadline.js';
 
 const clockStart = fixedUnixSeconds;
 const sweepIntervalSeconds = 1;
-
-export interface StoreOptions {
-  readonly sessionsMax: number;
-  readonly sweepIntervalSeconds: number;
-}
+const sessionsPerTicketMax = 3;
 
 /** Opens an empty store, to be closed with the test. */
-export type OpenStore<Store> = (t: TestContext, options: StoreOptions, clock: FakeClock) => Promise<Store>;
+export type OpenStore<Store> = (
+  t: TestContext,
+  options: SessionStoreOptions,
+  clock: FakeClock,
+) => Promise<Store>;
 
 function makeGrant(expiresInSeconds = 3600, transferTicketId = exampleTicketId): TransferGrant {
   const payload = { exp: clockStart + expiresInSeconds, 'transfer-ticket': transferTicketId };
@@ -39,7 +40,10 @@ export function describeSessionStore(
     sessionsMax = 100,
   ): Promise<{ store: SessionStore; clock: FakeClock }> => {
     const clock = new FakeClock(clockStart);
-    return { store: await openStore(t, { sessionsMax, sweepIntervalSeconds }, clock), clock };
+    return {
+      store: await openStore(t, { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds }, clock),
+      clock,
+    };
   };
 
   describe(`${name} as a session store`, { skip }, () => {
@@ -197,6 +201,74 @@ export function describeSessionStore(
       clock.nowUnixSeconds = clockStart + 10;
       await store.create(makeGrant());
       assert.equal(await store.find(second.id), undefined);
+    });
+
+    test('ends the oldest session of a transfer ticket that opens too many, whichever way', async (t) => {
+      const { store } = await open(t);
+      const [first, second] = [await store.create(makeGrant()), await store.findOrCreate(makeGrant())];
+      await store.renew(first.id, makeGrant(7200));
+      await store.create(makeGrant());
+      const fourth = await store.findOrCreate(makeGrant());
+      assert.equal(await store.find(first.id), undefined);
+      const fifth = await store.create(fourth.grant);
+      assert.equal(await store.find(second.id), undefined);
+      assert.equal(await store.find(fourth.id), fourth);
+      assert.equal(await store.find(fifth.id), fifth);
+      assert.equal(await store.count(), sessionsPerTicketMax);
+    });
+
+    test('has room for others, however many sessions one transfer ticket opens at once', async (t) => {
+      const { store } = await open(t, 20);
+      const others = await store.create(makeGrant(3600, crypto.randomUUID()));
+      const grant = makeGrant();
+      const opened = await Promise.all(Array.from({ length: 500 }, () => store.create(grant)));
+      assert.equal(new Set(opened.map(({ id }) => id)).size, 500);
+      assert.equal(await store.count(), sessionsPerTicketMax + 1);
+      const last = await store.create(makeGrant(3600, crypto.randomUUID()));
+      for (const session of [others, last]) assert.equal(await store.find(session.id), session);
+      assert.equal((await store.findOrCreate(grant)).id, opened.at(-1)?.id);
+    });
+
+    test('ends sessions that no request runs for before the others, those opened first', async (t) => {
+      const { store, clock } = await open(t);
+      const sessions = [await store.create(makeGrant()), await store.create(makeGrant())];
+      const [oldest, idle] = sessions;
+      const ends: SessionEnd[] = [];
+      const release = oldest!.run((end) => ends.push(end));
+      const third = await store.create(makeGrant());
+      const fourth = await store.create(makeGrant());
+      assert.equal(await store.find(idle!.id), undefined);
+      assert.equal(await store.find(oldest!.id), oldest);
+      for (const session of [third, fourth]) session.run(() => undefined);
+      await store.create(makeGrant());
+      assert.equal(await store.find(oldest!.id), undefined, 'all are in use');
+      await eventually(() => ends.length > 0 || undefined, 'what runs for it is cut');
+      assert.deepEqual(ends, ['deleted']);
+      release();
+      assert.equal(await store.find(third.id), third);
+      // The fifth is idle, and goes although the third and fourth are older.
+      clock.nowUnixSeconds += 3;
+      await store.create(makeGrant());
+      for (const session of [third, fourth]) assert.equal(await store.find(session.id), session);
+    });
+
+    test('counts no session of a transfer ticket that has expired or was deleted', async (t) => {
+      const { store, clock } = await open(t);
+      const lasting = await store.create(makeGrant());
+      await store.create(makeGrant(10));
+      clock.nowUnixSeconds = clockStart + 10;
+      const deleted = await store.create(makeGrant());
+      await store.delete(deleted.id);
+      const opened = [await store.create(makeGrant()), await store.create(makeGrant())];
+      for (const session of [lasting, ...opened]) assert.equal(await store.find(session.id), session);
+    });
+
+    test('ends no session of a transfer ticket when the new one is refused', async (t) => {
+      const { store } = await open(t, sessionsPerTicketMax);
+      const mine = await store.create(makeGrant());
+      for (const id of [crypto.randomUUID(), crypto.randomUUID()]) await store.create(makeGrant(3600, id));
+      await assert.rejects(store.create(makeGrant()), UnavailableError);
+      assert.equal(await store.find(mine.id), mine);
     });
 
     test('a refused ticket is not taken for known later', async (t) => {

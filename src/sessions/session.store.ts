@@ -1,5 +1,14 @@
 import type { Session } from './session.js';
+import type { SessionTableOptions } from './session.table.js';
 import type { TransferGrant } from './transfer-grant.js';
+
+export interface SessionStoreOptions extends SessionTableOptions {
+  /**
+   * How many of them may be of one transfer ticket. Whoever has its signed ticket can open sessions without
+   * end, and must not use up those of everybody.
+   */
+  readonly sessionsPerTicketMax: number;
+}
 
 /**
  * Where the proxy's sessions are. Asynchronous, and without a word on where they live, so that several proxies behind one
@@ -11,14 +20,16 @@ import type { TransferGrant } from './transfer-grant.js';
  */
 export interface SessionStore {
   /**
-   * Opens a new session.
+   * Opens a new session. If its transfer ticket has as many as it may, one of those ends: of those that no
+   * request runs for the one that was opened first, or else the one that was opened first.
    * @throws UnavailableError when there are as many as may be
    */
   create(grant: TransferGrant): Promise<Session>;
 
   /**
-   * The live session that this very ticket (by its fingerprint) opened or renewed before, or else a new one. For clients
-   * that show their signed ticket with each request: they must not open a session with each.
+   * The live session that this very ticket (by its fingerprint) opened or renewed before, or else a new
+   * one. For clients that show their signed ticket with each request: they must not open a session with
+   * each. A new one is opened like by `create`.
    * @throws UnavailableError when there are as many as may be
    */
   findOrCreate(grant: TransferGrant): Promise<Session>;

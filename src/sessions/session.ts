@@ -16,10 +16,14 @@ export class Session {
   #grant: TransferGrant;
   #end: SessionEnd | undefined;
 
-  /** @param id unguessable; it is a credential, never logged */
+  /**
+   * @param id unguessable; it is a credential, never logged
+   * @param onUse told when the first request begins to run for it, and when the last one has ended
+   */
   constructor(
     readonly id: string,
     grant: TransferGrant,
+    private readonly onUse: (inUse: boolean) => void = () => undefined,
   ) {
     this.#grant = grant;
   }
@@ -67,8 +71,9 @@ export class Session {
       cancel(end);
     };
     this.#cancels.add(entry);
+    if (this.#cancels.size === 1) this.onUse(true);
     return () => {
-      this.#cancels.delete(entry);
+      if (this.#cancels.delete(entry) && this.#cancels.size === 0) this.onUse(false);
     };
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
@@ -20,7 +21,7 @@ import { needs } from '../support/requirements.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 
 const skip = needs('redis-server');
-const storeOptions = { sessionsMax: 100, sweepIntervalSeconds: 0.1 };
+const storeOptions = { sessionsMax: 100, sessionsPerTicketMax: 8, sweepIntervalSeconds: 0.1 };
 
 /** As the proxy makes it, but more impatient; closed with the test. */
 function connect(
@@ -120,6 +121,36 @@ describe('sessions in Redis', { skip }, () => {
       [...stores, ...stores].map((store) => store.findOrCreate({ ...grant })),
     );
     assert.equal(new Set(sessions.map(({ id }) => id)).size, 1);
+  });
+
+  test('of one transfer ticket are no more than may be, opened at several proxies at once', async (t) => {
+    const stores = await Promise.all([1, 2, 3].map(() => openStore(t, server.url)));
+    const before = await stores[0]!.count();
+    const grant = makeGrant();
+    const opened = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => stores[index % stores.length]!.create(grant)),
+    );
+    assert.equal(await stores[0]!.count(), before + storeOptions.sessionsPerTicketMax);
+    const found = await Promise.all(opened.map(({ id }) => stores[1]!.find(id)));
+    assert.equal(found.filter((session) => session !== undefined).length, storeOptions.sessionsPerTicketMax);
+  });
+
+  test('are not ended for newer ones by a proxy while requests run for them at another', async (t) => {
+    const watcher = connect(t, server.url);
+    await watcher.open();
+    const [one, other] = [await openStore(t, server.url), await openStore(t, server.url)];
+    const grant = makeGrant();
+    const used = await one.create(grant);
+    const ends: SessionEnd[] = [];
+    used.run((end) => ends.push(end));
+    const key = `ovirt-imageio:2:session:id:${createHash('sha256').update(used.id).digest('hex')}`;
+    await eventually(
+      async () => (await watcher.run((client) => client.hGet(key, 'usedUntil'))) ?? undefined,
+      'the use of the session is known to all',
+    );
+    for (let count = 0; count < 2 * storeOptions.sessionsPerTicketMax; count++) await other.create(grant);
+    assert.equal((await other.find(used.id))?.id, used.id);
+    assert.deepEqual(ends, []);
   });
 
   test('expire in Redis by themselves, and what runs for them is cut', async (t) => {
@@ -319,7 +350,7 @@ describe('a Redis server that fails', { skip }, () => {
     await connection.open();
     await store.create(makeGrant());
     const info = await connection.run((client) => client.info('keyspace'));
-    assert.match(info, /^db3:keys=3/m);
+    assert.match(info, /^db3:keys=4/m);
     assert.doesNotMatch(info, /^db0/m);
     await store.close();
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { imagePath } from '../support/client.js';
+import { eventually } from '../support/deadline.js';
 import type { Answer } from '../support/exchange.js';
 import type { Service } from '../support/processes.js';
 import { RedisServer } from '../support/redis-server.js';
@@ -17,7 +18,10 @@ function describeSessions(store: 'memory' | 'Redis', skip: string | false): void
     before(async () => {
       fixture = await ProxiesFixture.start();
       if (store === 'Redis') redis = await RedisServer.start();
-      const configuration = redis === undefined ? {} : { proxy: { session_store: redis.url } };
+      const configuration = {
+        limits: { sessions: 20 },
+        ...(redis && { proxy: { session_store: redis.url } }),
+      };
       const count = redis === undefined ? 1 : 2;
       proxies = await Promise.all(Array.from({ length: count }, () => fixture.startProxy(configuration)));
       proxy = proxies[0]!;
@@ -72,6 +76,40 @@ function describeSessions(store: 'memory' | 'Redis', skip: string | false): void
       assert.ok(expires > Date.now() / 1000 + 1500, shown.text);
       const byLink = await read(image, headers, `session_id=${await fixture.openSession(proxy, image)}`);
       assert.equal(byLink.headers['session-id'], session, 'the session that this ticket renewed');
+    });
+
+    test('of one signed ticket leave room for others, and what is relayed goes on', async () => {
+      const image = await fixture.addImage(Buffer.alloc(1000));
+      const used = await fixture.openSession(proxy, image);
+      const idle = await fixture.openSession(proxy, image);
+      const upload = await fixture.connect(proxy);
+      await upload.sendHead(
+        `PUT ${imagePath(image.ticketId)} HTTP/1.1`,
+        'Host: localhost',
+        `Session-Id: ${used}`,
+        'Content-Length: 1000',
+      );
+      await upload.send('x'.repeat(500));
+      await eventually(
+        async () => (await fixture.daemon.vdsm.getTicket(image.ticketId)).active || undefined,
+        'the upload has reached the daemon',
+      );
+      const headers = { Authorization: fixture.sign(image) };
+      const clients = proxies.map((each) => fixture.client(each));
+      const answers = await Promise.all(
+        Array.from({ length: 500 }, (_, index) =>
+          clients[index % clients.length]!.request('POST', '/sessions/', { headers }),
+        ),
+      );
+      for (const answer of answers) assert.equal(answer.status, 200, answer.text);
+      const others = await fixture.addImage(Buffer.from('others'), { ops: ['read'] });
+      const session = await fixture.openSession(proxies.at(-1)!, others);
+      assert.equal((await read(others, { 'Session-Id': session })).text, 'others');
+      assert.equal((await read(image, { 'Session-Id': idle })).status, 403);
+      const newest = await fixture.openSession(proxy, image);
+      assert.equal((await read(image, { 'Session-Id': newest })).status, 200);
+      await upload.send('y'.repeat(500));
+      await upload.readUntil('HTTP/1.1 200');
     });
   });
 }

@@ -52,7 +52,7 @@ export class RelayUnderTest implements AsyncDisposable {
   static async start(pki: Pki, options: RelayUnderTestOptions = {}): Promise<RelayUnderTest> {
     const lines: string[] = [];
     const logger: Logger = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) });
-    const limits = { sessionsMax: 100, sweepIntervalSeconds: 0.1 };
+    const limits = { sessionsMax: 100, sessionsPerTicketMax: 8, sweepIntervalSeconds: 0.1 };
     const rules = {
       allowedSkewSeconds: 0,
       allowHttp: options.allowHttp ?? false,

@@ -42,7 +42,7 @@ export async function startSessionsApp(
   { sessionsMax = 100, failuresMax = 100 } = {},
 ): Promise<SessionsApp> {
   const clock = new FakeClock();
-  const options = { sessionsMax, sweepIntervalSeconds: 1 };
+  const options = { sessionsMax, sessionsPerTicketMax: 8, sweepIntervalSeconds: 1 };
   const sessions = new MemorySessionStore(options, clock);
   const grants = new MemoryGrantStore(options, clock);
   const adapter = new FastifyAdapter({ routerOptions: { ignoreTrailingSlash: true } });

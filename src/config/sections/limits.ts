@@ -103,7 +103,15 @@ export const limitsSection = defineSection({
       minimum: 1,
       maximum: 10_000_000,
       unit: 'sessions',
-      description: 'Sessions of the proxy in memory; beyond it opening one gets 503.',
+      description: 'Sessions in the store of the proxy, about 1 KiB each; beyond it opening one gets 503.',
+    }),
+    sessionsPerTicketMax: count('sessions_per_ticket', 8, {
+      minimum: 1,
+      maximum: 1000,
+      unit: 'sessions',
+      description:
+        'Sessions of one transfer ticket, so that its owner cannot use up those of everybody. One more ends ' +
+        'its oldest that no request runs for, or else its oldest. Browsers open one for each download.',
     }),
     failedAuthenticationsMax: count('failed_authentications_per_address', 20, {
       minimum: 1,
