@@ -99,8 +99,8 @@ local function write()
   redis.call('ZADD', siblings, 'NX', (tonumber(last[2]) or 0) + 1, member)
   keepFor(siblings, lifetime)
 end
--- Ends sessions of the ticket until there is room for one more: first those that no request runs for, in the order
--- in which they were opened. False, and nothing is ended, when there are too many of all tickets.
+-- Ends sessions of the ticket until there is room for one more, in the order in which they were opened, but
+-- those that requests run for last. False, and nothing is ended, when there are too many of all tickets.
 local function makeRoom()
   local idle, used = {}, {}
   for _, sibling in ipairs(redis.call('ZRANGE', siblings, 0, -1)) do

@@ -64,7 +64,6 @@ export class RedisSessionTable implements RedisReplica {
    * @throws UnavailableError when there are too many, or Redis is away, as every other method does then
    */
   async put(id: string, grant: TransferGrant): Promise<Session> {
-    this.#use.mark();
     const outcome = await this.#write(this.connection.run, id, grant, 'put');
     if (outcome === 'full') throw sessionLimitReached(this.options.sessionsMax);
     return this.#keep(id, grant);
@@ -72,7 +71,6 @@ export class RedisSessionTable implements RedisReplica {
 
   /** The live session that the grant's ticket opened, or a new one of that id. @throws like `put` */
   async findOrPut(id: string, grant: TransferGrant): Promise<Session> {
-    this.#use.mark();
     const found = await this.connection.run((client) =>
       client.findOrWriteSession(this.#placeOf(id, grant), recordOf(id, grant), this.#writeOptions()),
     );

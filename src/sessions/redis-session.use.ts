@@ -1,21 +1,23 @@
 import type { RunCommands } from './redis-connection.js';
+import type { SessionKeyPrefixes } from './redis-scripts.js';
 import type { Clock } from '../clock.js';
 
-export interface RedisSessionUseOptions {
-  readonly sessionKeyPrefix: string;
-}
-
-/** Requests that end sooner leave no mark, and cost no command. */
-const markIntervalSeconds = 1;
-/** How long a mark holds: if this process dies, its sessions count as unused after that. */
-const markSeconds = 15;
-const remarkSeconds = 10;
+/** How long the mark of a request that begins holds: most have ended by then. */
+const beginMarkSeconds = 3;
+/** How often it is looked for what still runs, and its marks are about to end. */
+const lookSeconds = 1;
+/**
+ * How long the mark of what goes on holds: should this process die, its sessions count as unused after
+ * that.
+ */
+const lastingMarkSeconds = 15;
+/** A mark that holds so much longer needs no other one. */
+const marginSeconds = 2;
 const batchSize = 100;
 
 /**
  * Marks sessions in Redis that requests of this process run for, so that a proxy which has to end one of a
- * ticket's sessions takes one that nobody uses. Only what lasts is marked, now and then: most requests cost
- * nothing.
+ * ticket's sessions takes one that nobody uses. A session is marked once in a while, not for each request.
  */
 export class RedisSessionUse {
   /** What requests run for, by the names of sessions in Redis. */
@@ -25,20 +27,24 @@ export class RedisSessionUse {
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private readonly options: RedisSessionUseOptions,
+    private readonly prefixes: Pick<SessionKeyPrefixes, 'sessionKeyPrefix'>,
     private readonly run: RunCommands,
     private readonly clock: Clock,
   ) {
     this.#timer = setInterval(() => {
-      this.mark();
-    }, markIntervalSeconds * 1000);
+      this.#markLasting();
+    }, lookSeconds * 1000);
     this.#timer.unref();
   }
 
   /** The first request for a session has begun, or the last one has ended. */
   changed(member: string, inUse: boolean): void {
-    if (inUse) this.#running.add(member);
-    else this.#running.delete(member);
+    if (!inUse) {
+      this.#running.delete(member);
+      return;
+    }
+    this.#running.add(member);
+    if (this.#isDue(member)) this.#mark([member], beginMarkSeconds);
   }
 
   /** The session has ended. */
@@ -47,29 +53,31 @@ export class RedisSessionUse {
     this.#markedUntil.delete(member);
   }
 
-  /**
-   * Sends marks that are missing or about to end. Commands that are sent next find them made. The timer
-   * calls it, and who is about to open a session, which may end another one.
-   */
-  mark(): void {
-    const nowUnixSeconds = this.clock.unixSeconds();
-    const usedUntilUnixSeconds = nowUnixSeconds + markSeconds;
-    const due = [...this.#running].filter(
-      (member) => (this.#markedUntil.get(member) ?? 0) <= nowUnixSeconds + markSeconds - remarkSeconds,
-    );
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #markLasting(): void {
+    const due = [...this.#running].filter((member) => this.#isDue(member));
     for (let start = 0; start < due.length; start += batchSize) {
-      const members = due.slice(start, start + batchSize);
-      for (const member of members) this.#markedUntil.set(member, usedUntilUnixSeconds);
-      this.run((client) =>
-        client.useSessions(members, { nowUnixSeconds, usedUntilUnixSeconds }, this.options),
-      ).catch(() => {
-        // The server is away: they are marked again when it is back.
-        for (const member of members) this.#markedUntil.delete(member);
-      });
+      this.#mark(due.slice(start, start + batchSize), lastingMarkSeconds);
     }
   }
 
-  close(): void {
-    clearInterval(this.#timer);
+  #isDue(member: string): boolean {
+    return (this.#markedUntil.get(member) ?? 0) <= this.clock.unixSeconds() + marginSeconds;
+  }
+
+  /** Sends the marks. Commands that are sent after it find them made. */
+  #mark(members: readonly string[], seconds: number): void {
+    const nowUnixSeconds = this.clock.unixSeconds();
+    const usedUntilUnixSeconds = nowUnixSeconds + seconds;
+    for (const member of members) this.#markedUntil.set(member, usedUntilUnixSeconds);
+    this.run((client) =>
+      client.useSessions(members, { nowUnixSeconds, usedUntilUnixSeconds }, this.prefixes),
+    ).catch(() => {
+      // The server is away: they are marked again when it is back.
+      for (const member of members) this.#markedUntil.delete(member);
+    });
   }
 }

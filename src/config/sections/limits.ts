@@ -110,8 +110,8 @@ export const limitsSection = defineSection({
       maximum: 1000,
       unit: 'sessions',
       description:
-        'Sessions of one transfer ticket, so that its owner cannot use up those of everybody. One more ends ' +
-        'its oldest that no request runs for, or else its oldest. Browsers open one for each download.',
+        'Sessions of one transfer ticket, so that its owner cannot use up those of everybody. One more ' +
+        'ends its oldest that no request runs for, or else its oldest. Browsers open one for each download.',
     }),
     failedAuthenticationsMax: count('failed_authentications_per_address', 20, {
       minimum: 1,
