@@ -35,7 +35,7 @@ import {
   refusal,
   type ResponseHeaders,
 } from './refusals.js';
-import { imageData, imageOperationBytesMax, ticketIdExample } from './schemas.js';
+import { imageData, imageOperationBytesMax, ticketIdCharactersMax, ticketIdExample } from './schemas.js';
 
 /**
  * How the contracts of daemon and proxy describe the images API, apart from the routes so that those stay readable. The operations are the
@@ -73,7 +73,7 @@ const idParameter = ApiParam({
   name: 'id',
   description:
     'Id of the ticket, percent-encoded. At a daemon knowing it is the permission, so it is a secret.',
-  schema: { type: 'string', minLength: 1 },
+  schema: { type: 'string', minLength: 1, maxLength: ticketIdCharactersMax },
   example: ticketIdExample,
 });
 

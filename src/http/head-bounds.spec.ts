@@ -4,9 +4,9 @@ import { describe, test } from 'node:test';
 import { InvalidRequestError, TooManyHeadersError } from '../errors.js';
 import { headBeyondBounds } from './head-bounds.js';
 
-function refusal(headers: number, url: string): Error | undefined {
+function refusal(headers: number, url: string, id?: string): Error | undefined {
   const rawHeaders = Array.from({ length: headers }, (_, index) => [`name-${index}`, 'value']).flat();
-  return headBeyondBounds({ rawHeaders, url } as IncomingMessage);
+  return headBeyondBounds({ rawHeaders, url } as IncomingMessage, id === undefined ? {} : { id });
 }
 
 describe('the head of a request', () => {
@@ -19,4 +19,11 @@ describe('the head of a request', () => {
     assert.equal(refusal(0, `/?${'a&'.repeat(63)}`), undefined);
     assert.ok(refusal(0, `/?${'a&'.repeat(64)}`) instanceof InvalidRequestError);
   });
+
+  for (const character of ['i', 'ä', '💾']) {
+    test(`may have an id of 512 ${character} in its path and no longer one`, () => {
+      assert.equal(refusal(0, '/', character.repeat(512)), undefined);
+      assert.match(String(refusal(0, '/', character.repeat(513))), /more than 512 characters/);
+    });
+  }
 });

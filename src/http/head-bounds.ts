@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { ticketIdCharactersMax } from '../contract/schemas.js';
 import { InvalidRequestError, TooManyHeadersError, type ServiceError } from '../errors.js';
+import { isLongerThan } from './text-length.js';
 
 /**
  * Browsers with all proxies on their way send fewer than 50. Each one costs the proxy microseconds, because
@@ -14,12 +16,23 @@ const queryParametersMax = 64;
  * Why a head is refused that is within its bytes and would yet take long to work through; undefined when it
  * would not.
  */
-export function headBeyondBounds({ rawHeaders, url = '' }: IncomingMessage): ServiceError | undefined {
+export function headBeyondBounds(
+  { rawHeaders, url = '' }: IncomingMessage,
+  { id = '' }: PathParameters,
+): ServiceError | undefined {
   // Names and values in turn.
   if (rawHeaders.length > 2 * headersMax) return new TooManyHeadersError(headersMax);
   if (hasMoreParameters(url, queryParametersMax))
     return new InvalidRequestError(`The query has more than ${queryParametersMax} parameters`);
+  if (isLongerThan(id, ticketIdCharactersMax))
+    return new InvalidRequestError(`The id in the path has more than ${ticketIdCharactersMax} characters`);
   return undefined;
+}
+
+/** What the router found in the path, decoded. */
+export interface PathParameters {
+  /** Of a ticket or a session, which are shorter. */
+  readonly id?: string;
 }
 
 function hasMoreParameters(url: string, limit: number): boolean {

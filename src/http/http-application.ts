@@ -7,7 +7,7 @@ import type { Logger } from '../logger.js';
 import { setCorsHeaders } from './cors.js';
 import { ErrorFilter } from './error.filter.js';
 import { Exchange } from './exchange.js';
-import { headBeyondBounds } from './head-bounds.js';
+import { headBeyondBounds, type PathParameters } from './head-bounds.js';
 import { parseJsonObject, readBody } from './json-body.js';
 import { NestLogger } from './nest-logger.js';
 import type { RequestBodyKind } from './request-body.decorator.js';
@@ -66,7 +66,7 @@ export class HttpApplication {
         const { maxAgeSeconds } = options.cors;
         setCorsHeaders(request.raw, reply.raw, { allowedMethods: routes.methods, maxAgeSeconds });
       }
-      done(headBeyondBounds(request.raw));
+      done(headBeyondBounds(request.raw, request.params as PathParameters));
     });
     fastify.addHook('onSend', (request, _reply, payload, done) => {
       Exchange.of(request.raw).settleFraming();

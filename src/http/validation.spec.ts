@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { IsInt, IsString, ValidateBy } from 'class-validator';
+import { ValidateBy } from 'class-validator';
 import { InvalidRequestError } from '../errors.js';
 import { OptionalKey } from './optional-key.decorator.js';
+import { IsInteger, IsText } from './value-checks.js';
 import { DtoPipe, toDto } from './validation.js';
 
 class ThingDto {
-  @IsString()
+  @IsText({ maxLength: 10 })
   name!: string;
 
   @OptionalKey()
-  @IsInt()
+  @IsInteger({ minimum: 0, maximum: 10 })
   count?: number;
 }
 
@@ -42,7 +43,10 @@ describe('a DTO', () => {
 
   test('takes no key from a prototype', () => {
     const sent = Object.create({ name: 'inherited' }) as Record<string, unknown>;
-    assert.throws(() => toDto(ThingDto, sent, 'thing'), /^InvalidRequestError: Invalid thing: name must be/);
+    assert.throws(
+      () => toDto(ThingDto, sent, 'thing'),
+      /^InvalidRequestError: Invalid thing: name is required/,
+    );
   });
 
   test('is refused in words that name each wrong key once and quote no value', () => {
@@ -50,7 +54,7 @@ describe('a DTO', () => {
       () => toDto(ThingDto, { name: 1, count: 'SECRET' }, 'thing'),
       (error: unknown) => {
         assert.ok(error instanceof InvalidRequestError);
-        assert.equal(error.message, 'Invalid thing: name must be a string; count must be an integer number');
+        assert.equal(error.message, 'Invalid thing: name must be a string; count must be an integer');
         return true;
       },
     );

@@ -11,6 +11,7 @@ const reasons: Readonly<Record<string, string>> = {
   ECONNRESET: 'The host of the image closed the connection without an answer',
   EPIPE: 'The host of the image closed the connection without an answer',
   ERR_TLS_CERT_ALTNAME_INVALID: 'The certificate of the host of the image is for another name',
+  HPE_HEADER_OVERFLOW: 'The headers of the answer of the host of the image are too large',
   CERT_HAS_EXPIRED: 'The certificate of the host of the image has expired',
 };
 

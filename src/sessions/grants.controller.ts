@@ -9,7 +9,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { headTooLarge, refusal } from '../contract/refusals.js';
-import { ticketIdExample } from '../contract/schemas.js';
+import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import type { FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
 import { BytesRequestBody } from '../http/request-body.decorator.js';
@@ -31,7 +31,7 @@ const signedTicketBody = {
 const ticketIdParam = {
   name: 'id',
   description: 'Id of the transfer ticket.',
-  schema: { type: 'string', minLength: 1 },
+  schema: { type: 'string', minLength: 1, maxLength: ticketIdCharactersMax },
   example: ticketIdExample,
 } as const;
 const notVerified = refusal(
@@ -148,7 +148,7 @@ export class GrantsController {
   })
   @ApiParam(ticketIdParam)
   @ApiResponse({ status: 204, description: 'The ticket is removed.' })
-  @refusal(400, 'The id is missing or not percent-encoded UTF-8.', 'Ticket id is required')
+  @refusal(400, 'The id is missing, too long or not percent-encoded UTF-8.', 'Ticket id is required')
   @refusal(404, 'There is no such ticket, or it has expired.', 'No such ticket')
   @headTooLarge
   @unavailable

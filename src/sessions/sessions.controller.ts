@@ -14,6 +14,7 @@ import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nest
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
 import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
+import { ticketIdCharactersMax } from '../contract/schemas.js';
 import { sessionHeader, signedTicket } from '../contract/security.js';
 import { SessionDto } from './session.dto.js';
 import { SESSION_STORE, type SessionStore } from './session.store.js';
@@ -29,7 +30,7 @@ const unavailable = refusal(
 const idParameter = ApiParam({
   name: 'id',
   description: 'Id of the session. It is a secret.',
-  schema: { type: 'string', minLength: 1 },
+  schema: { type: 'string', minLength: 1, maxLength: ticketIdCharactersMax },
   example: '0e7b1d1c-7f6e-4f3a-9d0b-0f8f6a2f6c55',
 });
 
@@ -119,7 +120,7 @@ export class SessionsController {
   })
   @idParameter
   @ApiResponse({ status: 204, description: 'The session has ended.' })
-  @refusal(400, 'The id is not percent-encoded UTF-8.', 'Invalid path')
+  @refusal(400, 'The id is too long or not percent-encoded UTF-8.', 'Invalid path')
   @refusal(404, 'There is no such session, or it has ended before.', 'No such session')
   @headTooLarge
   @unavailable
@@ -156,7 +157,7 @@ export class SessionsController {
     security: [],
   })
   @idParameter
-  @refusal(400, 'The id is not percent-encoded UTF-8.', 'Invalid path')
+  @refusal(400, 'The id is too long or not percent-encoded UTF-8.', 'Invalid path')
   @ApiResponse({
     status: 204,
     description: 'The methods are in `Allow`.',

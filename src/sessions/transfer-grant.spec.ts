@@ -81,6 +81,13 @@ for (const uri of [
   });
 }
 
+test('refuses a daemon uri that is longer than any name of a host', () => {
+  refuses(
+    { 'imaged-uri': `https://${'h'.repeat(300)}:54322` },
+    /imaged-uri must have at most 300 characters/,
+  );
+});
+
 test('accepts a daemon over http only where that is allowed', () => {
   const payload = { 'imaged-uri': 'http://127.0.0.1:8080' };
   assert.equal(read(payload, true).imagedUri.protocol, 'http:');

@@ -1,3 +1,4 @@
+import { transferIdCharactersMax } from '../contract/schemas.js';
 import { parseJsonObject } from './strict-json.js';
 import { UnauthenticatedError } from '../errors.js';
 
@@ -31,7 +32,8 @@ export interface PayloadRules {
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 // Checked before `new URL`, which drops tabs and line ends and reads `\` as `/`: nothing may be there to be dropped.
 const daemonUriForm = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?\/?$/i;
-const transferIdCharactersMax = 256;
+/** A host name has at most 253 characters; scheme and port make it 267. */
+const imagedUriCharactersMax = 300;
 /** The end of year 9999, the last second that a date can be written for. */
 const unixSecondsMax = 253_402_300_799;
 
@@ -90,6 +92,8 @@ function readTime(payload: Map<string, unknown>, key: string): number {
 
 function readImagedUri(payload: Map<string, unknown>, allowHttp: boolean): URL {
   const value = payload.get('imaged-uri');
+  if (typeof value === 'string' && value.length > imagedUriCharactersMax)
+    throw refusal(`imaged-uri must have at most ${imagedUriCharactersMax} characters`);
   const uri = typeof value === 'string' && daemonUriForm.test(value) ? URL.parse(value) : null;
   if (!uri) throw refusal('imaged-uri must be https://host:port and nothing more');
   if (uri.protocol !== 'https:' && !allowHttp) throw refusal('imaged-uri must be an https uri');

@@ -1,51 +1,30 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import {
-  ArrayNotEmpty,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsNotEmpty,
-  IsString,
-  Max,
-  Min,
-  ValidateBy,
-  type ValidationOptions,
-} from 'class-validator';
-import { byteCount, seconds, secondsMax, ticketIdExample } from '../contract/schemas.js';
+  byteCount,
+  filenameCharactersMax,
+  imageUrlCharactersMax,
+  seconds,
+  secondsMax,
+  ticketIdCharactersMax,
+  ticketIdExample,
+  ticketOpsMax,
+  transferIdCharactersMax,
+} from '../contract/schemas.js';
 import { OptionalKey } from '../http/optional-key.decorator.js';
+import { IsFlag, IsInteger, IsText, IsWordList } from '../http/value-checks.js';
 import { InvalidRequestError } from '../errors.js';
 import type { TicketAccess, TicketDefinition, TicketInfo } from './ticket.js';
 
+/** Engines that mean "no limit" send this, more than a `number` holds exactly. */
 const sizeMax = 2n ** 64n;
 
 const ticketAccess = {
   type: 'array' as const,
   items: { type: 'string', enum: ['read', 'write'] },
   minItems: 1,
+  maxItems: ticketOpsMax,
   example: ['write'],
 };
-
-function isSize(value: unknown): boolean {
-  return (
-    (Number.isSafeInteger(value) && (value as number) >= 0) ||
-    (typeof value === 'bigint' && value >= 0n && value <= sizeMax)
-  );
-}
-
-/** An integer number of bytes, 0 … 2^64: more than a `number` holds exactly. */
-function IsSize(options?: ValidationOptions): PropertyDecorator {
-  return ValidateBy(
-    {
-      name: 'isSize',
-      validator: {
-        validate: isSize,
-        defaultMessage: () => '$property must be an integer from 0 to 2^64',
-      },
-    },
-    options,
-  );
-}
 
 /** PUT /tickets/{id}: what the engine asks vdsm to install. */
 @ApiSchema({ name: 'Ticket', description: 'A short-lived permission to read or write one image.' })
@@ -54,10 +33,10 @@ export class TicketDto {
     description:
       'Id of the ticket, the same as in the path. It is a secret: who knows it may use the ticket. Usually a UUID.',
     minLength: 1,
+    maxLength: ticketIdCharactersMax,
     example: ticketIdExample,
   })
-  @IsString()
-  @IsNotEmpty()
+  @IsText({ minLength: 1, maxLength: ticketIdCharactersMax })
   uuid!: string;
 
   @ApiProperty({
@@ -69,13 +48,11 @@ export class TicketDto {
       'that mean "no limit".',
     example: 1_073_741_824,
   })
-  @IsSize()
+  @IsInteger({ minimum: 0, maximum: sizeMax })
   size!: number | bigint;
 
   @ApiProperty({ ...ticketAccess, description: 'What the ticket allows; `write` implies `read`.' })
-  @IsArray()
-  @ArrayNotEmpty()
-  @IsIn(['read', 'write'], { each: true, message: '$property must be a list of "read" and "write"' })
+  @IsWordList(['read', 'write'], { maxItems: ticketOpsMax })
   ops!: TicketAccess[];
 
   @ApiProperty({
@@ -83,9 +60,7 @@ export class TicketDto {
     description: 'Seconds to live, from now, and again from each finished operation.',
     example: 300,
   })
-  @IsInt()
-  @Min(0)
-  @Max(secondsMax)
+  @IsInteger({ minimum: 0, maximum: secondsMax })
   timeout!: number;
 
   @ApiProperty({
@@ -93,21 +68,21 @@ export class TicketDto {
       'The image: `file:///path`, `nbd:unix:/socket[:exportname=name]`, `nbd:host:port[:exportname=name]`, `nbd://host:port/name`, ' +
       '`nbd+unix:///name?socket=/path`; at a proxy `https://host:port/images/{id}`. It is opened at the first use.',
     minLength: 1,
+    maxLength: imageUrlCharactersMax,
     pattern: '^(file|nbd|nbd\\+unix|https|http):',
     example: 'file:///rhev/data-center/images/disk.raw',
   })
-  @IsString()
-  @IsNotEmpty()
+  @IsText({ minLength: 1, maxLength: imageUrlCharactersMax })
   url!: string;
 
   @ApiPropertyOptional({
     description: 'What logs call the transfer. Without it a name is made of the first half of the id.',
     minLength: 1,
+    maxLength: transferIdCharactersMax,
     example: '8fbd3bbe-9df6-4b6a-ae75-4dd1a8bd24ce',
   })
   @OptionalKey()
-  @IsString()
-  @IsNotEmpty()
+  @IsText({ minLength: 1, maxLength: transferIdCharactersMax })
   transfer_id?: string;
 
   @ApiPropertyOptional({
@@ -117,27 +92,26 @@ export class TicketDto {
     example: 60,
   })
   @OptionalKey()
-  @IsInt()
-  @Min(0)
-  @Max(secondsMax)
+  @IsInteger({ minimum: 0, maximum: secondsMax })
   inactivity_timeout?: number;
 
   @ApiPropertyOptional({
     description: 'File name that browsers store a download under.',
+    maxLength: filenameCharactersMax,
     example: 'disk.raw',
   })
   @OptionalKey()
-  @IsString()
+  @IsText({ maxLength: filenameCharactersMax })
   filename?: string;
 
   @ApiPropertyOptional({ description: 'Zeroing deallocates.', default: false, example: true })
   @OptionalKey()
-  @IsBoolean()
+  @IsFlag()
   sparse?: boolean;
 
   @ApiPropertyOptional({ description: 'Dirty extents may be asked for.', default: false, example: false })
   @OptionalKey()
-  @IsBoolean()
+  @IsFlag()
   dirty?: boolean;
 }
 
@@ -149,16 +123,19 @@ export class TicketExtensionDto {
     description: 'The ticket expires this many seconds from now. 0 expires it.',
     example: 300,
   })
-  @IsInt()
-  @Min(0)
-  @Max(secondsMax)
+  @IsInteger({ minimum: 0, maximum: secondsMax })
   timeout!: number;
 }
 
 /** GET /tickets/{id} */
 @ApiSchema({ name: 'TicketInfo', description: 'A ticket and the progress of its transfer.' })
 export class TicketInfoDto {
-  @ApiProperty({ description: 'Id of the ticket.', minLength: 1, example: ticketIdExample })
+  @ApiProperty({
+    description: 'Id of the ticket.',
+    minLength: 1,
+    maxLength: ticketIdCharactersMax,
+    example: ticketIdExample,
+  })
   uuid!: string;
 
   @ApiProperty({
@@ -172,6 +149,7 @@ export class TicketInfoDto {
 
   @ApiProperty({
     description: 'The image.',
+    maxLength: imageUrlCharactersMax,
     example: 'file:///rhev/data-center/images/disk.raw',
   })
   url!: string;
@@ -225,12 +203,14 @@ export class TicketInfoDto {
   @ApiProperty({
     description: 'What logs call the transfer.',
     minLength: 1,
+    maxLength: transferIdCharactersMax,
     example: '8fbd3bbe-9df6-4b6a-ae75-4dd1a8bd24ce',
   })
   transfer_id!: string;
 
   @ApiPropertyOptional({
     description: 'File name that browsers store a download under.',
+    maxLength: filenameCharactersMax,
     example: 'disk.raw',
   })
   filename?: string;

@@ -23,7 +23,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
-import { ticketIdExample } from '../contract/schemas.js';
+import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import { InvalidRequestError } from '../errors.js';
 import { hijack } from '../http/hijack.js';
 import { sendJsonList } from '../http/json-list.js';
@@ -51,12 +51,12 @@ const ofOneTicket = applyDecorators(
   ApiParam({
     name: 'id',
     description: 'Id of the ticket, percent-encoded; it may have slashes in it.',
-    schema: { type: 'string', minLength: 1 },
+    schema: { type: 'string', minLength: 1, maxLength: ticketIdCharactersMax },
     example: ticketIdExample,
   }),
 );
 
-const malformedId = refusal(400, 'The id is missing or not percent-encoded UTF-8.', 'Invalid path');
+const malformedId = refusal(400, 'The id is missing, too long or not percent-encoded UTF-8.', 'Invalid path');
 
 const notFound = refusal(404, 'There is no such ticket.', 'No such ticket "x"');
 
@@ -144,11 +144,7 @@ export class TicketsController {
   @ofOneTicket
   @ApiBody({ type: TicketDto, description: 'The ticket, at most 64 KiB.', required: true })
   @ApiOkResponse({ description: 'The ticket can be used.' })
-  @refusal(
-    400,
-    'The ticket is not valid; the text names the key.',
-    'Invalid ticket: size must be an integer from 0 to 2^64',
-  )
+  @refusal(400, 'The ticket is not valid; the text names the key.', 'Invalid ticket: size must be an integer')
   @bodyTooSlow
   @refusal(
     409,
@@ -175,7 +171,7 @@ export class TicketsController {
   @refusal(
     400,
     'There is no valid timeout in the body.',
-    'Invalid ticket extension: timeout must not be less than 0',
+    'Invalid ticket extension: timeout must be an integer',
   )
   @notFound
   @bodyTooSlow

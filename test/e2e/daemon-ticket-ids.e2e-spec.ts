@@ -11,7 +11,8 @@ const ids: readonly (readonly [string, string])[] = [
   ['dots and slashes', '../../tickets/x'],
   ['the name of a prototype', '__proto__'],
   ['the name of a method', 'constructor'],
-  ['10 kB', 'i'.repeat(10_000)],
+  ['512 characters', 'i'.repeat(512)],
+  ['512 characters of four bytes', '💾'.repeat(512)],
   ['a NUL', 'a\0b'],
   ['a question mark and a hash', 'a?b#c'],
   ['a space and a plus', 'a b+c'],
@@ -71,6 +72,26 @@ describe('ticket ids', () => {
       assert.equal((await fixture.vdsm.request('GET', `/tickets/${id}`)).status, 404);
     });
   }
+
+  test('that are longer than 512 characters are refused with 400, in paths and in tickets', async () => {
+    const id = 'i'.repeat(513);
+    const refusal = [400, 'The id in the path has more than 512 characters\n'];
+    for (const [method, suffix] of [
+      ['GET', ''],
+      ['PUT', ''],
+      ['PATCH', ''],
+      ['OPTIONS', ''],
+      ['GET', '/extents'],
+      ['GET', '/checksum'],
+    ] as const) {
+      const { status, text } = await client.request(method, `/images/${id}${suffix}`);
+      assert.deepEqual([status, text], refusal, `${method} ${suffix}`);
+    }
+    for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
+      const { status, text } = await fixture.vdsm.request(method, `/tickets/${id}`, '{}');
+      assert.deepEqual([status, text], refusal, method);
+    }
+  });
 
   test('are told apart by every byte', async () => {
     await fixture.addImage(Buffer.from('lower'), { uuid: 'case' });

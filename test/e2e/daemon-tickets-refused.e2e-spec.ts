@@ -77,6 +77,32 @@ describe('a ticket that is refused', () => {
     }
   }
 
+  for (const [key, limit, text] of [
+    ['url', 8192, (length: number) => `file:///${'p'.repeat(length - 8)}`],
+    ['transfer_id', 256, (length: number) => '💾'.repeat(length)],
+    ['filename', 512, (length: number) => 'ä'.repeat(length)],
+  ] as const) {
+    test(`for a ${key} that is longer than ${limit} characters names it and the limit`, async () => {
+      for (const length of [limit + 1, 2 * limit + 1, 10_000]) {
+        const refused = await refusal(ticketWith(key, JSON.stringify(text(length))));
+        assert.equal(refused, `Invalid ticket: ${key} must have at most ${limit} characters\n`);
+      }
+      const longest = text(limit);
+      await vdsm.addTicket(JSON.stringify({ ...valid, uuid: 'longest', [key]: longest }));
+      assert.equal((await vdsm.getTicket('longest'))[key], longest);
+    });
+  }
+
+  test('for a uuid that is longer than 512 characters names it', async () => {
+    const text = await refusal(ticketWith('uuid', JSON.stringify('i'.repeat(513))));
+    assert.equal(text, 'Invalid ticket: uuid must have at most 512 characters\n');
+  });
+
+  test('for more ops than 16 names them', async () => {
+    const text = await refusal(ticketWith('ops', JSON.stringify(Array(17).fill('read'))));
+    assert.equal(text, 'Invalid ticket: ops must have at most 16 items\n');
+  });
+
   const noTickets: readonly (readonly [string, string])[] = [
     ['no JSON', 'ticket'],
     ['cut JSON', '{"uuid":'],

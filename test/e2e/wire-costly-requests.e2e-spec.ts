@@ -115,6 +115,11 @@ describeWire('a request that would take long to read', { routes: allWireRoutes }
       assert.equal((await wire.contentOf(image))[0], 0);
     });
 
+    test('is refused with 400 for an id that is longer than any', async () => {
+      const { status, text } = await send('GET', `/images/${'i'.repeat(10_000)}`);
+      assert.deepEqual([status, text], [400, 'The id in the path has more than 512 characters\n']);
+    });
+
     test('is refused with 400 for more parameters than 64', async () => {
       const query = (count: number): string => `?${'a&'.repeat(count - 1)}close=y`;
       assert.equal((await send('GET', `${image.path}${query(64)}`, ['Range: bytes=0-0'])).status, 206);
@@ -128,5 +133,14 @@ describeWire('a request that would take long to read', { routes: allWireRoutes }
       ]);
       assert.deepEqual([status, text], [400, 'Invalid close, expected y or n\n']);
     });
+  });
+
+  test('is answered with the longest name that a ticket can have, all of it', async () => {
+    const filename = '💾'.repeat(512);
+    const { path } = await wire.addImage(4, { ops: ['read'], filename });
+    const { status, headers } = await wire.client().request('GET', path);
+    assert.equal(status, 200);
+    const encoded = String(headers['content-disposition']).split("UTF-8''")[1] ?? '';
+    assert.equal(decodeURIComponent(encoded), filename);
   });
 });

@@ -115,6 +115,14 @@ describe('a daemon that', () => {
     assert.match(text, /cannot be understood/);
   });
 
+  test('answers with more headers than the proxy takes is answered for with 502', async () => {
+    const { status, text } = await answerOf(({ request }) =>
+      request.socket.write(`HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(60_000)}\r\n\r\n`),
+    );
+    assert.equal(status, 502);
+    assert.equal(text, 'The headers of the answer of the host of the image are too large\n');
+  });
+
   test('switches protocols is answered for with 502', async () => {
     const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n';
     assert.equal((await answerOf(({ request }) => request.socket.write(head))).status, 502);

@@ -428,7 +428,7 @@ export interface operations {
                     "application/json": components["schemas"]["TicketInfo"];
                 };
             };
-            /** @description The id is missing or not percent-encoded UTF-8. */
+            /** @description The id is missing, too long or not percent-encoded UTF-8. */
             400: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -546,12 +546,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Invalid ticket: size must be an integer from 0 to 2^64 */
+                    /** @example Invalid ticket: size must be an integer */
                     "text/plain": components["schemas"]["ErrorText"];
                     /**
                      * @example {
                      *       "type": "urn:ovirt-imageio:error:invalid_request",
-                     *       "title": "Invalid ticket: size must be an integer from 0 to 2^64",
+                     *       "title": "Invalid ticket: size must be an integer",
                      *       "status": 400
                      *     }
                      */
@@ -683,7 +683,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The id is missing or not percent-encoded UTF-8. */
+            /** @description The id is missing, too long or not percent-encoded UTF-8. */
             400: {
                 headers: {
                     /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
@@ -801,12 +801,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example Invalid ticket extension: timeout must not be less than 0 */
+                    /** @example Invalid ticket extension: timeout must be an integer */
                     "text/plain": components["schemas"]["ErrorText"];
                     /**
                      * @example {
                      *       "type": "urn:ovirt-imageio:error:invalid_request",
-                     *       "title": "Invalid ticket extension: timeout must not be less than 0",
+                     *       "title": "Invalid ticket extension: timeout must be an integer",
                      *       "status": 400
                      *     }
                      */
