@@ -3,7 +3,7 @@ import { systemClock } from '../clock.js';
 import { createControlApplication } from '../control/control-application.js';
 import { showTickets } from '../control/ticket-metrics.js';
 import { HttpApplication } from '../http/http-application.js';
-import { imageSubResources } from '../http/ticket-path.js';
+import { imageSubResources, ticketIdOfControl } from '../http/ticket-path.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
 import { BufferPool } from '../images/backends/buffer-pool.js';
 import type { ImageSource } from '../images/backends/backend.js';
@@ -24,6 +24,8 @@ import type { Logger } from '../logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
+import { ticketLogFields } from '../tickets/ticket-log.js';
+import { TransferNaming } from '../tickets/transfer-naming.js';
 import type { TransferObserver } from '../tickets/transfer-observer.js';
 import { version } from '../version.js';
 import { buffersCheck, showBuffers } from './buffer-monitoring.js';
@@ -48,7 +50,9 @@ export async function createDaemon(
   const schemes = [...sources.flatMap((source) => source.schemes), ...relaySchemes];
   for (const file of ticketFiles) {
     const { inactivityTimeoutSeconds } = config.daemon;
-    await tickets.add(await readTicketFile(file, { inactivityTimeoutSeconds, schemes }));
+    const definition = await readTicketFile(file, { inactivityTimeoutSeconds, schemes });
+    await tickets.add(definition);
+    logger.info(ticketLogFields(definition), 'Ticket added from a file');
   }
   const metrics = config.metrics.enable
     ? new Metrics({ role: 'daemon', version, daemonFailureKinds })
@@ -78,7 +82,9 @@ export async function createDaemon(
   const listeners = [
     remote,
     ...(local === undefined ? [] : [local]),
-    ...(control.enable ? [factory.control(controlApplication)] : []),
+    ...(control.enable
+      ? [factory.control(new TransferNaming(tickets, ticketIdOfControl, controlApplication))]
+      : []),
   ];
   let monitoring: HttpListener | undefined;
   if (metrics !== undefined) {

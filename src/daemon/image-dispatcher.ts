@@ -22,19 +22,22 @@ export class ImageDispatcher implements ListenerApplication {
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
     const { images, relay } = this.applications;
-    this.#isRelayed(request.url ?? '').then(
+    const exchange = Exchange.of(request);
+    this.#isRelayed(exchange).then(
       (isRelayed) => {
         (isRelayed ? relay : images).handle(request, response);
       },
       (error: unknown) => {
-        Exchange.of(request).fail(error);
+        exchange.fail(error);
       },
     );
   };
 
-  async #isRelayed(url: string): Promise<boolean> {
-    const id = ticketIdOfImage(url);
+  /** Lets the log say which transfer it is, also when the request is refused, while it is looked up anyway. */
+  async #isRelayed({ request, logFields }: Exchange): Promise<boolean> {
+    const id = ticketIdOfImage(request.url ?? '');
     const ticket = id === undefined ? undefined : await this.tickets.find(id);
+    if (ticket !== undefined) logFields['transfer_id'] = ticket.transferId;
     return ticket !== undefined && this.relaySchemes.some((scheme) => ticket.url.startsWith(`${scheme}:`));
   }
 }

@@ -13,6 +13,15 @@ const exchangeOf = Symbol('exchange');
 
 type ReceivedRequest = IncomingMessage & { [exchangeOf]?: Exchange };
 
+/** What the log record of a request says besides method and status: transfer, range, bytes. */
+export type LogFields = Record<string, string | number | boolean>;
+
+/** The log record of a request, and the id by which other records tell that they belong to it. */
+export interface RequestLog {
+  readonly requestId: string;
+  readonly logFields: LogFields;
+}
+
 export interface ExchangeOptions {
   /** The client wants to hear `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean;
@@ -24,15 +33,14 @@ export interface ExchangeOptions {
  * One request and its response on a client connection. It is made before any routing, so that every path that answers (Nest,
  * a hijacked transfer, the parser's errors) shares one idea of who waits for whom and how the connection ends.
  */
-export class Exchange implements RunningExchange {
+export class Exchange implements RunningExchange, RequestLog {
   readonly #controller = new AbortController();
   readonly #clientTime = new BusyTime();
   #waits = 0;
   #expectsContinue: boolean;
   #bodyBroken: Error | undefined;
   #work: Promise<void> = Promise.resolve();
-  /** What the log line of this request should say besides method and status: transfer, range, bytes. */
-  readonly logFields: Record<string, string | number | boolean> = {};
+  readonly logFields: LogFields = {};
   readonly startedAt = performance.now();
   readonly listener: string;
   /** By which the lines of one request are found in the logs of proxy and daemon. */
@@ -41,6 +49,8 @@ export class Exchange implements RunningExchange {
   readonly clientAddress: string | undefined;
   /** The pattern of the route, without the ids of this request; undefined while it was not routed. */
   route: string | undefined;
+  /** Whoever watches something asks this again and again. */
+  polled = false;
 
   constructor(
     readonly request: IncomingMessage,

@@ -10,6 +10,7 @@ import { Exchange } from './exchange.js';
 import { headBeyondBounds, type PathParameters } from './head-bounds.js';
 import { parseJsonObject, readBody } from './json-body.js';
 import { NestLogger } from './nest-logger.js';
+import type { PolledRoute } from './polled.decorator.js';
 import type { RequestBodyKind } from './request-body.decorator.js';
 import { RouteTable } from './route-table.js';
 import { routableUrl } from './ticket-path.js';
@@ -62,6 +63,7 @@ export class HttpApplication {
       if (!mediaType.test(request.raw.headers['content-type'] ?? ''))
         delete request.raw.headers['content-type'];
       exchange.route = request.routeOptions.url;
+      exchange.polled = (request.routeOptions.config as PolledRoute).polled === true;
       if (options.cors !== undefined) {
         const { maxAgeSeconds } = options.cors;
         setCorsHeaders(request.raw, reply.raw, { allowedMethods: routes.methods, maxAgeSeconds });

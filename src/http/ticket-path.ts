@@ -27,9 +27,17 @@ export function routableUrl(url: string, subResources: Readonly<Record<string, r
 
 /** The id of the ticket in the path of an image request, decoded; undefined when there is none or it cannot be decoded. */
 export function ticketIdOfImage(url: string): string | undefined {
-  const encoded = /^\/images\/([^/?]+)/.exec(routableUrl(url, { images: imageSubResources }))?.[1];
+  return decoded(/^\/images\/([^/?]+)/.exec(routableUrl(url, { images: imageSubResources }))?.[1]);
+}
+
+/** The same of a request to the control service. */
+export function ticketIdOfControl(url: string): string | undefined {
+  return decoded(/^\/tickets\/([^/?]+)/.exec(routableUrl(url, { tickets: [] }))?.[1]);
+}
+
+function decoded(encodedId: string | undefined): string | undefined {
   try {
-    return encoded === undefined ? undefined : decodeURIComponent(encoded);
+    return encodedId === undefined ? undefined : decodeURIComponent(encodedId);
   } catch {
     return undefined;
   }

@@ -46,7 +46,8 @@ export class RequestReports {
     const { request, response, requestId, clientAddress, route, logFields } = exchange;
     const { method = '' } = request;
     const status = response.headersSent ? response.statusCode : 0;
-    this.logger[requestLogLevel](
+    const level = exchange.polled && status < 400 ? 'debug' : requestLogLevel;
+    this.logger[level](
       {
         request_id: requestId,
         listener: name,

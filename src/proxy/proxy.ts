@@ -3,7 +3,7 @@ import type { Config } from '../config/config.js';
 import { createControlApplication } from '../control/control-application.js';
 import { showTickets } from '../control/ticket-metrics.js';
 import { HttpApplication } from '../http/http-application.js';
-import { imageSubResources } from '../http/ticket-path.js';
+import { imageSubResources, ticketIdOfControl, ticketIdOfImage } from '../http/ticket-path.js';
 import { mountSwaggerUi } from '../http/swagger-ui.js';
 import { certificateReload } from '../listeners/certificate-reload.js';
 import type { HttpListener } from '../listeners/http-listener.js';
@@ -23,6 +23,8 @@ import { loadTicketVerifier } from '../sessions/ticket-verifier.factory.js';
 import type { TicketVerifier } from '../sessions/ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
+import { ticketLogFields } from '../tickets/ticket-log.js';
+import { TransferNaming } from '../tickets/transfer-naming.js';
 import { version } from '../version.js';
 import { GrantsBehindTickets } from './grants-behind-tickets.js';
 import { ProxyModule, type ProxyModuleOptions } from './proxy.module.js';
@@ -48,7 +50,9 @@ export async function createProxy(
   const schemes = tls.enable ? ['https'] : ['https', 'http'];
   for (const file of ticketFiles) {
     const { inactivityTimeoutSeconds } = daemon;
-    await tickets.add(await readTicketFile(file, { inactivityTimeoutSeconds, schemes }));
+    const definition = await readTicketFile(file, { inactivityTimeoutSeconds, schemes });
+    await tickets.add(definition);
+    logger.info(ticketLogFields(definition), 'Ticket added from a file');
   }
   const ticketVerifier = await loadTicketVerifier(
     {
@@ -77,11 +81,14 @@ export async function createProxy(
   await Promise.all([data.init(), controlApplication.init()]);
 
   const factory = new ListenerFactory(config, logger, metrics?.listeners);
-  const remote = factory.remote(data);
+  const images = new TransferNaming(tickets, ticketIdOfImage, data);
+  const remote = factory.remote(images);
   const listeners = [
     remote,
-    ...(config.local.enable ? [factory.local(data)] : []),
-    ...(control.enable ? [factory.control(controlApplication)] : []),
+    ...(config.local.enable ? [factory.local(images)] : []),
+    ...(control.enable
+      ? [factory.control(new TransferNaming(tickets, ticketIdOfControl, controlApplication))]
+      : []),
   ];
   let monitoring: HttpListener | undefined;
   if (metrics !== undefined) {

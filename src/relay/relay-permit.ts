@@ -7,8 +7,8 @@ import type { RelayTarget } from './relay.proxy.js';
 export interface RelayPermit {
   /** The image itself, without sub-resource and query. */
   readonly image: RelayTarget;
-  /** What logs call the transfer, when it has a name. */
-  readonly transferId: string | undefined;
+  /** What logs call the transfer. */
+  readonly transferId: string;
   readonly inactivityTimeoutSeconds: number;
   /** To be told to the client as `Session-Id`. */
   readonly sessionId: string | undefined;

@@ -60,7 +60,7 @@ export class RelayedImages {
     connection.authorized(permit.inactivityTimeoutSeconds);
     logFields['operation'] = wanted.kind;
     logFields['daemon'] = permit.image.origin.host;
-    if (permit.transferId !== undefined) logFields['transfer_id'] = permit.transferId;
+    logFields['transfer_id'] = permit.transferId;
     if (permit.sessionId !== undefined) response.setHeader('Session-Id', permit.sessionId);
     logFields['backend'] = backend;
     await this.#transfer(exchange, wanted, permit);

@@ -1,6 +1,7 @@
 import { NotAllowedError, UnavailableError } from '../errors.js';
 import type { Authorization } from '../sessions/credentials.js';
 import type { SessionEnd } from '../sessions/session.js';
+import { transferName } from '../sessions/transfer-grant.js';
 import type { RelayPermit, RunningRelay } from './relay-permit.js';
 import { imagePath } from './ticket-url.js';
 
@@ -11,10 +12,10 @@ export function sessionPermit(
   { session, sessionId }: Authorization,
   inactivityTimeoutSeconds: number,
 ): RelayPermit {
-  const { imagedUri, transferTicketId, transferId } = session.grant;
+  const { imagedUri, transferTicketId } = session.grant;
   return {
     image: { origin: imagedUri, path: imagePath(transferTicketId) },
-    transferId,
+    transferId: transferName(session.grant),
     inactivityTimeoutSeconds,
     sessionId,
     begin(exchange): RunningRelay {

@@ -13,8 +13,9 @@ import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import type { FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
 import { BytesRequestBody } from '../http/request-body.decorator.js';
+import { RequestLog } from '../http/request-log.decorator.js';
 import { GRANT_STORE, type GrantStore } from './session.store.js';
-import type { TransferGrant } from './transfer-grant.js';
+import { transferName, type TransferGrant } from './transfer-grant.js';
 import { InvalidRequestError, NotAllowedError, NotFoundError, UnauthenticatedError } from '../errors.js';
 
 const signedTicketBody = {
@@ -89,8 +90,11 @@ export class GrantsController {
   async putSignedTicket(
     @Body() body: Buffer | string | undefined,
     @Req() request: FastifyRequest,
+    @RequestLog() { logFields }: RequestLog,
   ): Promise<void> {
-    await this.grants.put(this.#verify(body, request));
+    const grant = this.#verify(body, request);
+    logFields['transfer_id'] = transferName(grant);
+    await this.grants.put(grant);
   }
 
   @Put(':id')
@@ -121,8 +125,10 @@ export class GrantsController {
     @Param('id') id: string,
     @Body() body: Buffer | string | undefined,
     @Req() request: FastifyRequest,
+    @RequestLog() { logFields }: RequestLog,
   ): Promise<void> {
     const grant = this.#verify(body, request);
+    logFields['transfer_id'] = transferName(grant);
     // With an empty id the request is `PUT /tickets/`, which routers take for this route.
     if (id !== '' && grant.transferTicketId !== id) {
       throw new InvalidRequestError('Ticket id in the path must match the signed ticket');
@@ -152,8 +158,14 @@ export class GrantsController {
   @refusal(404, 'There is no such ticket, or it has expired.', 'No such ticket')
   @headTooLarge
   @unavailable
-  async deleteSignedTicket(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+  async deleteSignedTicket(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @RequestLog() { logFields }: RequestLog,
+  ): Promise<void> {
     if (id === '') throw new InvalidRequestError('Ticket id is required');
+    const stored = await this.grants.find(id);
+    if (stored !== undefined) logFields['transfer_id'] = transferName(stored.grant);
     if (await this.grants.delete(id)) return;
     throw this.credentials.failure(new NotFoundError('No such ticket'), request.raw.socket.remoteAddress);
   }

@@ -17,7 +17,9 @@ import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
 import { ticketIdCharactersMax } from '../contract/schemas.js';
 import { sessionHeader, signedTicket } from '../contract/security.js';
 import { SessionDto } from './session.dto.js';
+import { RequestLog } from '../http/request-log.decorator.js';
 import { SESSION_STORE, type SessionStore } from './session.store.js';
+import { transferName } from './transfer-grant.js';
 import { NotFoundError } from '../errors.js';
 
 const unavailable = refusal(
@@ -99,12 +101,14 @@ export class SessionsController {
     @Headers('session-id') sessionIdHeader: string | undefined,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
+    @RequestLog() { logFields }: RequestLog,
   ): Promise<SessionDto> {
     const session = await this.credentials.openSession({
       authorization,
       sessionIdHeader,
       clientAddress: request.raw.socket.remoteAddress,
     });
+    logFields['transfer_id'] = transferName(session.grant);
     reply.header('Session-Id', session.id).header('Cache-Control', 'no-store');
     return new SessionDto(session);
   }
@@ -124,7 +128,13 @@ export class SessionsController {
   @refusal(404, 'There is no such session, or it has ended before.', 'No such session')
   @headTooLarge
   @unavailable
-  async deleteSession(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+  async deleteSession(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @RequestLog() { logFields }: RequestLog,
+  ): Promise<void> {
+    const session = await this.sessions.find(id);
+    if (session !== undefined) logFields['transfer_id'] = transferName(session.grant);
     if (await this.sessions.delete(id)) return;
     throw this.credentials.failure(new NotFoundError('No such session'), request.raw.socket.remoteAddress);
   }

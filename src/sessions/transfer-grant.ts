@@ -1,6 +1,7 @@
 import { transferIdCharactersMax } from '../contract/schemas.js';
 import { parseJsonObject } from './strict-json.js';
 import { UnauthenticatedError } from '../errors.js';
+import { nameOfUnnamedTransfer } from '../transfer-name.js';
 
 /** What a signed ticket grants, once it was verified: relaying requests for one ticket to the daemon that has it. */
 export interface TransferGrant {
@@ -20,6 +21,11 @@ export interface TransferGrant {
   readonly transferId?: string;
   /** SHA-256 of the ticket as it was sent, in hex: tells whether two requests showed the same ticket. */
   readonly fingerprint: string;
+}
+
+/** What logs call the transfer: the same as the daemon does, if the engine named it to both or to neither. */
+export function transferName({ transferId, transferTicketId }: TransferGrant): string {
+  return transferId ?? nameOfUnnamedTransfer(transferTicketId);
 }
 
 export interface PayloadRules {

@@ -13,6 +13,7 @@ import {
 import { OptionalKey } from '../http/optional-key.decorator.js';
 import { IsFlag, IsInteger, IsText, IsWordList } from '../http/value-checks.js';
 import { InvalidRequestError } from '../errors.js';
+import { nameOfUnnamedTransfer } from '../transfer-name.js';
 import type { TicketAccess, TicketDefinition, TicketInfo } from './ticket.js';
 
 /** Engines that mean "no limit" send this, more than a `number` holds exactly. */
@@ -249,16 +250,11 @@ export function ticketDefinition(dto: TicketDto, defaults: TicketDefaults): Tick
         ? defaults.inactivityTimeoutSeconds
         : dto.inactivity_timeout,
     url: dto.url,
-    transferId: dto.transfer_id ?? defaultTransferId(dto.uuid),
+    transferId: dto.transfer_id ?? nameOfUnnamedTransfer(dto.uuid),
     ...(dto.filename === undefined ? {} : { filename: dto.filename }),
     sparse: dto.sparse ?? false,
     dirty: dto.dirty ?? false,
   };
-}
-
-/** Half of the id is enough to find a transfer in the log and too little to use it. */
-function defaultTransferId(id: string): string {
-  return `(ticket/${id.slice(0, Math.min(18, Math.floor(id.length / 2)))}…)`;
 }
 
 export function ticketInfoDto(info: TicketInfo): TicketInfoDto {

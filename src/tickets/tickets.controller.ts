@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   Body,
   Controller,
@@ -27,7 +28,9 @@ import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import { InvalidRequestError } from '../errors.js';
 import { hijack } from '../http/hijack.js';
 import { sendJsonList } from '../http/json-list.js';
+import { Polled } from '../http/polled.decorator.js';
 import { JsonRequestBody } from '../http/request-body.decorator.js';
+import { RequestLog } from '../http/request-log.decorator.js';
 import { DtoPipe } from '../http/validation.js';
 import { LOGGER, type Logger } from '../logger.js';
 import {
@@ -39,6 +42,7 @@ import {
   type TicketDefaults,
 } from './ticket.dto.js';
 import type { TicketInfo } from './ticket.js';
+import { ticketLogFields } from './ticket-log.js';
 import { TICKET_STORE, type TicketStore } from './ticket.store.js';
 
 export const TICKET_DEFAULTS = Symbol('TICKET_DEFAULTS');
@@ -92,6 +96,7 @@ export class TicketsController {
   ) {}
 
   @Get()
+  @Polled()
   @ApiOperation({
     operationId: 'listTickets',
     summary: 'List all tickets',
@@ -106,6 +111,7 @@ export class TicketsController {
   }
 
   @Get(':id')
+  @Polled()
   @ApiOperation({
     operationId: 'getTicket',
     summary: 'Show a ticket and the progress of its transfer',
@@ -152,9 +158,15 @@ export class TicketsController {
     'Ticket of transfer t1 is in use, its operations are still running',
   )
   @bodyTooLarge
-  async put(@Param('id') id: string, @Body(new DtoPipe('ticket')) dto: TicketDto): Promise<void> {
+  async put(
+    @Param('id') id: string,
+    @Body(new DtoPipe('ticket')) dto: TicketDto,
+    @RequestLog() { logFields }: RequestLog,
+  ): Promise<void> {
     if (dto.uuid !== id) throw new InvalidRequestError('Invalid ticket: uuid must be the id in the path');
-    await this.tickets.add(ticketDefinition(dto, this.defaults));
+    const definition = ticketDefinition(dto, this.defaults);
+    Object.assign(logFields, ticketLogFields(definition));
+    await this.tickets.add(definition);
   }
 
   @Patch(':id')
@@ -179,7 +191,9 @@ export class TicketsController {
   async extend(
     @Param('id') id: string,
     @Body(new DtoPipe('ticket extension')) { timeout }: TicketExtensionDto,
+    @RequestLog() { logFields }: RequestLog,
   ): Promise<void> {
+    logFields['timeout'] = timeout;
     await this.tickets.extend(id, timeout);
   }
 
@@ -210,8 +224,24 @@ export class TicketsController {
   @ApiNoContentResponse({ description: 'There are no tickets and nothing is running.' })
   @anyOperation
   @stillRunning
-  async removeAll(): Promise<void> {
-    await this.tickets.removeAll();
+  async removeAll(@RequestLog() { requestId }: RequestLog): Promise<void> {
+    const before: (readonly TicketInfo[])[] = [];
+    for await (const list of this.tickets.list()) before.push(list);
+    try {
+      await this.tickets.removeAll();
+    } finally {
+      for (const list of before) await this.#logRemoved(list, requestId);
+    }
+  }
+
+  /** One record for each, so that the end of a transfer is found by its name. */
+  async #logRemoved(tickets: readonly TicketInfo[], requestId: string): Promise<void> {
+    for (const { id, transferId } of tickets) {
+      if ((await this.tickets.find(id)) !== undefined) continue;
+      this.logger.info({ request_id: requestId, transfer_id: transferId }, 'Ticket removed');
+    }
+    // There may be very many lists: other requests have their turn between two of them.
+    await setImmediate();
   }
 }
 

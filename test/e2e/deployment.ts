@@ -66,8 +66,9 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** The signed ticket that the engine hands to the client of a transfer. */
-  signTicket(ticketId: string): string {
-    return this.engine.signTransfer({ ticketId, imagedUri: this.daemon.url });
+  signTicket(ticketId: string, transferId?: string): string {
+    const named = transferId === undefined ? {} : { transferId };
+    return this.engine.signTransfer({ ticketId, imagedUri: this.daemon.url, ...named });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

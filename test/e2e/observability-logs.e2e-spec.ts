@@ -34,7 +34,7 @@ describe('the log of a request', () => {
     await writeRandomImage(image, 3 * MiB);
     const ticketId = await deployment.addTicket('read', image, 3 * MiB, { transfer_id: 'transfer-7' });
     const client = new ImagesClient(deployment.proxy.address('remote'), {
-      headers: { Authorization: deployment.signTicket(ticketId), 'X-Request-Id': 'job-1' },
+      headers: { Authorization: deployment.signTicket(ticketId, 'transfer-7'), 'X-Request-Id': 'job-1' },
     });
     const answer = await client.request('GET', imagePath(ticketId), {
       headers: { Range: 'bytes=5-1048580' },
@@ -52,12 +52,12 @@ describe('the log of a request', () => {
       bytes: MiB,
       status: 206,
       complete: true,
+      transfer_id: 'transfer-7',
       msg: 'Request ended',
     };
     const daemon = await endOf(deployment.daemon, 'job-1');
     assert.deepEqual(known(daemon), {
       ...common,
-      transfer_id: 'transfer-7',
       backend: 'file',
       offset: 5,
       length: MiB,
