@@ -123,12 +123,15 @@ export class UnavailableError extends ServiceError {
   }
 }
 
-/** Too many credentials from the address of this client were wrong: what is wrong with further ones is not told for now. */
-export class TooManyFailuresError extends UnavailableError {
-  override readonly code = 'too_many_failures';
+/**
+ * Too many credentials from the address of this client were wrong: what is wrong with further ones is not
+ * told for now. It is the client that is at a limit, not the service, which takes right ones all the time.
+ */
+export class TooManyFailuresError extends ServiceError {
+  readonly code = 'too_many_failures';
 
-  constructor(retryAfterSeconds: number) {
-    super('Too many failed authentications from this address', retryAfterSeconds);
+  constructor(readonly retryAfterSeconds: number) {
+    super('Too many failed authentications from this address');
   }
 }
 

@@ -7,7 +7,7 @@ programs.
 
 * 4xx: the request cannot succeed as it is. 403 closes the connection.
 * 405 is the answer to a method that a path does not have; \`Allow\` names those that it has.
-* 408, 503, 504: repeat the request later, after \`Retry-After\` seconds where that is said.
+* 408, 429, 503, 504: repeat the request later, after \`Retry-After\` seconds where that is said.
 * 500, 507: the storage failed. The log of the service says how; the answer does not.
 
 A refusal that comes before the whole request body was read says \`Connection: close\`, and the connection is closed after it. A failure after

@@ -30,6 +30,7 @@ export const codeOfStatus = {
   409: 'conflict',
   413: 'payload_too_large',
   416: 'range_not_satisfiable',
+  429: 'too_many_failures',
   431: 'too_many_headers',
   500: 'storage_error',
   502: 'bad_gateway',
@@ -49,7 +50,7 @@ const retryAfter: ResponseHeaders = {
 };
 
 function headersOf(status: RefusalStatus, headers: ResponseHeaders): ResponseHeaders {
-  return status === 503 ? { ...retryAfter, ...headers } : headers;
+  return status === 429 || status === 503 ? { ...retryAfter, ...headers } : headers;
 }
 
 /**
@@ -89,6 +90,16 @@ export function bodilessRefusal(
 ): MethodDecorator & ClassDecorator {
   return ApiResponse({ status, description, headers: headersOf(status, headers) });
 }
+
+/** What a wrong credential gets at the proxy after many others: status, description, example. */
+export const tooManyFailuresArguments = [
+  429,
+  'Too many credentials from this address were wrong, so what is wrong with this one is not told. Right ' +
+    'ones are taken all the time; `Retry-After` says when to try another.',
+  'Too many failed authentications from this address',
+] as const;
+
+export const tooManyFailures = refusal(...tooManyFailuresArguments);
 
 /**
  * What is larger than 16 KiB Node's parser refuses, before there is a request to answer: then it is always

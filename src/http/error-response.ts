@@ -44,7 +44,7 @@ export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [NoSpaceError, 507],
   [StorageError, 500],
   [BadGatewayError, 502],
-  [TooManyFailuresError, 503],
+  [TooManyFailuresError, 429],
   [UnavailableError, 503],
   [GatewayTimeoutError, 504],
 ];
@@ -81,7 +81,9 @@ export function errorResponse(error: unknown, accept: string | undefined): Error
 function detailHeaders(error: unknown): Record<string, string> {
   if (error instanceof MethodNotAllowedError) return { Allow: error.allowedMethods.join(',') };
   // RFC 9110 section 10.2.3 knows whole seconds only.
-  if (error instanceof UnavailableError) return { 'Retry-After': String(Math.ceil(error.retryAfterSeconds)) };
+  if (error instanceof UnavailableError || error instanceof TooManyFailuresError) {
+    return { 'Retry-After': String(Math.ceil(error.retryAfterSeconds)) };
+  }
   if (error instanceof RangeNotSatisfiableError && error.availableBytes !== undefined) {
     return { 'Content-Range': `bytes */${error.availableBytes}` };
   }

@@ -1,7 +1,12 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiSecurity } from '@nestjs/swagger';
 import type { ImageAccess } from '../contract/image-operations.js';
-import { bodilessRefusal, refusal, type ResponseHeaders } from '../contract/refusals.js';
+import {
+  bodilessRefusal,
+  refusal,
+  tooManyFailuresArguments,
+  type ResponseHeaders,
+} from '../contract/refusals.js';
 import { sessionHeader, sessionQuery, signedTicket } from '../contract/security.js';
 
 // The last one is for control tickets and stored signed tickets: the id in the path is the permission.
@@ -23,6 +28,7 @@ const refusals = [
     'The session or ticket is unknown, has ended or forbids the operation. The connection is closed.',
     'You are not allowed to access this resource: Ticket expired',
   ],
+  tooManyFailuresArguments,
   [500, 'The storage failed; the log of the daemon says how.', 'Opening the image failed'],
   [
     502,

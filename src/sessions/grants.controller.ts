@@ -8,7 +8,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { headTooLarge, refusal } from '../contract/refusals.js';
+import { headTooLarge, refusal, tooManyFailures } from '../contract/refusals.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import type { FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
@@ -42,8 +42,8 @@ const notVerified = refusal(
 );
 const unavailable = refusal(
   503,
-  'There are as many tickets as this proxy takes, the store that proxies share is away, too many tickets from this address ' +
-    'were wrong, or the proxy is stopping; `Retry-After` says when to try again.',
+  'There are as many tickets as this proxy takes, the store that proxies share is away, or the proxy is ' +
+    'stopping; `Retry-After` says when to try again.',
   'The limit of 10000 sessions is reached',
 );
 
@@ -85,6 +85,7 @@ export class GrantsController {
   @notVerified
   @bodyTooSlow
   @bodyTooLarge
+  @tooManyFailures
   @headTooLarge
   @unavailable
   async putSignedTicket(
@@ -119,6 +120,7 @@ export class GrantsController {
   @notVerified
   @bodyTooSlow
   @bodyTooLarge
+  @tooManyFailures
   @headTooLarge
   @unavailable
   async putSignedTicketById(
@@ -156,6 +158,7 @@ export class GrantsController {
   @ApiResponse({ status: 204, description: 'The ticket is removed.' })
   @refusal(400, 'The id is missing, too long or not percent-encoded UTF-8.', 'Ticket id is required')
   @refusal(404, 'There is no such ticket, or it has expired.', 'No such ticket')
+  @tooManyFailures
   @headTooLarge
   @unavailable
   async deleteSignedTicket(

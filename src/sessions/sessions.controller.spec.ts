@@ -182,7 +182,7 @@ test('tells an address whose credentials are wrong too often no more reasons, bu
     await fetch(`${url}/tickets/`, { method: 'PUT', body: 'wrong' }),
     await fetch(`${url}/tickets/${unknown}`, { method: 'DELETE' }),
   ]) {
-    assert.equal(refused.status, 503);
+    assert.equal(refused.status, 429);
     assert.match(await refused.text(), /^Too many failed authentications/);
   }
   const opened = await open(makeTicket());

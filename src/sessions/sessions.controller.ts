@@ -13,7 +13,7 @@ import {
 import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
-import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
+import { headTooLarge, refusal, stopping, tooManyFailures } from '../contract/refusals.js';
 import { ticketIdCharactersMax } from '../contract/schemas.js';
 import { sessionHeader, signedTicket } from '../contract/security.js';
 import { SessionDto } from './session.dto.js';
@@ -24,8 +24,8 @@ import { NotFoundError } from '../errors.js';
 
 const unavailable = refusal(
   503,
-  'There are as many sessions as this proxy takes, the store that proxies share is away, too many credentials from this address ' +
-    'were wrong, or the proxy is stopping; `Retry-After` says when to try again.',
+  'There are as many sessions as this proxy takes, the store that proxies share is away, or the proxy is ' +
+    'stopping; `Retry-After` says when to try again.',
   'The limit of 10000 sessions is reached',
 );
 
@@ -94,6 +94,7 @@ export class SessionsController {
     'No signed ticket was shown, and no live session; or the ticket does not verify, and why.',
     'Signed ticket: has expired',
   )
+  @tooManyFailures
   @headTooLarge
   @unavailable
   async openSession(
@@ -126,6 +127,7 @@ export class SessionsController {
   @ApiResponse({ status: 204, description: 'The session has ended.' })
   @refusal(400, 'The id is too long or not percent-encoded UTF-8.', 'Invalid path')
   @refusal(404, 'There is no such session, or it has ended before.', 'No such session')
+  @tooManyFailures
   @headTooLarge
   @unavailable
   async deleteSession(

@@ -22,6 +22,8 @@ describe('the contract of the proxy', () => {
   let stopping: StoppingService;
   let full: FullStorage | undefined;
   let silentDaemon: Server;
+  /** Tells nobody of this address any more what is wrong with a credential. */
+  let strict: Deployment;
   const tickets = { image: '', broken: '', cramped: '' };
 
   before(async () => {
@@ -47,6 +49,12 @@ describe('the contract of the proxy', () => {
       await writeFile(cramped, 'x');
       tickets.cramped = await deployment.addTicket('write', cramped, 16 * MiB);
     }
+    strict = await Deployment.start({
+      proxy: {
+        limits: { failed_authentications_per_address: 1, failed_authentications_per_sec: 0.001 },
+      },
+    });
+    await sendToStrict({ method: 'DELETE', path: `/sessions/${randomUUID()}` });
     stoppingDeployment = await Deployment.start({ proxy: patientGrace });
     stopping = await StoppingService.begin(
       stoppingDeployment.proxy,
@@ -57,6 +65,7 @@ describe('the contract of the proxy', () => {
   });
   after(async () => {
     await stopping.end();
+    await strict[Symbol.asyncDispose]();
     await stoppingDeployment[Symbol.asyncDispose]();
     await deployment.daemon.stop();
     full?.[Symbol.dispose]();
@@ -65,13 +74,14 @@ describe('the contract of the proxy', () => {
   });
 
   const send = (call: Call) => answerTo(deployment.proxy.address('remote'), call);
+  const sendToStrict = (call: Call) => answerTo(strict.proxy.address('remote'), call);
   const signed = (ticketId: string, imagedUri = deployment.daemon.url): string =>
     deployment.engine.signTransfer({ ticketId, imagedUri });
   const withTicket = (ticket: string): string[] => [`Authorization: ${ticket}`];
 
   /** What authorises an image request for which the service is to answer with `status`. */
   function credential(status: number, ticketId: string): string[] {
-    if (status === 401) return [];
+    if (status === 401 || status === 429) return [];
     if (status === 403) return [`Session-Id: ${randomUUID()}`];
     // Nothing listens on port 1.
     if (status === 502) return withTicket(signed(ticketId, 'https://localhost:1'));
@@ -84,7 +94,7 @@ describe('the contract of the proxy', () => {
     if (status === 500) return tickets.broken;
     if (status === 507) return tickets.cramped;
     // One that the daemon knows is authorised by its id at the daemon only.
-    return status === 401 || status === 403 ? randomUUID() : tickets.image;
+    return status === 401 || status === 403 || status === 429 ? randomUUID() : tickets.image;
   }
 
   const driveImage =
@@ -95,9 +105,10 @@ describe('the contract of the proxy', () => {
       const onlyId = operation === 'getImageOptions' || operation === 'listChecksumAlgorithms';
       const path = status === 400 && onlyId ? `/images/${randomUUID()}` : `/images/${ticketId}`;
       const call = imageCall(operation, path, status, credential(status, ticketId));
+      if (status === 429) return sendToStrict(call);
       return status === 503 ? stopping.answerTo(call) : send(call);
     };
-  const relayed = [401, 403, 431, 500, 502, 503, 504];
+  const relayed = [401, 403, 429, 431, 500, 502, 503, 504];
   const imageStatuses: Readonly<Record<ImageOperation, readonly number[]>> = {
     getImageOptions: [200, 400, ...relayed],
     readImage: [200, 206, 400, 416, ...relayed],
@@ -125,10 +136,12 @@ describe('the contract of the proxy', () => {
     (path: string, body = () => signed(tickets.image)) =>
     (): Call => ({ method: 'PUT', path, headers: ['Content-Type: text/plain'], body: body() });
   const putById = (): Call => put(`/tickets/${tickets.image}`)();
+  const notSigned = (call: Call): Call => ({ ...call, body: 'bm90IHNpZ25lZA==' });
   const refusedPuts = (call: () => Call): Readonly<Record<number, Drive>> => ({
-    403: () => send({ ...call(), body: 'bm90IHNpZ25lZA==' }),
+    403: () => send(notSigned(call())),
     408: () => send({ ...call(), stalls: true }),
     413: () => send({ ...call(), body: 'x'.repeat(65_537) }),
+    429: () => sendToStrict(notSigned(call())),
   });
   const drop = simple('DELETE', `/tickets/${randomUUID()}`);
   const endSession = simple('DELETE', `/sessions/${randomUUID()}`);
@@ -148,6 +161,7 @@ describe('the contract of the proxy', () => {
       openSession: {
         200: () => send(openSession()),
         401: () => send({ ...openSession(), headers: [] }),
+        429: () => sendToStrict({ ...openSession(), headers: [] }),
         ...anyway(openSession),
       },
       deleteSession: {
@@ -157,6 +171,7 @@ describe('the contract of the proxy', () => {
         },
         400: () => send(simple('DELETE', '/sessions/%ff')()),
         404: () => send(endSession()),
+        429: () => sendToStrict(endSession()),
         ...anyway(endSession),
       },
       getSessionsOptions: {
@@ -187,6 +202,7 @@ describe('the contract of the proxy', () => {
         },
         400: () => send(simple('DELETE', '/tickets/%ff')()),
         404: () => send(drop()),
+        429: () => sendToStrict(drop()),
         ...anyway(drop),
       },
     },

@@ -118,7 +118,8 @@ export const limitsSection = defineSection({
       maximum: 1_000_000,
       unit: 'failures',
       description:
-        'Wrong credentials in a row from one client address (IPv6: a /64) at the proxy; further ones get 503. Right ones never do.',
+        'Wrong credentials in a row from one client address (IPv6: a /64) at the proxy; further ones get ' +
+        '429. Right ones never do.',
     }),
     failedAuthenticationsPerSecond: float('failed_authentications_per_sec', {
       default: 1,
