@@ -58,10 +58,11 @@ export interface ImageAccess {
 export const imageSchemas: Readonly<Record<string, SchemaObject>> = {
   ImageOperation: {
     description: 'What to do with an image; `op` says which operation it is.',
-    oneOf: [{ $ref: getSchemaPath(ZeroOperationDto) }, { $ref: getSchemaPath(FlushOperationDto) }],
+    // Tools that make an example of the schema take the first.
+    oneOf: [{ $ref: getSchemaPath(FlushOperationDto) }, { $ref: getSchemaPath(ZeroOperationDto) }],
     discriminator: {
       propertyName: 'op',
-      mapping: { zero: getSchemaPath(ZeroOperationDto), flush: getSchemaPath(FlushOperationDto) },
+      mapping: { flush: getSchemaPath(FlushOperationDto), zero: getSchemaPath(ZeroOperationDto) },
     },
   },
 };
@@ -267,11 +268,12 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
       required: true,
       schema: { $ref: '#/components/schemas/ImageOperation' },
       examples: {
+        // Pages that try out operations fill in the first one: it must do no harm to an image.
+        flush: { summary: 'Flush', value: { op: 'flush' } },
         zero: {
           summary: 'Zero one MiB at 4 KiB',
           value: { op: 'zero', offset: 4096, size: 1_048_576, flush: false },
         },
-        flush: { summary: 'Flush', value: { op: 'flush' } },
       },
     }),
     ApiOkResponse({ description: 'Done.', headers: access.headers }),

@@ -49,7 +49,7 @@ export function mountSwaggerUi({ nest }: HttpApplication, path: string, own: 'da
     );
   }
   fastify.get(`${path}/start.js`, async (_request, reply) =>
-    sendAsset(reply, 'text/javascript; charset=utf-8', startScript(path)),
+    sendAsset(reply, 'text/javascript; charset=utf-8', startScript(path, own)),
   );
   fastify.get(path, async (_request, reply) => sendAsset(reply, 'text/html; charset=utf-8', page(path)));
 }
@@ -83,9 +83,11 @@ function page(path: string): string {
 `;
 }
 
-function startScript(path: string): string {
+/** @param own the contract that the page opens with: readers came to this service */
+function startScript(path: string, own: string): string {
+  const names = [own, ...contractNames.filter((name) => name !== own)];
   const options = {
-    urls: contractNames.map((name) => ({ name, url: `${path}/${name}.json` })),
+    urls: names.map((name) => ({ name, url: contractUrl(path, name) })),
     dom_id: '#swagger-ui',
     deepLinking: true,
     layout: 'StandaloneLayout',
@@ -94,9 +96,26 @@ function startScript(path: string): string {
     // Signed tickets and sessions are secrets: they end with the page.
     persistAuthorization: false,
   };
-  return `SwaggerUIBundle({
+  // The control service listens on a socket that no browser reaches, so its operations have no button to
+  // try them out.
+  return `const onlyReachable = () => ({
+  statePlugins: {
+    spec: {
+      wrapSelectors: {
+        allowTryItOutFor: (allow, { specSelectors }) => (...operation) =>
+          specSelectors.url() !== ${JSON.stringify(contractUrl(path, 'control'))} && allow(...operation),
+      },
+    },
+  },
+});
+SwaggerUIBundle({
   ...${JSON.stringify(options)},
+  plugins: [onlyReachable],
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
 });
 `;
+}
+
+function contractUrl(path: string, name: string): string {
+  return `${path}/${name}.json`;
 }
