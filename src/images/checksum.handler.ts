@@ -5,6 +5,7 @@ import type { Extent } from './backends/backend.js';
 import type { BufferPool } from './backends/buffer-pool.js';
 import { checksumAlgorithms } from './checksum/block-hash.js';
 import { computeChecksum } from './checksum/checksum.js';
+import { clippedExtents } from './clipped-extents.js';
 import type { HashWorkers } from './checksum/hash-workers.js';
 import type { OperationRunner } from './operation-runner.js';
 
@@ -42,7 +43,7 @@ export class ChecksumHandler {
         let doneBytes = 0;
         return computeChecksum({
           backend,
-          extents: clipExtents(backend.extents('zero'), ticket.sizeBytes),
+          extents: oneByOne(clippedExtents(backend.extents('zero'), ticket.sizeBytes)),
           algorithm,
           blockSizeBytes,
           pool: this.pool,
@@ -60,17 +61,8 @@ export class ChecksumHandler {
   }
 }
 
-/** Nothing past the ticket is read, however large the image is (docs/protocol.md, "Bounds of a ticket"). */
-async function* clipExtents(
-  lists: AsyncIterable<readonly Extent[]>,
-  endBytes: number,
-): AsyncGenerator<Extent> {
-  for await (const list of lists) {
-    for (const extent of list) {
-      if (extent.start >= endBytes) return;
-      yield { ...extent, length: Math.min(extent.length, endBytes - extent.start) };
-    }
-  }
+async function* oneByOne(lists: AsyncIterable<readonly Extent[]>): AsyncGenerator<Extent> {
+  for await (const list of lists) yield* list;
 }
 
 /** @throws InvalidRequestError naming what is allowed */

@@ -2,6 +2,7 @@ import { NotFoundError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { KiB } from '../units.js';
 import type { Extent, ExtentContext } from './backends/backend.js';
+import { clippedExtents } from './clipped-extents.js';
 import { DataSender } from './data-sender.js';
 import type { OperationRunner } from './operation-runner.js';
 
@@ -26,7 +27,7 @@ export class ExtentsHandler {
         try {
           let piece = '[';
           let separator = '';
-          for await (const list of backend.extents(context)) {
+          for await (const list of clippedExtents(backend.extents(context), ticket.sizeBytes)) {
             operation.signal.throwIfAborted();
             for (const extent of list) {
               piece += separator + JSON.stringify(wireExtent(extent, context));

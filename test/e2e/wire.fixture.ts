@@ -124,7 +124,8 @@ export class Wire {
 
   /** The headers with which a client may use the image at `path`. */
   readonly credentials = (path: string): Record<string, string> => {
-    const session = this.#sessions.get(path.split('?', 1)[0] ?? '');
+    const image = path.replace(/\?.*/, '').replace(/\/(extents|checksum|checksum\/algorithms)$/, '');
+    const session = this.#sessions.get(image);
     return session === undefined ? {} : { 'Session-Id': session };
   };
 

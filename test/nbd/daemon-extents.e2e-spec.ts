@@ -60,6 +60,30 @@ describe('extents of NBD exports', { skip: missing('qemu-nbd', 'qemu-img', 'qemu
     return daemon.service.program.residentBytesMax - before;
   }
 
+  test('end where the ticket ends, in both contexts', async () => {
+    const path = daemon.workspace.path('bounds.qcow2');
+    await runProgram('qemu-img', 'create', '-q', '-f', 'qcow2', path, '1M');
+    await runProgram('qemu-img', 'bitmap', '--add', path, 'since');
+    for (const at of ['0', '128k', '1020k']) {
+      await runProgram('qemu-io', '-f', 'qcow2', '-c', `write -P 1 ${at} 4k`, path);
+    }
+    const server = await daemon.workspace.qemuNbd('--read-only', '--format=qcow2', '--bitmap=since', path);
+    for (const size of [0, 1, 4096, clusterBytes + 1, MiB, 2 * MiB]) {
+      const id = await daemon.addTicket(server.url, size, { ops: ['read'], dirty: true });
+      const { body } = await client.request('GET', imagePath(id));
+      assert.equal(body.length, Math.min(size, MiB));
+      for (const context of ['zero', 'dirty'] as const) {
+        let end = 0;
+        for (const { start, length } of await client.extents(id, context)) {
+          assert.equal(start, end);
+          assert.ok(length > 0);
+          end += length;
+        }
+        assert.equal(end, body.length, `${context} extents of a ticket of ${size} bytes`);
+      }
+    }
+  });
+
   test('are holes only where a layer of a qcow2 chain has nothing', async () => {
     const [base, top] = [daemon.workspace.path('base'), daemon.workspace.path('top')];
     const create = ['create', '-q', '-f', 'qcow2'];
