@@ -3,28 +3,15 @@ import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { MiB } from '../../src/units.js';
 import type { ImagesClient } from '../support/client.js';
+import { SeededRandom } from '../support/random.js';
 import { DaemonFixture } from './daemon.fixture.js';
 
 const imageBytes = 8 * MiB;
 const stepsMax = 60;
 const lengthBytesMax = 3 * MiB;
 
-/** Reproducible choices: a failure names its seed. */
-class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  /** A whole number below `limit` (mulberry32). */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * limit);
-  }
-
+/** Choices of what to do next: a failure names its seed. */
+class Dice extends SeededRandom {
   /** Half of the ranges begin at a block, and many are tiny. */
   range(): { offsetBytes: number; lengthBytes: number } {
     const longest = [16, 5000, 300_000, lengthBytesMax][this.below(4)] ?? 16;

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MiB, type ByteRange } from '../../src/units.js';
 import { connectOptions, type Address } from './address.js';
-import { exchange, openExchange, type Answer } from './exchange.js';
+import { exchange, openExchange, wholeAnswer, type Answer } from './exchange.js';
 
 /** What OPTIONS /images/{id} tells. */
 export interface ImageCapabilities {
@@ -114,8 +114,7 @@ export class ImagesClient {
     });
     const expected = fromBytes === undefined ? 200 : 206;
     if (response.statusCode !== expected) {
-      response.destroy();
-      throw new Error(`Download was answered with ${response.statusCode ?? 0}, expected ${expected}`);
+      throw new UnexpectedStatusError(await wholeAnswer(response), 'A download');
     }
     await pipeline(response, createWriteStream(file, { flags: fromBytes === undefined ? 'w' : 'a' }));
   }

@@ -34,7 +34,12 @@ export interface Exchange {
 /** Sends one request and reads the answer to its end. A body that was refused in the middle is no error: its answer counts. */
 export async function exchange(request: Exchange): Promise<Answer> {
   const response = await openExchange(request);
-  const body = await deadlined(buffer(response), request, response);
+  return deadlined(wholeAnswer(response), request, response);
+}
+
+/** Reads a response to its end. */
+export async function wholeAnswer(response: IncomingMessage): Promise<Answer> {
+  const body = await buffer(response);
   return {
     status: response.statusCode ?? 0,
     reason: response.statusMessage ?? '',
