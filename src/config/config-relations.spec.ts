@@ -95,6 +95,7 @@ describe('insecureChoices', () => {
   for (const [role, option, value, expected] of [
     ['daemon', 'tls.enable', 'no', /^\[tls\] enable is false/],
     ['daemon', 'control.socket', '\\u0000name', /^\[control\] socket is abstract/],
+    ['daemon', 'control.transport', 'tcp', /^\[control\] transport is tcp: every user/],
     ['proxy', 'proxy.signed_proxy_ticket', 'no', /^\[proxy\] signed_proxy_ticket is false/],
     ['proxy', 'proxy.verify_certificate', 'no', /^\[proxy\] verify_certificate is false/],
   ] as const) {

@@ -53,6 +53,9 @@ export function insecureChoices(config: Config, role: Role): string[] {
       '[control] socket is abstract and has no file mode: every user of this host can add tickets',
     );
   }
+  if (control.enable && control.transport === 'tcp') {
+    warnings.push('[control] transport is tcp: every user of this host can add tickets');
+  }
   if (role === 'proxy' && !proxy.signedProxyTicket) {
     warnings.push('[proxy] signed_proxy_ticket is false: ANYBODY CAN ACCESS EVERY IMAGE, for debugging only');
   }

@@ -1,5 +1,7 @@
 import type { Config } from '../config/config.js';
 import type { Logger } from '../logger.js';
+import { listOfHosts } from '../config/sections/metrics.js';
+import { anyHost, localHost, monitoringHost, withoutWebPages } from './host-check.js';
 import { HttpListener, type HttpListenerOptions, type RequestHandler } from './http-listener.js';
 import type { ListenerObserver } from './listener-observer.js';
 import { readServerTls } from './tls-files.js';
@@ -42,21 +44,26 @@ export class ListenerFactory {
   /** The service for vdsm and engine. Engine sends requests without `Host`. */
   control(application: ListenerApplication): HttpListener {
     const { transport, socket, port, preferIpv4 } = this.config.control;
-    return this.#listener(application, {
-      name: 'control',
-      listen:
-        transport === 'unix'
+    const isUnix = transport === 'unix';
+    const handle = withoutWebPages(application.handle, isUnix ? anyHost : localHost);
+    return this.#listener(
+      { handle, allowedMethods: application.allowedMethods },
+      {
+        name: 'control',
+        listen: isUnix
           ? unixAddress(socket)
           : { kind: 'tcp', host: preferIpv4 ? '127.0.0.1' : '::1', port: Math.max(0, port) },
-      requireHostHeader: false,
-    });
+        requireHostHeader: false,
+      },
+    );
   }
 
   /** The service for monitoring systems: plain HTTP. */
   metrics(handler: RequestHandler, allowedMethods: readonly string[]): HttpListener {
-    const { host, port } = this.config.metrics;
+    const { host, port, allowedHosts } = this.config.metrics;
+    const handle = withoutWebPages(handler, monitoringHost(listOfHosts(allowedHosts)));
     return this.#listener(
-      { handle: handler, allowedMethods },
+      { handle, allowedMethods },
       {
         name: 'metrics',
         listen: { kind: 'tcp', host, port },

@@ -48,7 +48,16 @@ import { TICKET_STORE, type TicketStore } from './ticket.store.js';
 export const TICKET_DEFAULTS = Symbol('TICKET_DEFAULTS');
 
 /** What every operation has in common. */
-const anyOperation = applyDecorators(headTooLarge, stopping);
+const anyOperation = applyDecorators(
+  refusal(
+    403,
+    'The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. ' +
+      'The connection is closed.',
+    'You are not allowed to access this resource: this is not for web pages',
+  ),
+  headTooLarge,
+  stopping,
+);
 
 const ofOneTicket = applyDecorators(
   anyOperation,

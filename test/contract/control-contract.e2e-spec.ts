@@ -74,6 +74,7 @@ describe('the contract of the control service', () => {
     };
   /** What every operation may get. */
   const anyway = (call: Call): Readonly<Record<number, Drive>> => ({
+    403: send({ ...call, headers: ['Origin: https://example.com'] }),
     431: send({ ...call, headers: padding }),
     503: () => stopping.answerTo(call),
   });

@@ -21,18 +21,22 @@
 
 {{/* What both components have in common: nothing to become in a container, metrics for probes, bounded stop. */}}
 {{- define "imageio.commonConfig" -}}
+{{- $values := index .root.Values .component -}}
+{{- $service := printf "%s-metrics" (include "imageio.componentName" .) -}}
+{{- $namespace := .root.Release.Namespace -}}
 daemon:
   drop_privileges: false
   systemd_enable: false
 metrics:
   enable: true
-  host: {{ .listenAddress | quote }}
-  port: {{ .metricsPort }}
+  host: {{ $values.listenAddress | quote }}
+  port: {{ $values.metricsPort }}
+  allowed_hosts: {{ printf "%s, %s.%s, %s.%s.svc, %s.%s.svc.cluster.local" $service $service $namespace $service $namespace $service $namespace | quote }}
 remote:
-  host: {{ .listenAddress | quote }}
-  port: {{ .port }}
+  host: {{ $values.listenAddress | quote }}
+  port: {{ $values.port }}
 limits:
-  grace_sec: {{ .shutdownGraceSeconds }}
+  grace_sec: {{ $values.shutdownGraceSeconds }}
 {{- end -}}
 
 {{- define "imageio.daemonConfig" -}}
@@ -49,7 +53,7 @@ limits:
 {{- /* An abstract socket belongs to a network: in one of its own, no client could reach it. */ -}}
 {{- $local := dict "local" (dict "enable" (eq .Values.daemon.exposure "HostNetwork")) -}}
 {{- include "imageio.ini" (mustMergeOverwrite
-  (include "imageio.commonConfig" .Values.daemon | fromYaml)
+  (include "imageio.commonConfig" (dict "root" . "component" "daemon") | fromYaml)
   $local
   (deepCopy .Values.daemon.config)
   $own) -}}
@@ -73,7 +77,7 @@ limits:
   "ca_file" (printf "/etc/ovirt-imageio/daemon-authority/%s" $proxy.daemonAuthority.key)) -}}
 {{- end -}}
 {{- include "imageio.ini" (mustMergeOverwrite
-  (include "imageio.commonConfig" $proxy | fromYaml)
+  (include "imageio.commonConfig" (dict "root" . "component" "proxy") | fromYaml)
   (deepCopy $proxy.config)
   $own) -}}
 {{- end -}}

@@ -279,6 +279,26 @@ export interface operations {
                     "application/json": components["schemas"]["TicketInfo"][];
                 };
             };
+            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+            403: {
+                headers: {
+                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example You are not allowed to access this resource: this is not for web pages */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:not_allowed",
+                     *       "title": "You are not allowed to access this resource: this is not for web pages",
+                     *       "status": 403
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
             431: {
                 headers: {
@@ -340,6 +360,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+            403: {
+                headers: {
+                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example You are not allowed to access this resource: this is not for web pages */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:not_allowed",
+                     *       "title": "You are not allowed to access this resource: this is not for web pages",
+                     *       "status": 403
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again. */
             409: {
@@ -443,6 +483,26 @@ export interface operations {
                      *       "type": "urn:ovirt-imageio:error:invalid_request",
                      *       "title": "Invalid path",
                      *       "status": 400
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+            403: {
+                headers: {
+                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example You are not allowed to access this resource: this is not for web pages */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:not_allowed",
+                     *       "title": "You are not allowed to access this resource: this is not for web pages",
+                     *       "status": 403
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -553,6 +613,26 @@ export interface operations {
                      *       "type": "urn:ovirt-imageio:error:invalid_request",
                      *       "title": "Invalid ticket: size must be an integer",
                      *       "status": 400
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+            403: {
+                headers: {
+                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example You are not allowed to access this resource: this is not for web pages */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:not_allowed",
+                     *       "title": "You are not allowed to access this resource: this is not for web pages",
+                     *       "status": 403
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -703,6 +783,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+            403: {
+                headers: {
+                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example You are not allowed to access this resource: this is not for web pages */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:not_allowed",
+                     *       "title": "You are not allowed to access this resource: this is not for web pages",
+                     *       "status": 403
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again. */
             409: {
                 headers: {
@@ -808,6 +908,26 @@ export interface operations {
                      *       "type": "urn:ovirt-imageio:error:invalid_request",
                      *       "title": "Invalid ticket extension: timeout must be an integer",
                      *       "status": 400
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+            403: {
+                headers: {
+                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example You are not allowed to access this resource: this is not for web pages */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:not_allowed",
+                     *       "title": "You are not allowed to access this resource: this is not for web pages",
+                     *       "status": 403
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
