@@ -70,6 +70,14 @@ export const imageSchemas: Readonly<Record<string, SchemaObject>> = {
 /** The name of the group of operations. */
 export const imagesTag = 'images';
 
+/** What the contracts say of the whole group. */
+export const imagesGroup = {
+  name: imagesTag,
+  description:
+    'Download, upload, zero, flush, extents and checksums of an image. Answers are data and never a page, whatever an image holds: they say ' +
+    '`X-Content-Type-Options: nosniff` and `Content-Security-Policy: sandbox`.',
+} as const;
+
 const idParameter = ApiParam({
   name: 'id',
   description:

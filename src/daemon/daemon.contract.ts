@@ -2,7 +2,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { systemClock } from '../clock.js';
 import { buildConfig } from '../config/build-config.js';
 import { commonRules, infoTag } from '../contract/common-description.js';
-import { imageSchemas, imagesTag } from '../contract/image-operations.js';
+import { imageSchemas, imagesGroup } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
 import { createControlApplication } from '../control/control-application.js';
 import { HashWorkers } from '../images/checksum/hash-workers.js';
@@ -54,13 +54,7 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
             description: 'The local service: a unix socket, by default the abstract \\0/org/ovirt/imageio',
           },
         ],
-        tags: [
-          {
-            name: imagesTag,
-            description: 'Download, upload, zero, flush, extents and checksums of an image.',
-          },
-          infoTag,
-        ],
+        tags: [imagesGroup, infoTag],
         schemas: imageSchemas,
       }),
       control: openApiDocument(control, {

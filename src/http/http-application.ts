@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import { InvalidRequestError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { isImagesPath, isolateContent } from './content-isolation.js';
 import { setCorsHeaders } from './cors.js';
 import { ErrorFilter } from './error.filter.js';
 import { Exchange } from './exchange.js';
@@ -64,6 +65,7 @@ export class HttpApplication {
         delete request.raw.headers['content-type'];
       exchange.route = request.routeOptions.url;
       exchange.polled = (request.routeOptions.config as PolledRoute).polled === true;
+      if (isImagesPath(request.raw.url)) isolateContent(reply.raw);
       if (options.cors !== undefined) {
         const { maxAgeSeconds } = options.cors;
         setCorsHeaders(request.raw, reply.raw, { allowedMethods: routes.methods, maxAgeSeconds });

@@ -1,7 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { systemClock } from '../clock.js';
 import { commonRules, infoTag } from '../contract/common-description.js';
-import { imageSchemas, imagesTag } from '../contract/image-operations.js';
+import { imageSchemas, imagesGroup } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
 import { addProxySecurity } from '../contract/security.js';
 import { buildConfig } from '../config/build-config.js';
@@ -52,7 +52,7 @@ export async function proxyContract(): Promise<OpenAPIObject> {
         },
       ],
       tags: [
-        { name: imagesTag, description: 'Download, upload, zero, flush, extents and checksums of an image.' },
+        imagesGroup,
         infoTag,
         { name: 'sessions', description: 'Sessions are opened with tickets that the engine signed.' },
         {

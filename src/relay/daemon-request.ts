@@ -7,7 +7,7 @@ import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
 import { daemonFailure, errorCode } from './daemon-failure.js';
 import { closeByReset } from '../socket-calls.js';
-import { expectsContinue, relaysBody } from './forwarded-headers.js';
+import { expectsContinue, relaysBody } from './relayed-request.js';
 import { SilenceTimer } from './silence-timer.js';
 
 export interface DaemonTimeouts {

@@ -6,9 +6,10 @@ import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
 import { downloadBody } from './body-download.js';
 import type { DaemonAgents } from './daemon-agents.js';
+import { answerHead, type AnswerHead } from './daemon-answer.js';
 import { DaemonRequest, type DaemonTimeouts } from './daemon-request.js';
-import { forwardedRequestHeaders, forwardedResponseHeaders } from './forwarded-headers.js';
 import { readOptionsBody, withoutUnixSocket } from './relayed-options.js';
+import { relayedRequestHeaders } from './relayed-request.js';
 
 /** What a daemon is asked for. */
 export interface RelayTarget {
@@ -72,15 +73,16 @@ export class RelayProxy {
         daemon = this.#send(exchange, target, options);
         answer = await daemon.answer;
       }
+      const head = answerHead(answer, exchange.request.method);
       options.observer?.answered(answer);
-      await sendAnswer(exchange, answer, daemon, options);
+      await sendAnswer(exchange, answer, head, daemon, options);
     } finally {
       daemon.release();
     }
   }
 
   #send(exchange: Exchange, target: RelayTarget, options: RelayOptions): DaemonRequest {
-    const headers = forwardedRequestHeaders(exchange.request, exchange.requestId);
+    const headers = relayedRequestHeaders(exchange.request, exchange.requestId);
     return new DaemonRequest(this.#open(exchange, target, headers), exchange, {
       ...this.timeouts,
       onSent: (chunk) => options.observer?.sent(chunk),
@@ -126,20 +128,20 @@ export class RelayProxy {
 async function sendAnswer(
   exchange: Exchange,
   answer: IncomingMessage,
+  { status, headers }: AnswerHead,
   daemon: DaemonRequest,
   { observer, isCapabilities, closes }: RelayOptions,
 ): Promise<void> {
   const { response } = exchange;
-  const status = answer.statusCode ?? 0;
-  const headers = forwardedResponseHeaders(answer);
   if (isCapabilities === true) {
     const body = withoutUnixSocket(await readOptionsBody(answer, exchange.signal));
     prepareHead(exchange, status, closes);
-    response.writeHead(status, answer.statusMessage, withContentLength(headers, body.length)).end(body);
+    response.writeHead(status, withContentLength(headers, body.length)).end(body);
     return;
   }
   prepareHead(exchange, status, closes);
-  response.writeHead(status, answer.statusMessage, headers);
+  // With Node's own reason phrase: a daemon's may have bytes that cannot be sent.
+  response.writeHead(status, headers);
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
     onReceived: (lengthBytes) => observer?.received(lengthBytes),

@@ -41,8 +41,16 @@ export interface Operation {
   readonly statuses: readonly number[];
 }
 
-/** Headers of HTTP itself, which no contract lists. */
-const httpHeaders = new Set(['connection', 'content-length', 'content-type', 'date', 'keep-alive']);
+/** Headers of HTTP itself, and those that every answer about images has for browsers: no operation lists them. */
+const httpHeaders = new Set([
+  'connection',
+  'content-length',
+  'content-security-policy',
+  'content-type',
+  'date',
+  'keep-alive',
+  'x-content-type-options',
+]);
 
 /** One of the committed documents, and whether what a service answers is what it says. */
 export class Contract {

@@ -135,13 +135,15 @@ describe('a daemon that', () => {
     assert.ok(!log.includes(id));
   });
 
-  test('redirects is not followed', async () => {
-    const { status, headers } = await answerOf(({ response }) => {
-      response.writeHead(307, { Location: 'https://elsewhere.example.com/' }).end();
+  for (const redirect of [300, 301, 302, 303, 304, 305, 307, 308]) {
+    test(`redirects with ${redirect} is not followed, by the client neither`, async () => {
+      const { status, headers } = await answerOf(({ response }) => {
+        response.writeHead(redirect, { Location: 'https://elsewhere.example.com/' }).end();
+      });
+      assert.equal(status, 502);
+      assert.equal(headers.location, undefined);
     });
-    assert.equal(status, 307);
-    assert.equal(headers.location, 'https://elsewhere.example.com/');
-  });
+  }
 });
 
 describe('an answer that breaks off', () => {
