@@ -15,6 +15,7 @@ import { Exchange } from '../http/exchange.js';
 import { answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
+import { isSurplus, ListenerRequest, ListenerResponse } from './surplus-requests.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
 
 /** What answers requests: the router of a Nest application. */
@@ -49,6 +50,8 @@ export interface HttpListenerOptions extends RequestReportOptions {
     readonly headersTimeoutSeconds: number;
     /** Open connections: each takes a file descriptor. More are closed at once. */
     readonly connectionsMax: number;
+    /** Requests of one connection that wait for the one before them. With one more the connection ends. */
+    readonly pipelinedRequestsMax: number;
   };
 }
 
@@ -77,6 +80,8 @@ export class HttpListener {
     this.#options = options;
     this.#reports = new RequestReports(options, logger);
     const serverOptions = {
+      IncomingMessage: ListenerRequest,
+      ServerResponse: ListenerResponse,
       maxHeaderSize: options.limits.requestHeadBytes,
       headersTimeout: options.limits.headersTimeoutSeconds * 1000,
       // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead, by ClientConnection.
@@ -247,9 +252,15 @@ export class HttpListener {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    if (isSurplus(request)) return;
     const connection = ClientConnection.of(request.socket);
     // Bytes after the last request that was answered: dropped, never executed.
     if (connection.lingering) return;
+    if (connection.exchanges.length > this.#options.limits.pipelinedRequestsMax) {
+      this.logger.debug({ listener: this.name }, 'Too many requests wait on one connection');
+      connection.destroy();
+      return;
+    }
     const before = connection.exchanges.at(-1);
     const exchange = new Exchange(request, response, connection, {
       expectsContinue,
@@ -261,11 +272,11 @@ export class HttpListener {
       return;
     }
     // Pipelined requests run one after the other, so that a GET sees what the PUT before it wrote. Reading on meanwhile would only
-    // collect more of them in memory.
+    // collect more of them in memory. The parser still makes requests of all that it has at hand.
     request.socket.pause();
     before.response.once('close', () => {
       if (connection.lingering || connection.closed) return;
-      request.socket.resume();
+      if (connection.exchanges.length === 1) request.socket.resume();
       this.#dispatch(exchange);
     });
   }

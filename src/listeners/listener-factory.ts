@@ -91,6 +91,7 @@ export class ListenerFactory {
           requestHeadBytes: limits.requestHeadBytesMax,
           headersTimeoutSeconds: limits.headersTimeoutSeconds,
           connectionsMax: limits.connectionsMax,
+          pipelinedRequestsMax: limits.pipelinedRequestsMax,
         },
       },
       this.logger,

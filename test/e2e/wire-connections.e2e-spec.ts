@@ -97,13 +97,6 @@ describeWire('connections', { routes: allWireRoutes }, (wire) => {
     );
   });
 
-  test('answer many pipelined requests', async () => {
-    const ticket = await wire.addImage(Buffer.from('DATA'), { ops: ['read'] });
-    const requests = wire.request('GET', ticket.path).repeat(200);
-    const last = wire.request('GET', '/info/', ['Connection: close']);
-    assert.deepEqual(await statuses(requests + last), Array(201).fill(200));
-  });
-
   for (const [what, garbage, status] of [
     ['a request line without path', 'GET \r\n\r\n', 400],
     ['an unknown method', wire.request('FOO', '/images/x'), 405],

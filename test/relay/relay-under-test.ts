@@ -103,6 +103,7 @@ export class RelayUnderTest implements AsyncDisposable {
         requestHeadBytes: 16 * KiB,
         headersTimeoutSeconds: 10,
         connectionsMax: 100,
+        pipelinedRequestsMax: 16,
       },
     };
     const listener = new HttpListener(listenerOptions, logger);

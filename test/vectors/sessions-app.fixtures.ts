@@ -60,6 +60,7 @@ export async function startSessionsApp(
         requestHeadBytes: 16 * KiB,
         headersTimeoutSeconds: 10,
         connectionsMax: 100,
+        pipelinedRequestsMax: 16,
       },
     },
     logger,

@@ -40,6 +40,13 @@ export const limitsSection = defineSection({
       unit: 'connections',
       description: 'Open connections of one listener; each takes a file descriptor and some KiB of memory.',
     }),
+    pipelinedRequestsMax: count('pipelined_requests', 16, {
+      minimum: 0,
+      maximum: 1000,
+      unit: 'requests',
+      description:
+        'Requests that may wait on a connection for the one before them, some KiB each; with one more it is closed.',
+    }),
     retryAfterSeconds: count('retry_after_sec', 5, {
       minimum: 0,
       maximum: 3600,
