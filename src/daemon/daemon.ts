@@ -97,7 +97,7 @@ export async function createDaemon(
       applications: [data, relay, controlApplication],
       listeners,
       monitoring,
-      reloadables: config.tls.enable ? [certificateReload(remote), authoritiesReload(agents)] : [],
+      reloadables: config.tls.enable ? [certificateReload(remote, logger), authoritiesReload(agents)] : [],
       resources: [hashWorkers, agents],
       graceSeconds: limits.graceSeconds,
     },

@@ -18,7 +18,7 @@ const ticketsOnly: SessionCredentials = {
 };
 
 export function createDaemonAgents(config: Config): DaemonAgents {
-  return new DaemonAgents({ caPem: daemonAuthorities(config) });
+  return new DaemonAgents(daemonAuthorities(config));
 }
 
 interface RelayApplicationParts {

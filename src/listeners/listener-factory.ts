@@ -28,7 +28,9 @@ export class ListenerFactory {
       name: 'remote',
       listen: { kind: 'tcp', host: remote.host, port: remote.port },
       requireHostHeader: true,
-      tls: readServerTls(tls),
+      tls: readServerTls(tls, (message) => {
+        this.logger.warn(message);
+      }),
     });
   }
 

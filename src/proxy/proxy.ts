@@ -69,7 +69,7 @@ export async function createProxy(
   );
   for (const warning of ticketVerifier.warnings) logger.warn(warning);
 
-  const agents = new DaemonAgents({ caPem: daemonAuthorities(config) });
+  const agents = new DaemonAgents(daemonAuthorities(config));
   const stores = await openSessionStores(config, logger);
   const metrics = config.metrics.enable
     ? new Metrics({ role: 'proxy', version, daemonFailureKinds })
@@ -102,7 +102,7 @@ export async function createProxy(
       applications: [data, controlApplication],
       listeners,
       monitoring,
-      reloadables: tls.enable ? [certificateReload(remote), authoritiesReload(agents)] : [],
+      reloadables: tls.enable ? [certificateReload(remote, logger), authoritiesReload(agents)] : [],
       resources,
       graceSeconds: limits.graceSeconds,
     },

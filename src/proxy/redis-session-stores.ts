@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../logger.js';
 import type { HealthCheck } from '../observability/health.js';
+import { parseCertificates, readPemFile } from '../pem-files.js';
 import { RedisConnection } from '../sessions/redis-connection.js';
 import { RedisGrantStore } from '../sessions/redis-grant.store.js';
 import { RedisSessionStore } from '../sessions/redis-session.store.js';
@@ -14,7 +14,7 @@ const commandTimeoutSeconds = 2;
 
 /**
  * Stores in the Redis server of `[proxy] session_store`, shared by all proxies that name it. One that is away does not stop the start.
- * @throws Error naming the option when the file of an authority cannot be read
+ * @throws Error naming option and file when that of the authorities cannot be read, or be used
  */
 export async function openRedisSessionStores(config: Config, logger: Logger): Promise<SessionStores> {
   const { limits, proxy } = config;
@@ -44,9 +44,8 @@ export async function openRedisSessionStores(config: Config, logger: Logger): Pr
 /** The server may have a certificate of anybody's, or one of the engine's authority. */
 function redisAuthorities({ tls }: Config): string[] {
   if (tls.caFile === '') return [...rootCertificates];
-  try {
-    return [...rootCertificates, readFileSync(tls.caFile, 'utf8')];
-  } catch (error: unknown) {
-    throw new Error('Cannot read [tls] ca_file', { cause: error });
-  }
+  const file = { option: '[tls] ca_file', path: tls.caFile };
+  const pem = readPemFile(file);
+  parseCertificates(file, pem);
+  return [...rootCertificates, pem];
 }

@@ -1,14 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { X509Certificate } from 'node:crypto';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { Config } from '../config/config.js';
+import { parseCertificates, readPemFile } from '../pem-files.js';
 import { DaemonReceiver } from './daemon-receiver.js';
 
-export interface DaemonAgentsOptions {
-  /** Authorities in PEM format that daemons are verified with; undefined: those of the system. */
+/** What certificates of daemons are verified with. */
+export interface DaemonAuthorities {
+  /** Undefined: those of the system. */
   readonly caPem: string | undefined;
+  /** Where they come from, for the log: option and file. */
+  readonly source?: string;
+}
+
+export interface DaemonAgentsOptions extends DaemonAuthorities {
   /** How long an unused connection to a daemon is kept. Shorter than daemons keep theirs, so that they seldom close it first. */
   readonly idleSeconds?: number;
   /** Unused connections kept for each daemon. */
@@ -23,11 +28,12 @@ export class DaemonAgents {
   readonly #common;
   readonly #http: HttpAgent;
   #https: HttpsAgent;
+  #source: string;
   /** Agents of earlier authorities, whose requests are still under way. */
   #retired: readonly HttpsAgent[] = [];
 
   /** @throws Error when `caPem` cannot be parsed */
-  constructor({ caPem, idleSeconds = 30, idlePerDaemonMax = 32 }: DaemonAgentsOptions) {
+  constructor({ caPem, source = '', idleSeconds = 30, idlePerDaemonMax = 32 }: DaemonAgentsOptions) {
     // The newest unused connection is taken first, so that the others grow old and go.
     this.#common = {
       keepAlive: true,
@@ -37,6 +43,7 @@ export class DaemonAgents {
       noDelay: true,
     } as const;
     this.#https = this.#httpsAgent(caPem);
+    this.#source = source;
     this.#http = new PlainDaemonAgent(this.#common);
   }
 
@@ -45,13 +52,19 @@ export class DaemonAgents {
    * they were believed by the old ones.
    * @throws Error when `caPem` cannot be parsed: then nothing changes
    */
-  trust(caPem: string | undefined): void {
+  trust({ caPem, source = '' }: DaemonAuthorities): void {
     const old = this.#https;
     this.#https = this.#httpsAgent(caPem);
+    this.#source = source;
     this.#retired = [...this.#retired, old].filter(({ sockets }) => Object.keys(sockets).length > 0);
     for (const socket of Object.values(old.freeSockets).flat()) socket?.destroy();
     // What is in use is closed as soon as it is not.
     old.maxFreeSockets = 0;
+  }
+
+  /** Where the authorities come from that daemons are believed by. */
+  get authoritiesSource(): string {
+    return this.#source;
   }
 
   /** @param protocol of the daemon's URL, `https:` or `http:` */
@@ -66,8 +79,6 @@ export class DaemonAgents {
   }
 
   #httpsAgent(caPem: string | undefined): HttpsAgent {
-    // A secure context takes text without any certificate for no authority at all, and then believes nobody.
-    if (caPem !== undefined) new X509Certificate(caPem);
     return new DaemonAgent({
       ...this.#common,
       rejectUnauthorized: true,
@@ -106,17 +117,24 @@ class PlainDaemonAgent extends HttpAgent {
   }
 }
 
-/** The authority that daemons' certificates are verified with; undefined: those of the system. @throws Error naming the option */
+/**
+ * What daemons' certificates are verified with. A secure context takes text without any certificate for no authority at all, and then
+ * believes nobody, so what is in the file is looked at here.
+ * @throws Error naming option and file when it cannot be read, or be used
+ */
 export function daemonAuthorities({
   backendHttp,
   tls,
-}: Pick<Config, 'backendHttp' | 'tls'>): string | undefined {
-  if (!tls.enable || backendHttp.caFile === '') return undefined;
-  try {
-    return readFileSync(backendHttp.caFile, 'utf8');
-  } catch (error: unknown) {
-    throw new Error('Cannot read [backend_http] ca_file', { cause: error });
+}: Pick<Config, 'backendHttp' | 'tls'>): DaemonAuthorities {
+  if (!tls.enable || backendHttp.caFile === '') {
+    return { caPem: undefined, source: 'the authorities of the system, as no ca_file is set' };
   }
+  // An empty option of [backend_http] has the value of the other.
+  const section = backendHttp.caFile === tls.caFile ? 'tls' : 'backend_http';
+  const file = { option: `[${section}] ca_file`, path: backendHttp.caFile };
+  const caPem = readPemFile(file);
+  parseCertificates(file, caPem);
+  return { caPem, source: `${file.option} ${file.path}` };
 }
 
 /** Takes the authorities of a new configuration. */

@@ -75,6 +75,13 @@ export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined
   return kindsOfCodes[code] ?? (isCertificateCode(code) ? 'certificate' : 'other');
 }
 
+/** The daemon's certificate is of no authority that is believed; when it has expired or is for another name, that is no use to look at. */
+export function isUntrusted(error: unknown): boolean {
+  if (!(error instanceof BadGatewayError)) return false;
+  const code = errorCode(error.cause);
+  return isCertificateCode(code) && !Object.hasOwn(reasons, code);
+}
+
 /** Node's error code, e.g. `ECONNREFUSED`; empty when it has none. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -54,6 +54,11 @@ export class RelayProxy {
     private readonly timeouts: DaemonTimeouts,
   ) {}
 
+  /** Where the authorities come from that daemons are believed by. */
+  get authoritiesSource(): string {
+    return this.agents.authoritiesSource;
+  }
+
   /**
    * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the answer was sent. The signal of the
    * exchange cuts both sides; its reason is the answer, if there is none yet.

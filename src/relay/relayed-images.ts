@@ -6,7 +6,7 @@ import { hijack } from '../http/hijack.js';
 import type { Logger } from '../logger.js';
 import type { ByteRange } from '../units.js';
 import type { TransferObserver } from '../tickets/transfer-observer.js';
-import { daemonFailureKind, type DaemonFailureObserver } from './daemon-failure.js';
+import { daemonFailureKind, isUntrusted, type DaemonFailureObserver } from './daemon-failure.js';
 import { imageRequest, type ImageRequest, type SubResource } from './image-request.js';
 import type { RelayAccess } from './relay-access.js';
 import type { RelayPermit } from './relay-permit.js';
@@ -93,6 +93,7 @@ export class RelayedImages {
       );
     } catch (error: unknown) {
       const failure = daemonFailureKind(error);
+      if (isUntrusted(error)) exchange.logFields['verified_with'] = this.proxy.authoritiesSource;
       if (failure !== undefined) this.observers.daemonFailures?.daemonFailed(failure);
       throw error;
     } finally {
