@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientGoneError, InvalidRequestError } from '../errors.js';
 import { BusyTime } from '../busy-time.js';
+import { describeError } from '../logger.js';
 import type { ClientConnection, RunningExchange } from './client-connection.js';
 import { errorResponse } from './error-response.js';
 import { requestIdHeader, requestIdOf } from './request-id.js';
@@ -175,7 +176,8 @@ export class Exchange implements RunningExchange, RequestLog {
   }
 
   /**
-   * Answers with what `error` means; once the response has begun the only honest answer is to cut it.
+   * Answers with what `error` means. Once the response has begun the only honest answer is to cut it, and
+   * where even this one cannot be written a cut is better than a client that waits for ever.
    */
   fail(error: unknown): void {
     if (this.connection.closed) return;
@@ -183,8 +185,13 @@ export class Exchange implements RunningExchange, RequestLog {
       this.connection.destroy();
       return;
     }
-    const { status, headers, body, closes } = errorResponse(error, this.request.headers.accept);
-    if (closes) this.closeAfterResponse();
-    this.send(status, headers, body);
+    try {
+      const { status, headers, body, closes } = errorResponse(error, this.request.headers.accept);
+      if (closes) this.closeAfterResponse();
+      this.send(status, headers, body);
+    } catch (failure: unknown) {
+      this.logFields['answering'] = describeError(failure);
+      this.connection.destroy();
+    }
   }
 }

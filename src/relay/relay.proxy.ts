@@ -139,7 +139,10 @@ async function sendAnswer(
 ): Promise<void> {
   const { response } = exchange;
   if (isCapabilities === true) {
+    // All of it within the time for a silence: it is one packet.
+    daemon.silence.watch();
     const body = withoutUnixSocket(await readOptionsBody(answer, exchange.signal));
+    daemon.silence.rest();
     prepareHead(exchange, status, closes);
     response.writeHead(status, withContentLength(headers, body.length)).end(body);
     return;

@@ -15,9 +15,9 @@ const { pki, daemon: identity } = await certificates();
 async function answerFrom(origin: string, options: RelayUnderTestOptions = {}) {
   await using relay = await RelayUnderTest.start(pki, options);
   const id = await relay.addTicket(origin, { ops: ['read'] });
-  const { status, headers, text } = await relay.client().request('GET', imagePath(id));
+  const { status, reason, headers, text } = await relay.client().request('GET', imagePath(id));
   assert.ok(!text.includes(id));
-  return { status, headers, text, log: relay.logLines.join(''), id };
+  return { status, reason, headers, text, log: relay.logLines.join(''), id };
 }
 
 async function answerOf(script: Script, options: RelayUnderTestOptions = {}, certificate = identity) {
@@ -36,6 +36,12 @@ async function withServer<T>(server: Server, use: (origin: string) => Promise<T>
     for (const socket of sockets) socket.destroy();
     server.close();
   }
+}
+
+/** Answers with a head that a proper server would not write, and four bytes. */
+function says(statusLine: string, headers: readonly string[] = ['Content-Length: 4']): Script {
+  const bytes = [`HTTP/1.1 ${statusLine}`, ...headers, '', 'data'].join('\r\n');
+  return ({ request }) => request.socket.write(bytes, 'latin1');
 }
 
 const neverAsked: Script = () => {
@@ -144,6 +150,54 @@ describe('a daemon that', () => {
       assert.equal(headers.location, undefined);
     });
   }
+
+  for (const [what, statusLine] of [
+    ['a control character in its reason phrase', '200 a\u0001b'],
+    ['another reason phrase', '200 <script>'],
+    ['a reason phrase that is not ASCII', '200 Käse'],
+    ['no reason phrase', '200 '],
+  ] as const) {
+    test(`answers with ${what} is answered for with our own`, async () => {
+      const { status, reason, text } = await answerOf(says(statusLine));
+      assert.equal(status, 200);
+      assert.equal(reason, 'OK');
+      assert.equal(text, 'data');
+    });
+  }
+
+  for (const status of ['000', '099', '199', '600', '999']) {
+    test(`answers with status ${status} is answered for with 502`, async () => {
+      const answer = await answerOf(says(`${status} Strange`));
+      assert.equal(answer.status, 502);
+      assert.equal(answer.reason, 'Bad Gateway');
+    });
+  }
+
+  for (const [what, headers] of [
+    ['two lengths', ['Content-Length: 4', 'Content-Length: 5']],
+    ['a length and chunks', ['Content-Length: 4', 'Transfer-Encoding: chunked']],
+    ['a header whose name is none', ['Content-Length: 4', 'na me: value']],
+    ['a header with a NUL', ['Content-Length: 4', 'Content-Disposition: a\u0000b']],
+    ['a transfer coding besides chunks', ['Transfer-Encoding: gzip, chunked']],
+    ['a body without a length', []],
+  ] as const) {
+    test(`answers with ${what} is answered for with 502`, async () => {
+      assert.equal((await answerOf(says('200 OK', headers))).status, 502);
+    });
+  }
+
+  test('answers 204 with a body is answered for without one, and its connection is not used again', async () => {
+    await using daemon = await ScriptedDaemon.start(identity, says('204 No Content'));
+    await using relay = await RelayUnderTest.start(pki);
+    const path = imagePath(await relay.addTicket(daemon.origin, { ops: ['read'] }));
+    const client = relay.client();
+    const { status, text } = await client.request('GET', path);
+    assert.equal(status, 204);
+    assert.equal(text, '');
+    daemon.script = says('200 OK');
+    assert.equal((await client.request('GET', path)).text, 'data');
+    assert.equal(daemon.connectionCount, 2);
+  });
 });
 
 describe('an answer that breaks off', () => {

@@ -274,6 +274,15 @@ describe('OPTIONS', () => {
     assert.equal(answer.status, 502);
   });
 
+  test('whose answer stops before its end is answered with 502', async () => {
+    await using daemon = await ScriptedDaemon.start(identity, ({ response }) => {
+      response.writeHead(200, { 'Content-Length': 100 }).write('{');
+    });
+    await using relay = await RelayUnderTest.start(pki, { readTimeoutSeconds: 0.2 });
+    const answer = await relay.client().request('OPTIONS', imagePath(await relay.addTicket(daemon.origin)));
+    assert.equal(answer.status, 502);
+  });
+
   test('as a CORS preflight is answered by the proxy, without a credential', async () => {
     await using relay = await RelayUnderTest.start(pki);
     const answer = await relay.client().request('OPTIONS', '/images/unknown?close=y', {

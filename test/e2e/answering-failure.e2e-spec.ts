@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MethodNotAllowedError } from '../../src/errors.js';
+import { Exchange } from '../../src/http/exchange.js';
+import { HttpListener } from '../../src/listeners/http-listener.js';
+import type { Logger } from '../../src/logger.js';
+import pino from 'pino';
+import { KiB, MiB } from '../../src/units.js';
+import { parseAddress } from '../support/address.js';
+import { RawSocket } from '../support/raw-socket.js';
+import { eventually } from '../support/deadline.js';
+
+test('a refusal that cannot be written closes the connection and is logged', async () => {
+  const lines: string[] = [];
+  const logger: Logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
+  const listener = new HttpListener(
+    {
+      name: 'test',
+      handler: (request) => {
+        Exchange.of(request).fail(new MethodNotAllowedError('GET', ['no\nheader']));
+      },
+      allowedMethods: ['GET'],
+      listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      requireHostHeader: true,
+      limits: {
+        unauthorisedSilenceSeconds: 60,
+        drainBytes: MiB,
+        lingerSeconds: 2,
+        requestHeadBytes: 16 * KiB,
+        headersTimeoutSeconds: 10,
+        connectionsMax: 10,
+        pipelinedRequestsMax: 16,
+      },
+    },
+    logger,
+  );
+  await listener.open();
+  try {
+    const socket = await RawSocket.connect(parseAddress(listener.address, ''));
+    await socket.sendHead('GET / HTTP/1.1', 'Host: localhost');
+    assert.equal((await socket.readUntilClose()).length, 0);
+    const record = await eventually(
+      () => lines.find((line) => line.includes('Request ended')),
+      'it is logged',
+    );
+    assert.match(record, /"answering":"TypeError: Invalid character in header content/);
+  } finally {
+    listener.close();
+  }
+});
