@@ -32,8 +32,9 @@ function compareOperation(where, old, current, documents) {
   });
   if (current.requestBody?.required === true && old.requestBody?.required !== true)
     report(where, 'request body became required');
-  for (const [status, response] of Object.entries(old.responses)) {
-    const there = current.responses[status];
+  for (const [status, described] of Object.entries(old.responses)) {
+    const response = resolve(described, documents.before);
+    const there = resolve(current.responses[status], documents.after);
     if (there === undefined) {
       // A refusal that cannot come any more harms nobody.
       if (status < '400') report(where, `status ${status} removed`);
@@ -41,8 +42,9 @@ function compareOperation(where, old, current, documents) {
     }
     const what = `${where} ${status}`;
     compareContent(what, response.content, there.content, { ...documents, sent: false });
-    for (const [name, header] of Object.entries(response.headers ?? {})) {
-      const now = there.headers?.[name];
+    for (const [name, describedHeader] of Object.entries(response.headers ?? {})) {
+      const header = resolve(describedHeader, documents.before);
+      const now = resolve(there.headers?.[name], documents.after);
       if (header.required === true && now?.required !== true)
         report(what, `header ${name} is not certain any more`);
       else if (now === undefined) report(what, `header ${name} removed`);

@@ -3,6 +3,7 @@ import type { HttpApplication } from '../http/http-application.js';
 import { version } from '../version.js';
 import { ProblemDto } from './problem.dto.js';
 import { errorTextName, errorTextSchema } from './refusals.js';
+import { methods, shareComponents } from './shared-components.js';
 import type { SchemaObject } from './schemas.js';
 
 export interface ServerVariable {
@@ -50,6 +51,7 @@ export function openApiDocument(application: HttpApplication, options: DocumentO
     },
   );
   describeRequestId(document);
+  shareComponents(document);
   const { title, ...info } = document.info;
   // The builder's own is empty.
   delete info.contact;
@@ -83,9 +85,10 @@ const requestId = {
 /** Every response has it, so it is described in one place. */
 function describeRequestId(document: OpenAPIObject): void {
   for (const path of Object.values(document.paths)) {
-    for (const method of ['get', 'head', 'put', 'patch', 'post', 'delete', 'options'] as const) {
+    for (const method of methods) {
       for (const response of Object.values(path[method]?.responses ?? {})) {
         if (response !== undefined && !('$ref' in response)) {
+          // An object of its own: decorators share theirs between operations.
           response.headers = { ...response.headers, 'X-Request-Id': requestId };
         }
       }

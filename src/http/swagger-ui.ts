@@ -96,24 +96,49 @@ function startScript(path: string, own: string): string {
     // Signed tickets and sessions are secrets: they end with the page.
     persistAuthorization: false,
   };
-  // The control service listens on a socket that no browser reaches, so its operations have no button to
-  // try them out.
+  return `${plugins(contractUrl(path, 'control'))}
+SwaggerUIBundle({
+  ...${JSON.stringify(options)},
+  plugins: [onlyReachable, shortRefusals],
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+});
+`;
+}
+
+/**
+ * What the page does otherwise than Swagger UI by itself. The control service listens where no browser
+ * comes, so its operations have no button to try them out. Refusals are a line each until they are opened:
+ * an operation has a dozen, all of one form, which made it 6,000 pixels high.
+ */
+function plugins(unreachableUrl: string): string {
   return `const onlyReachable = () => ({
   statePlugins: {
     spec: {
       wrapSelectors: {
         allowTryItOutFor: (allow, { specSelectors }) => (...operation) =>
-          specSelectors.url() !== ${JSON.stringify(contractUrl(path, 'control'))} && allow(...operation),
+          specSelectors.url() !== ${JSON.stringify(unreachableUrl)} && allow(...operation),
       },
     },
   },
 });
-SwaggerUIBundle({
-  ...${JSON.stringify(options)},
-  plugins: [onlyReachable],
-  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
-});
-`;
+const shortRefusals = ({ React: { createElement, useState } }) => ({
+  wrapComponents: {
+    response: (Response) => (properties) => {
+      const [isOpen, open] = useState(false);
+      const { code, response, getComponent } = properties;
+      if (isOpen || code < 400) return createElement(Response, properties);
+      const cell = (column, content) => createElement('td', { className: 'response-col_' + column }, content);
+      const more = { type: 'button', 'aria-label': 'Show response ' + code, onClick: () => open(true) };
+      return createElement(
+        'tr',
+        { className: 'response', 'data-code': code },
+        cell('status', code),
+        cell('description', createElement(getComponent('Markdown'), { source: response.get('description') })),
+        cell('links', createElement('button', more, 'Details')),
+      );
+    },
+  },
+});`;
 }
 
 function contractUrl(path: string, name: string): string {

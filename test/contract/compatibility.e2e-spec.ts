@@ -76,11 +76,28 @@ const breaking: readonly [string, (document: Json) => void, string][] = [
     'GET /tickets/{id}: no credential does not suffice any more',
   ],
   [
+    'a form of a shared refusal that is gone',
+    (document) => delete at(document, 'components', 'responses', 'NotFound', 'content')['text/plain'],
+    'GET /tickets/{id} 404: text/plain removed',
+  ],
+  [
+    'a shared header that is not certain any more',
+    (document) => (at(document, 'components', 'responses', 'Unavailable', 'headers')['Retry-After'] = {}),
+    'GET /tickets/{id} 503: header Retry-After is not certain any more',
+  ],
+  [
     'a success that is gone',
     (document) => delete at(document, ...get, 'responses')['200'],
     'GET /tickets/{id}: status 200 removed',
   ],
 ];
+
+const inline = (reference: unknown, document: Json): Json => {
+  const path = String((reference as Json)['$ref'])
+    .replace('#/', '')
+    .split('/');
+  return structuredClone(at(document, ...path));
+};
 
 const harmless: readonly [string, (document: Json) => void][] = [
   ['nothing', () => undefined],
@@ -96,6 +113,13 @@ const harmless: readonly [string, (document: Json) => void][] = [
   [
     'a wider bound of a request',
     (document) => (at(document, ...ticket, 'properties', 'timeout')['maximum'] = 2 ** 40),
+  ],
+  [
+    'a refusal that is described at the operation instead of in a component',
+    (document) => {
+      const responses = at(document, ...get, 'responses');
+      responses['404'] = inline(responses['404'], document);
+    },
   ],
   ['another description', (document) => (at(document, ...get)['description'] = 'Otherwise.')],
 ];

@@ -83,11 +83,13 @@ export class Contract {
   /** @throws AssertionError unless the answer, head and body, is documented for the operation */
   check(operation: Operation, { status, headers, body, complete }: RawAnswer): void {
     const what = `${operation.id} ${status}`;
-    const response =
+    const described =
       this.document.paths[operation.path]?.[operation.method.toLowerCase()]?.responses[String(status)];
-    assert.ok(response, `${what} is not in the contract: ${body.slice(0, 500)}`);
+    assert.ok(described, `${what} is not in the contract: ${body.slice(0, 500)}`);
+    const pointer = this.pointerTo(described, pointerOf(operation, status));
+    const response = this.at(pointer) as ResponseObject;
     assert.ok(complete, `${what} is shorter than its length`);
-    this.checkHeaders(operation, status, response, headers);
+    this.checkHeaders(what, pointer, response, headers);
 
     const type = headers['content-type']?.split(';', 1)[0];
     const types = Object.keys(response.content ?? {});
@@ -101,29 +103,44 @@ export class Contract {
     );
     if (type === 'application/octet-stream') return;
     const value: unknown = type.endsWith('json') ? JSON.parse(body) : body;
-    this.validate([...pointerOf(operation, status), 'content', type, 'schema'], value, `the body of ${what}`);
+    this.validate([...pointer, 'content', type, 'schema'], value, `the body of ${what}`);
   }
 
   private checkHeaders(
-    operation: Operation,
-    status: number,
+    answer: string,
+    pointer: readonly string[],
     response: ResponseObject,
     headers: RawAnswer['headers'],
   ): void {
     const documented = Object.entries(response.headers ?? {});
-    for (const [name, { required = false, schema }] of documented) {
+    for (const [name, described] of documented) {
+      const headerPointer = this.pointerTo(described, [...pointer, 'headers', name]);
+      const { required = false, schema } = this.at(headerPointer) as HeaderObject;
       const text = headers[name.toLowerCase()];
-      const what = `${name} of ${operation.id} ${status}`;
+      const what = `${name} of ${answer}`;
       if (text === undefined) {
         assert.ok(!required, `${what} is missing`);
         continue;
       }
       const value = schema.type === 'integer' ? Number(text) : text;
-      this.validate([...pointerOf(operation, status), 'headers', name, 'schema'], value, what);
+      this.validate([...headerPointer, 'schema'], value, what);
     }
     const names = new Set(documented.map(([name]) => name.toLowerCase()));
     const unknown = Object.keys(headers).filter((name) => !names.has(name) && !httpHeaders.has(name));
-    assert.deepEqual(unknown, [], `undocumented headers of ${operation.id} ${status}`);
+    assert.deepEqual(unknown, [], `undocumented headers of ${answer}`);
+  }
+
+  /** Where the object is: at `pointer`, or where its reference leads. */
+  private pointerTo(described: object, pointer: readonly string[]): readonly string[] {
+    const reference = (described as { readonly $ref?: string }).$ref;
+    return reference === undefined ? pointer : reference.replace('#/', '').split('/');
+  }
+
+  private at(pointer: readonly string[]): unknown {
+    return pointer.reduce<unknown>(
+      (value, name) => (value as Readonly<Record<string, unknown>>)[name],
+      this.document,
+    );
   }
 
   private validate(pointer: readonly string[], value: unknown, what: string): void {

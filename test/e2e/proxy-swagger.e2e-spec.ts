@@ -236,6 +236,22 @@ describe('the API documentation of the proxy', () => {
     },
   );
 
+  test('shows a refusal in a line until it is opened', { skip: needs('chromium') }, async () => {
+    await using browser = await openBrowser();
+    const page = await browser.newPage();
+    await page.goto(`${deployment.proxy.url}/docs`);
+    const operation = page.locator('#operations-images-patchImage');
+    await operation.locator('.opblock-summary-control').click();
+    const row = (code: number): Locator =>
+      operation.locator(`.responses-table tr.response[data-code="${code}"]`);
+    await row(200).getByText('X-Request-Id').waitFor();
+    await row(503).getByText('The daemon cannot be reached').waitFor();
+    assert.equal(await row(503).getByText('Retry-After', { exact: true }).count(), 1);
+    await row(503).getByRole('button', { name: 'Show response 503' }).click();
+    await row(503).getByText('X-Request-Id').waitFor();
+    await row(503).getByText('The host of the image cannot be reached').waitFor();
+  });
+
   test('leaves the routes of the API as they are', async () => {
     assert.equal((await client.request('GET', '/docs/none.json')).status, 404);
     assert.deepEqual(Object.keys(JSON.parse((await client.request('GET', '/info/')).text) as object), [

@@ -251,10 +251,168 @@ export interface components {
             status: number;
         };
     };
-    responses: never;
+    responses: {
+        /** @description The body stopped arriving for a minute. The connection is closed. */
+        ClientTimeout: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Client was silent for 60 seconds */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:client_timeout",
+                 *       "title": "Client was silent for 60 seconds",
+                 *       "status": 408
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again. */
+        Conflict: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Timeout cancelling transfer t1 */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:conflict",
+                 *       "title": "Timeout cancelling transfer t1",
+                 *       "status": 409
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The id is missing, too long or not percent-encoded UTF-8. */
+        InvalidRequest: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Invalid path */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:invalid_request",
+                 *       "title": "Invalid path",
+                 *       "status": 400
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+        NotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example You are not allowed to access this resource: this is not for web pages */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:not_allowed",
+                 *       "title": "You are not allowed to access this resource: this is not for web pages",
+                 *       "status": 403
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description There is no such ticket. */
+        NotFound: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example No such ticket "x" */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:not_found",
+                 *       "title": "No such ticket \"x\"",
+                 *       "status": 404
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is larger than 64 KiB. */
+        PayloadTooLarge: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Request body is larger than the limit of 65536 bytes */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:payload_too_large",
+                 *       "title": "Request body is larger than the limit of 65536 bytes",
+                 *       "status": 413
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
+        TooManyHeaders: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example The request has more than 256 headers */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:too_many_headers",
+                 *       "title": "The request has more than 256 headers",
+                 *       "status": 431
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait before the next attempt. */
+                "Retry-After": number;
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example The service is stopping */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:unavailable",
+                 *       "title": "The service is stopping",
+                 *       "status": 503
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
+        "X-Request-Id": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -271,76 +429,16 @@ export interface operations {
             /** @description The tickets as they are now. */
             200: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TicketInfo"][];
                 };
             };
-            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
-            403: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example You are not allowed to access this resource: this is not for web pages */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_allowed",
-                     *       "title": "You are not allowed to access this resource: this is not for web pages",
-                     *       "status": 403
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
-            431: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The request has more than 256 headers */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
-                     *       "title": "The request has more than 256 headers",
-                     *       "status": 431
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before the next attempt. */
-                    "Retry-After": number;
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The service is stopping */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:unavailable",
-                     *       "title": "The service is stopping",
-                     *       "status": 503
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["NotAllowed"];
+            431: components["responses"]["TooManyHeaders"];
+            503: components["responses"]["Unavailable"];
         };
     };
     removeAllTickets: {
@@ -355,94 +453,15 @@ export interface operations {
             /** @description There are no tickets and nothing is running. */
             204: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
-            403: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example You are not allowed to access this resource: this is not for web pages */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_allowed",
-                     *       "title": "You are not allowed to access this resource: this is not for web pages",
-                     *       "status": 403
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again. */
-            409: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Timeout cancelling transfer t1 */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:conflict",
-                     *       "title": "Timeout cancelling transfer t1",
-                     *       "status": 409
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
-            431: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The request has more than 256 headers */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
-                     *       "title": "The request has more than 256 headers",
-                     *       "status": 431
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before the next attempt. */
-                    "Retry-After": number;
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The service is stopping */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:unavailable",
-                     *       "title": "The service is stopping",
-                     *       "status": 503
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["NotAllowed"];
+            409: components["responses"]["Conflict"];
+            431: components["responses"]["TooManyHeaders"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getTicket: {
@@ -460,116 +479,18 @@ export interface operations {
             /** @description The ticket as it is now. */
             200: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TicketInfo"];
                 };
             };
-            /** @description The id is missing, too long or not percent-encoded UTF-8. */
-            400: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Invalid path */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:invalid_request",
-                     *       "title": "Invalid path",
-                     *       "status": 400
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
-            403: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example You are not allowed to access this resource: this is not for web pages */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_allowed",
-                     *       "title": "You are not allowed to access this resource: this is not for web pages",
-                     *       "status": 403
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such ticket. */
-            404: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example No such ticket "x" */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_found",
-                     *       "title": "No such ticket \"x\"",
-                     *       "status": 404
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
-            431: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The request has more than 256 headers */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
-                     *       "title": "The request has more than 256 headers",
-                     *       "status": 431
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before the next attempt. */
-                    "Retry-After": number;
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The service is stopping */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:unavailable",
-                     *       "title": "The service is stopping",
-                     *       "status": 503
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            431: components["responses"]["TooManyHeaders"];
+            503: components["responses"]["Unavailable"];
         };
     };
     putTicket: {
@@ -592,8 +513,7 @@ export interface operations {
             /** @description The ticket can be used. */
             200: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -601,8 +521,7 @@ export interface operations {
             /** @description The ticket is not valid; the text names the key. */
             400: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -618,51 +537,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
-            403: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example You are not allowed to access this resource: this is not for web pages */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_allowed",
-                     *       "title": "You are not allowed to access this resource: this is not for web pages",
-                     *       "status": 403
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body stopped arriving for a minute. The connection is closed. */
-            408: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Client was silent for 60 seconds */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:client_timeout",
-                     *       "title": "Client was silent for 60 seconds",
-                     *       "status": 408
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["NotAllowed"];
+            408: components["responses"]["ClientTimeout"];
             /** @description Operations of a ticket with this id are running. */
             409: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -678,68 +558,9 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 64 KiB. */
-            413: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Request body is larger than the limit of 65536 bytes */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:payload_too_large",
-                     *       "title": "Request body is larger than the limit of 65536 bytes",
-                     *       "status": 413
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
-            431: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The request has more than 256 headers */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
-                     *       "title": "The request has more than 256 headers",
-                     *       "status": 431
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before the next attempt. */
-                    "Retry-After": number;
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The service is stopping */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:unavailable",
-                     *       "title": "The service is stopping",
-                     *       "status": 503
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
+            431: components["responses"]["TooManyHeaders"];
+            503: components["responses"]["Unavailable"];
         };
     };
     removeTicket: {
@@ -757,114 +578,16 @@ export interface operations {
             /** @description The ticket does not exist and nothing of it is running. */
             204: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The id is missing, too long or not percent-encoded UTF-8. */
-            400: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Invalid path */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:invalid_request",
-                     *       "title": "Invalid path",
-                     *       "status": 400
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
-            403: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example You are not allowed to access this resource: this is not for web pages */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_allowed",
-                     *       "title": "You are not allowed to access this resource: this is not for web pages",
-                     *       "status": 403
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again. */
-            409: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Timeout cancelling transfer t1 */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:conflict",
-                     *       "title": "Timeout cancelling transfer t1",
-                     *       "status": 409
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
-            431: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The request has more than 256 headers */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
-                     *       "title": "The request has more than 256 headers",
-                     *       "status": 431
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before the next attempt. */
-                    "Retry-After": number;
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The service is stopping */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:unavailable",
-                     *       "title": "The service is stopping",
-                     *       "status": 503
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["NotAllowed"];
+            409: components["responses"]["Conflict"];
+            431: components["responses"]["TooManyHeaders"];
+            503: components["responses"]["Unavailable"];
         };
     };
     extendTicket: {
@@ -887,8 +610,7 @@ export interface operations {
             /** @description Extended. */
             200: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -896,8 +618,7 @@ export interface operations {
             /** @description There is no valid timeout in the body. */
             400: {
                 headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -913,128 +634,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
-            403: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example You are not allowed to access this resource: this is not for web pages */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_allowed",
-                     *       "title": "You are not allowed to access this resource: this is not for web pages",
-                     *       "status": 403
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such ticket. */
-            404: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example No such ticket "x" */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:not_found",
-                     *       "title": "No such ticket \"x\"",
-                     *       "status": 404
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body stopped arriving for a minute. The connection is closed. */
-            408: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Client was silent for 60 seconds */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:client_timeout",
-                     *       "title": "Client was silent for 60 seconds",
-                     *       "status": 408
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is larger than 64 KiB. */
-            413: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Request body is larger than the limit of 65536 bytes */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:payload_too_large",
-                     *       "title": "Request body is larger than the limit of 65536 bytes",
-                     *       "status": 413
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request line and headers are larger than 16 KiB, or there are more than 256 headers. The connection is closed. */
-            431: {
-                headers: {
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The request has more than 256 headers */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:too_many_headers",
-                     *       "title": "The request has more than 256 headers",
-                     *       "status": 431
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping or at a limit. Try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before the next attempt. */
-                    "Retry-After": number;
-                    /** @description Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed. */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example The service is stopping */
-                    "text/plain": components["schemas"]["ErrorText"];
-                    /**
-                     * @example {
-                     *       "type": "urn:ovirt-imageio:error:unavailable",
-                     *       "title": "The service is stopping",
-                     *       "status": 503
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["ClientTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            431: components["responses"]["TooManyHeaders"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }
