@@ -17,7 +17,10 @@ const downloadsEach = 15;
 async function sendRange({ request, response }: SeenRequest): Promise<void> {
   const [, first = '', last = ''] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
   const part = image.subarray(Number(first), Number(last) + 1);
-  response.writeHead(206, { 'Content-Length': part.length });
+  response.writeHead(206, {
+    'Content-Length': part.length,
+    'Content-Range': `bytes ${first}-${last}/${image.length}`,
+  });
   for (let offset = 0; offset < part.length;) {
     const piece = part.subarray(offset, offset + randomInt(1, 300 * KiB));
     offset += piece.length;
