@@ -69,6 +69,20 @@ export class TooManyHeadersError extends ServiceError {
   }
 }
 
+/** The bytes of the body stand for others than themselves, in a way that this service does not undo. */
+export class UnsupportedMediaTypeError extends ServiceError {
+  readonly code = 'unsupported_media_type';
+}
+
+/** The body is framed in a way that this service does not know. */
+export class UnsupportedTransferCodingError extends ServiceError {
+  readonly code = 'unsupported_transfer_coding';
+
+  constructor() {
+    super('Transfer-Encoding must be chunked, alone and once');
+  }
+}
+
 /** A range that is malformed, multiple, or outside of what may be touched. */
 export class RangeNotSatisfiableError extends ServiceError {
   readonly code = 'range_not_satisfiable';

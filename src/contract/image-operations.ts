@@ -30,8 +30,9 @@ import {
 } from './image.dto.js';
 import {
   bodilessRefusal,
-  headTooLarge,
-  headTooLargeWithoutBody,
+  codedBodyArguments,
+  headRefusals,
+  headRefusalsWithoutBody,
   refusal,
   type ResponseHeaders,
 } from './refusals.js';
@@ -126,7 +127,7 @@ const bodyTooLarge = (access: ImageAccess): MethodDecorator =>
   );
 
 const operation = (options: ApiOperationOptions, access: MethodDecorator): MethodDecorator =>
-  applyDecorators(ApiOperation(options), idParameter, access, headTooLarge);
+  applyDecorators(ApiOperation(options), idParameter, access, headRefusals);
 
 export const ImageOptions = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
@@ -189,7 +190,7 @@ export const HeadImage = (access: ImageAccess): MethodDecorator =>
     }),
     idParameter,
     access.head,
-    headTooLargeWithoutBody,
+    headRefusalsWithoutBody,
     closeParameter,
     rangeParameter,
     bodilessRefusal(400, 'The request is malformed.', access.refusalHeaders),
@@ -240,7 +241,7 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
     contentRangeParameter,
     ApiConsumes('application/octet-stream'),
     ApiBody({
-      description: 'Image data, streamed. Any `Content-Type` will do.',
+      description: 'Image data, streamed. Any `Content-Type` will do, except `multipart/*`.',
       required: true,
       schema: imageData['application/octet-stream'].schema,
     }),
@@ -252,6 +253,12 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
       access.refusalHeaders,
     ),
     tooSlow(access),
+    refusal(
+      415,
+      'The body has a `Content-Encoding`, or is `multipart/*`: it would be written to the image as it is.',
+      'multipart bodies are not supported, send the image data alone',
+      access.refusalHeaders,
+    ),
     rangeRefused(access),
     noSpace(access),
   );
@@ -293,6 +300,7 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
     ),
     tooSlow(access),
     bodyTooLarge(access),
+    refusal(...codedBodyArguments, access.refusalHeaders),
     rangeRefused(access),
     noSpace(access),
   );

@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import {
   ApiResponse,
   getSchemaPath,
@@ -29,10 +30,12 @@ export const codeOfStatus = {
   408: 'client_timeout',
   409: 'conflict',
   413: 'payload_too_large',
+  415: 'unsupported_media_type',
   416: 'range_not_satisfiable',
   429: 'too_many_failures',
   431: 'too_many_headers',
   500: 'storage_error',
+  501: 'unsupported_transfer_coding',
   502: 'bad_gateway',
   503: 'unavailable',
   504: 'gateway_timeout',
@@ -109,9 +112,30 @@ const headTooLargeDescription =
   'Request line and headers are larger than 16 KiB, or there are more than 256 headers. ' +
   'The connection is closed.';
 
-export const headTooLarge = refusal(431, headTooLargeDescription, 'The request has more than 256 headers');
+const headTooLarge = refusal(431, headTooLargeDescription, 'The request has more than 256 headers');
 
-export const headTooLargeWithoutBody = bodilessRefusal(431, headTooLargeDescription);
+const codedTransferDescription =
+  'The body is in another transfer coding than chunked, or in one besides it. The connection is closed.';
+
+/** What any request may get by its head alone. */
+export const headRefusals = applyDecorators(
+  headTooLarge,
+  refusal(501, codedTransferDescription, 'Transfer-Encoding must be chunked, alone and once'),
+);
+
+export const headRefusalsWithoutBody = applyDecorators(
+  bodilessRefusal(431, headTooLargeDescription),
+  bodilessRefusal(501, codedTransferDescription),
+);
+
+/** What a request may get whose body is read as a whole. */
+export const codedBodyArguments = [
+  415,
+  'The body has a `Content-Encoding`.',
+  'Content-Encoding is not supported, send the bytes as they are',
+] as const;
+
+export const codedBody = refusal(...codedBodyArguments);
 
 /** What any request may get that comes at the wrong moment. */
 export const stopping = refusal(

@@ -16,6 +16,8 @@ import {
   TooManyHeadersError,
   UnauthenticatedError,
   UnavailableError,
+  UnsupportedMediaTypeError,
+  UnsupportedTransferCodingError,
 } from '../errors.js';
 import { prefersJson } from './accept.js';
 
@@ -39,10 +41,12 @@ export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [ClientTimeoutError, 408],
   [ConflictError, 409],
   [PayloadTooLargeError, 413],
+  [UnsupportedMediaTypeError, 415],
   [RangeNotSatisfiableError, 416],
   [TooManyHeadersError, 431],
   [NoSpaceError, 507],
   [StorageError, 500],
+  [UnsupportedTransferCodingError, 501],
   [BadGatewayError, 502],
   [TooManyFailuresError, 429],
   [UnavailableError, 503],
@@ -73,8 +77,9 @@ export function errorResponse(error: unknown, accept: string | undefined): Error
       ? `${JSON.stringify({ type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`, title, status })}\n`
       : `${title}\n`,
     // A client that was refused access gets no further tries on the same connection, nor does one that was
-    // too slow (docs/protocol.md, "Refusals"), nor one with a head that only an attacker sends.
-    closes: status === 403 || status === 408 || status === 431,
+    // too slow (docs/protocol.md, "Refusals"), nor one with a head that only an attacker sends. After a body
+    // in an unknown framing nobody knows where the next request begins.
+    closes: status === 403 || status === 408 || status === 431 || status === 501,
   };
 }
 

@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import { InvalidRequestError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { refuseCodedBody } from './body-coding.js';
 import { isImagesPath, isolateContent } from './content-isolation.js';
 import { setCorsHeaders } from './cors.js';
 import { ErrorFilter } from './error.filter.js';
@@ -116,6 +117,7 @@ async function readRouteBody(request: FastifyRequest, limitBytes: number): Promi
   const { body, bodyName } = request.routeOptions.config as RequestBodyKind;
   // Image data is read by the operation itself; a body that nobody asked for is dropped when the connection is settled.
   if (body === undefined) return undefined;
+  refuseCodedBody(request.raw);
   const bytes = await readBody(request.raw, limitBytes);
   return body === 'json' ? parseJsonObject(bytes, bodyName ?? 'request') : bytes;
 }

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiSchema, ApiTags } from '@nestjs/swagger';
-import { headTooLarge, stopping } from '../contract/refusals.js';
+import { headRefusals, stopping } from '../contract/refusals.js';
 import { version } from '../version.js';
 
 @ApiSchema({ name: 'ServiceInfo', description: 'What service this is.' })
@@ -25,7 +25,7 @@ export class InfoController {
     security: [],
   })
   @ApiOkResponse({ description: 'The service is there.', type: InfoDto })
-  @headTooLarge
+  @headRefusals
   @stopping
   info(): InfoDto {
     return { version };

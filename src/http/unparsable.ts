@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
-import { InvalidRequestError } from '../errors.js';
+import { InvalidRequestError, UnsupportedTransferCodingError } from '../errors.js';
 import { ClientConnection } from './client-connection.js';
 
 interface Refusal {
@@ -12,6 +12,9 @@ interface Refusal {
 
 const badRequest: Refusal = { status: 400, reason: 'Bad Request', text: 'Request cannot be parsed' };
 
+/** What the parser says of `Transfer-Encoding: chunked, gzip`, and of others where `chunked` is not the last. */
+const unsupportedCoding = 'HPE_INVALID_TRANSFER_ENCODING';
+
 const refusals: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
@@ -19,6 +22,11 @@ const refusals: Readonly<Record<string, Refusal>> = {
     text: 'Request line and headers are too large',
   },
   HPE_INVALID_METHOD: { status: 405, reason: 'Method Not Allowed', text: 'Method is not supported' },
+  [unsupportedCoding]: {
+    status: 501,
+    reason: 'Not Implemented',
+    text: new UnsupportedTransferCodingError().message,
+  },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
     reason: 'Request Timeout',
@@ -65,11 +73,17 @@ export async function answerUnparsable(
     await once(before.response, 'close');
   }
   if (connection.closed) return undefined;
-  const refusal = refusals[error.code ?? ''] ?? badRequest;
+  const refusal = refusalOf(error);
   socket.write(refusalBytes(refusal, allowedMethods));
   connection.linger();
   socket.resume();
   return refusal.status;
+}
+
+function refusalOf({ code = '', message }: NodeJS.ErrnoException): Refusal {
+  // The same code says that there is a length as well: then it is the request that contradicts itself.
+  if (code === unsupportedCoding && message.includes('Content-Length')) return badRequest;
+  return refusals[code] ?? badRequest;
 }
 
 function refusalBytes({ status, reason, text }: Refusal, allowedMethods: readonly string[]): string {

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ChecksumAlgorithmsDto } from '../contract/image.dto.js';
 import * as contract from '../contract/image-operations.js';
 import { InvalidRequestError } from '../errors.js';
+import { refuseCodedBody, refuseWrappedBody } from '../http/body-coding.js';
 import { isPreflight } from '../http/cors.js';
 import { parseContentRangeStart, parseRange } from '../http/content-range.js';
 import { hijack } from '../http/hijack.js';
@@ -90,6 +91,7 @@ export class ImagesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    refuseWrappedBody(request.raw);
     const write = {
       ticketId,
       offsetBytes: parseContentRangeStart(request.headers['content-range']),
@@ -107,6 +109,7 @@ export class ImagesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    refuseCodedBody(request.raw);
     await hijack(request, reply, this.logger, (exchange) => this.patchHandler.handle(exchange, ticketId));
   }
 

@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { createSecureContext, type SecureVersion } from 'node:tls';
 import { InvalidRequestError, UnavailableError } from '../errors.js';
+import { framingRefusal } from '../http/body-coding.js';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
 import { answerUnparsable } from '../http/unparsable.js';
@@ -288,6 +289,12 @@ export class HttpListener {
       return;
     }
     const { request, response } = exchange;
+    const refusal = framingRefusal(request);
+    if (refusal !== undefined) {
+      exchange.closeAfterResponse();
+      exchange.fail(refusal);
+      return;
+    }
     if (
       this.#options.requireHostHeader &&
       request.headers.host === undefined &&

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BusyTime } from '../busy-time.js';
+import { refuseCodedBody, refuseWrappedBody } from '../http/body-coding.js';
 import { isPreflight } from '../http/cors.js';
 import type { Exchange } from '../http/exchange.js';
 import { hijack } from '../http/hijack.js';
@@ -51,6 +53,7 @@ export class RelayedImages {
 
   async #relay(exchange: Exchange, ticketId: string, subResource: SubResource): Promise<void> {
     const { request, response, connection, logFields } = exchange;
+    if (subResource === '') refuseUnusableBody(request);
     const wanted = imageRequest(request, ticketId, subResource);
     const permit = await this.access.permit(wanted, {
       authorization: request.headers.authorization,
@@ -107,6 +110,12 @@ export class RelayedImages {
       });
     }
   }
+}
+
+/** What a daemon of ours would refuse, and others would write to the image as it is. */
+function refuseUnusableBody(request: IncomingMessage): void {
+  if (request.method === 'PUT') refuseWrappedBody(request);
+  if (request.method === 'PATCH') refuseCodedBody(request);
 }
 
 /** The id `*` stands for the service itself, and needs no ticket (docs/protocol.md, "Capabilities"). */

@@ -8,7 +8,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { headTooLarge, refusal, tooManyFailures } from '../contract/refusals.js';
+import { codedBody, headRefusals, refusal, tooManyFailures } from '../contract/refusals.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import type { FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
@@ -85,8 +85,9 @@ export class GrantsController {
   @notVerified
   @bodyTooSlow
   @bodyTooLarge
+  @codedBody
   @tooManyFailures
-  @headTooLarge
+  @headRefusals
   @unavailable
   async putSignedTicket(
     @Body() body: Buffer | string | undefined,
@@ -120,8 +121,9 @@ export class GrantsController {
   @notVerified
   @bodyTooSlow
   @bodyTooLarge
+  @codedBody
   @tooManyFailures
-  @headTooLarge
+  @headRefusals
   @unavailable
   async putSignedTicketById(
     @Param('id') id: string,
@@ -159,7 +161,7 @@ export class GrantsController {
   @refusal(400, 'The id is missing, too long or not percent-encoded UTF-8.', 'Ticket id is required')
   @refusal(404, 'There is no such ticket, or it has expired.', 'No such ticket')
   @tooManyFailures
-  @headTooLarge
+  @headRefusals
   @unavailable
   async deleteSignedTicket(
     @Param('id') id: string,

@@ -13,7 +13,7 @@ import {
 import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
-import { headTooLarge, refusal, stopping, tooManyFailures } from '../contract/refusals.js';
+import { headRefusals, refusal, stopping, tooManyFailures } from '../contract/refusals.js';
 import { ticketIdCharactersMax } from '../contract/schemas.js';
 import { sessionHeader, signedTicket } from '../contract/security.js';
 import { SessionDto } from './session.dto.js';
@@ -95,7 +95,7 @@ export class SessionsController {
     'Signed ticket: has expired',
   )
   @tooManyFailures
-  @headTooLarge
+  @headRefusals
   @unavailable
   async openSession(
     @Headers('authorization') authorization: string | undefined,
@@ -128,7 +128,7 @@ export class SessionsController {
   @refusal(400, 'The id is too long or not percent-encoded UTF-8.', 'Invalid path')
   @refusal(404, 'There is no such session, or it has ended before.', 'No such session')
   @tooManyFailures
-  @headTooLarge
+  @headRefusals
   @unavailable
   async deleteSession(
     @Param('id') id: string,
@@ -154,7 +154,7 @@ export class SessionsController {
     description: 'The methods are in `Allow`.',
     headers: allow('OPTIONS,POST'),
   })
-  @headTooLarge
+  @headRefusals
   @stopping
   sessionsOptions(@Res({ passthrough: true }) reply: FastifyReply): void {
     reply.header('Allow', 'OPTIONS,POST');
@@ -175,7 +175,7 @@ export class SessionsController {
     description: 'The methods are in `Allow`.',
     headers: allow('OPTIONS,DELETE'),
   })
-  @headTooLarge
+  @headRefusals
   @stopping
   sessionOptions(@Res({ passthrough: true }) reply: FastifyReply): void {
     reply.header('Allow', 'OPTIONS,DELETE');

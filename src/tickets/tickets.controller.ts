@@ -23,7 +23,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { headTooLarge, refusal, stopping } from '../contract/refusals.js';
+import { codedBody, headRefusals, refusal, stopping } from '../contract/refusals.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import { InvalidRequestError } from '../errors.js';
 import { hijack } from '../http/hijack.js';
@@ -55,7 +55,7 @@ const anyOperation = applyDecorators(
       'The connection is closed.',
     'You are not allowed to access this resource: this is not for web pages',
   ),
-  headTooLarge,
+  headRefusals,
   stopping,
 );
 
@@ -167,6 +167,7 @@ export class TicketsController {
     'Ticket of transfer t1 is in use, its operations are still running',
   )
   @bodyTooLarge
+  @codedBody
   async put(
     @Param('id') id: string,
     @Body(new DtoPipe('ticket')) dto: TicketDto,
@@ -197,6 +198,7 @@ export class TicketsController {
   @notFound
   @bodyTooSlow
   @bodyTooLarge
+  @codedBody
   async extend(
     @Param('id') id: string,
     @Body(new DtoPipe('ticket extension')) { timeout }: TicketExtensionDto,

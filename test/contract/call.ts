@@ -12,6 +12,11 @@ export interface Call {
   readonly stalls?: boolean;
 }
 
+/** The call with a body in a framing that the service does not know. */
+export function inUnknownFraming({ method, path, headers = [] }: Call): Call {
+  return { method, path, headers: [...headers, 'Transfer-Encoding: gzip, chunked'] };
+}
+
 /** Sends the call on a connection of its own and returns the only answer to it. */
 export async function answerTo(address: Address, call: Call): Promise<RawAnswer> {
   const socket = await RawSocket.connect(address);

@@ -7,7 +7,7 @@ import { DaemonFixture } from '../e2e/daemon.fixture.js';
 import type { RawAnswer } from '../e2e/raw-answers.js';
 import { FrozenStorage, needsFrozenStorage } from '../e2e/frozen-storage.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { answerTo, bytesOf, type Call } from './call.js';
+import { answerTo, inUnknownFraming, bytesOf, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
@@ -76,6 +76,7 @@ describe('the contract of the control service', () => {
   const anyway = (call: Call): Readonly<Record<number, Drive>> => ({
     403: send({ ...call, headers: ['Origin: https://example.com'] }),
     431: send({ ...call, headers: padding }),
+    501: send(inUnknownFraming(call)),
     503: () => stopping.answerTo(call),
   });
   const malformedId = '/tickets/%ff';
@@ -103,6 +104,7 @@ describe('the contract of the control service', () => {
         408: send({ ...put, stalls: true }),
         409: send({ ...put, path: path(busyId), body: ticket(busyId) }),
         413: send({ ...put, body: tooLarge }),
+        415: send({ ...put, headers: ['Content-Encoding: gzip'] }),
         ...anyway(put),
       },
       extendTicket: {
@@ -111,6 +113,7 @@ describe('the contract of the control service', () => {
         404: send({ ...extend, path: path('none') }),
         408: send({ ...extend, stalls: true }),
         413: send({ ...extend, body: tooLarge }),
+        415: send({ ...extend, headers: ['Content-Encoding: gzip'] }),
         ...anyway(extend),
       },
       removeTicket: {

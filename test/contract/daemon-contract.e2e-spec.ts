@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { MiB } from '../../src/units.js';
 import { DaemonFixture, type ImageTicket } from '../e2e/daemon.fixture.js';
-import { answerTo, type Call } from './call.js';
+import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
 import { imageCall, imageOperations, type ImageOperation } from './image-calls.js';
@@ -64,14 +64,14 @@ describe('the contract of the daemon', () => {
       return status === 503 ? stopping.answerTo(call) : send(call);
     };
   const statuses: Readonly<Record<ImageOperation, readonly number[]>> = {
-    getImageOptions: [200, 400, 403, 431, 500, 503],
-    readImage: [200, 206, 400, 403, 416, 431, 500, 503],
-    headImage: [200, 206, 400, 403, 416, 431, 500, 503],
-    writeImage: [200, 400, 403, 408, 416, 431, 500, 503, 507],
-    patchImage: [200, 400, 403, 408, 413, 416, 431, 500, 503, 507],
-    listImageExtents: [200, 400, 403, 404, 431, 500, 503],
-    getImageChecksum: [200, 400, 403, 431, 500, 503],
-    listChecksumAlgorithms: [200, 400, 431, 503],
+    getImageOptions: [200, 400, 403, 431, 500, 501, 503],
+    readImage: [200, 206, 400, 403, 416, 431, 500, 501, 503],
+    headImage: [200, 206, 400, 403, 416, 431, 500, 501, 503],
+    writeImage: [200, 400, 403, 408, 415, 416, 431, 500, 501, 503, 507],
+    patchImage: [200, 400, 403, 408, 413, 415, 416, 431, 500, 501, 503, 507],
+    listImageExtents: [200, 400, 403, 404, 431, 500, 501, 503],
+    getImageChecksum: [200, 400, 403, 431, 500, 501, 503],
+    listChecksumAlgorithms: [200, 400, 431, 501, 503],
   };
   const info = (status: number): Call => ({
     method: 'GET',
@@ -91,6 +91,7 @@ describe('the contract of the daemon', () => {
       getInfo: {
         200: () => send(info(200)),
         431: () => send(info(431)),
+        501: () => send(inUnknownFraming(info(501))),
         503: () => stopping.answerTo(info(503)),
       },
     },

@@ -1,4 +1,4 @@
-import type { Call } from './call.js';
+import { inUnknownFraming, type Call } from './call.js';
 
 export const imageOperations = [
   'getImageOptions',
@@ -47,6 +47,10 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
   404: { listImageExtents: { suffix: '/extents?context=dirty' } },
   408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },
   413: { patchImage: { body: `"${'x'.repeat(65_536)}"` } },
+  415: {
+    writeImage: { headers: ['Content-Type: multipart/form-data; boundary=x'] },
+    patchImage: { headers: ['Content-Encoding: gzip'] },
+  },
   416: {
     readImage: { headers: ['Range: bytes=0-999999999'] },
     headImage: { headers: ['Range: bytes=0-999999999'] },
@@ -68,5 +72,10 @@ export function imageCall(
 ): Call {
   const { suffix = '', ...call } = { ...plainCalls[operation], ...changes[status]?.[operation] };
   const tooLarge = status === 431 ? [`X-Padding: ${'x'.repeat(16 * 1024)}`] : [];
-  return { ...call, path: `${path}${suffix}`, headers: [...(call.headers ?? []), ...headers, ...tooLarge] };
+  const made = {
+    ...call,
+    path: `${path}${suffix}`,
+    headers: [...(call.headers ?? []), ...headers, ...tooLarge],
+  };
+  return status === 501 ? inUnknownFraming(made) : made;
 }

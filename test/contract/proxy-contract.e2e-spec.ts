@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { MiB } from '../../src/units.js';
 import { Deployment } from '../e2e/deployment.js';
-import { answerTo, type Call } from './call.js';
+import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
 import { imageCall, imageOperations, type ImageOperation } from './image-calls.js';
@@ -109,13 +109,13 @@ describe('the contract of the proxy', () => {
       if (status === 429) return sendToStrict(call);
       return status === 503 ? stopping.answerTo(call) : send(call);
     };
-  const relayed = [401, 403, 429, 431, 500, 502, 503, 504];
+  const relayed = [401, 403, 429, 431, 500, 501, 502, 503, 504];
   const imageStatuses: Readonly<Record<ImageOperation, readonly number[]>> = {
     getImageOptions: [200, 400, ...relayed],
     readImage: [200, 206, 400, 416, ...relayed],
     headImage: [200, 206, 400, 416, ...relayed],
-    writeImage: [200, 400, 408, 416, 507, ...relayed],
-    patchImage: [200, 400, 408, 413, 416, 507, ...relayed],
+    writeImage: [200, 400, 408, 415, 416, 507, ...relayed],
+    patchImage: [200, 400, 408, 413, 415, 416, 507, ...relayed],
     listImageExtents: [200, 400, 404, ...relayed],
     getImageChecksum: [200, 400, ...relayed],
     listChecksumAlgorithms: [200, 400, ...relayed.filter((status) => status !== 500)],
@@ -124,6 +124,7 @@ describe('the contract of the proxy', () => {
   /** What every operation of the proxy itself may get. */
   const anyway = (call: () => Call): Readonly<Record<number, Drive>> => ({
     431: () => send({ ...call(), headers: padding }),
+    501: () => send(inUnknownFraming(call())),
     503: () => stopping.answerTo(call()),
   });
   const simple = (method: string, path: string) => (): Call => ({ method, path });
@@ -142,6 +143,7 @@ describe('the contract of the proxy', () => {
     403: () => send(notSigned(call())),
     408: () => send({ ...call(), stalls: true }),
     413: () => send({ ...call(), body: 'x'.repeat(65_537) }),
+    415: () => send({ ...call(), headers: ['Content-Encoding: gzip'] }),
     429: () => sendToStrict(notSigned(call())),
   });
   const drop = simple('DELETE', `/tickets/${randomUUID()}`);

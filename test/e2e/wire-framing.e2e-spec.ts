@@ -31,9 +31,8 @@ describeWire('framing', {}, (wire) => {
     ['two lengths', ['Content-Length: 4', 'Content-Length: 5']],
     ['the same length twice', ['Content-Length: 4', 'Content-Length: 4']],
     ['a list of lengths', ['Content-Length: 4, 4']],
-    ['an encoding after chunked', ['Transfer-Encoding: chunked, gzip']],
-    ['an encoding that is not chunked', ['Transfer-Encoding: gzip']],
-    ['chunked twice', ['Transfer-Encoding: chunked, chunked']],
+    ['a length and an encoding', ['Content-Length: 4', 'Transfer-Encoding: gzip, chunked']],
+    ['an encoding and a length', ['Transfer-Encoding: gzip, chunked', 'Content-Length: 4']],
     ['a space before the colon', ['Transfer-Encoding : chunked']],
     ['a length that does not fit', ['Content-Length: 99999999999999999999999']],
   ];

@@ -138,7 +138,7 @@ describeWire('uploads', {}, (wire) => {
     'application/octet-stream',
     'application/x-www-form-urlencoded',
     'application/json',
-    'multipart/form-data',
+    'x-multipart/form-data',
     '',
     'nonsense',
   ]) {

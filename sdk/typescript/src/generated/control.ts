@@ -406,6 +406,44 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The body has a `Content-Encoding`. */
+        UnsupportedMediaType: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Content-Encoding is not supported, send the bytes as they are */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:unsupported_media_type",
+                 *       "title": "Content-Encoding is not supported, send the bytes as they are",
+                 *       "status": 415
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is in another transfer coding than chunked, or in one besides it. The connection is closed. */
+        UnsupportedTransferCoding: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Transfer-Encoding must be chunked, alone and once */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:unsupported_transfer_coding",
+                 *       "title": "Transfer-Encoding must be chunked, alone and once",
+                 *       "status": 501
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
     };
     parameters: never;
     requestBodies: never;
@@ -438,6 +476,7 @@ export interface operations {
             };
             403: components["responses"]["NotAllowed"];
             431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -461,6 +500,7 @@ export interface operations {
             403: components["responses"]["NotAllowed"];
             409: components["responses"]["Conflict"];
             431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -490,6 +530,7 @@ export interface operations {
             403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -559,7 +600,9 @@ export interface operations {
                 };
             };
             413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -587,6 +630,7 @@ export interface operations {
             403: components["responses"]["NotAllowed"];
             409: components["responses"]["Conflict"];
             431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -638,7 +682,9 @@ export interface operations {
             404: components["responses"]["NotFound"];
             408: components["responses"]["ClientTimeout"];
             413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
         };
     };
