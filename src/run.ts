@@ -1,9 +1,10 @@
 import 'reflect-metadata';
+import { optionsThatNeedRestart } from './config/changed-options.js';
 import type { Config } from './config/config.js';
 import type { LoadedConfig } from './config/load-config.js';
 import type { Role } from './config/role.js';
 import { createDaemon } from './daemon/daemon.js';
-import { watchFiles } from './listeners/file-watch.js';
+import { FileWatch, type Watched } from './listeners/file-watch.js';
 import { dropPrivileges } from './listeners/privileges.js';
 import type { Service } from './listeners/service.js';
 import { notifyReady, notifyStopping } from './listeners/systemd.js';
@@ -29,9 +30,10 @@ export interface RunOptions {
  */
 export async function run(
   role: Role,
-  { config, warnings }: LoadedConfig,
+  loaded: LoadedConfig,
   { ticketFiles, notifySocket, reload }: RunOptions,
 ): Promise<void> {
+  const { config, warnings } = loaded;
   const logger = createLogger({ ...config.logging, recordBytesMax: config.limits.logRecordBytesMax });
   for (const warning of warnings) logger.warn(warning);
   try {
@@ -40,7 +42,7 @@ export async function run(
     const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
     dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
     stopOnSignals(service, systemdEnable ? notifySocket : undefined, logger);
-    reloadWhenAsked(service, config, reload, logger);
+    reloadWhenAsked(service, loaded, reload, logger);
     returnStartMemory();
     if (systemdEnable) notifyReady(notifySocket);
     logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
@@ -74,27 +76,42 @@ function stopOnSignals(service: Service, notifySocket: string | undefined, logge
 }
 
 /**
- * SIGHUP takes the log level of the configuration and the certificates of its files, and so does a renewal of one of these files: where
- * Kubernetes or an agent renews them, nobody sends signals. Everything else in the configuration needs a restart.
+ * SIGHUP takes what may change while the service runs, and so does a renewal of a file of TLS: where Kubernetes or an agent renews them,
+ * nobody sends signals. What else has changed in the configuration is named, as it needs a restart.
  */
 function reloadWhenAsked(
   service: Service,
-  { tls, backendHttp }: Config,
+  started: LoadedConfig,
   load: () => LoadedConfig,
   logger: Logger,
 ): void {
+  const told = new Set(started.warnings);
   const reload = (): void => {
-    let config: Config;
+    let loaded: LoadedConfig;
     try {
-      ({ config } = load());
+      loaded = load();
     } catch (error: unknown) {
       logger.error(`Cannot reload the configuration, nothing has changed: ${describeError(error)}`);
       return;
     }
+    const { config, warnings } = loaded;
     logger.level = config.logging.level;
+    for (const warning of warnings) if (!told.has(warning)) logger.warn(warning);
+    for (const warning of warnings) told.add(warning);
     service.reload(config);
+    watch.watch(filesOfTls(config));
+    const waiting = optionsThatNeedRestart(started.config, config);
+    if (waiting.length > 0) logger.warn(`Changed, but not taken before a restart: ${waiting.join(', ')}`);
   };
+  const watch = new FileWatch(reload);
+  watch.watch(filesOfTls(started.config));
   process.on('SIGHUP', reload);
+}
+
+function filesOfTls({ tls, backendHttp }: Config): Watched {
   const ownFiles = tls.enable ? [tls.keyFile, tls.certFile] : [];
-  watchFiles([...ownFiles, tls.caFile, backendHttp.caFile], tls.reloadIntervalSeconds, reload);
+  return {
+    paths: [...ownFiles, tls.caFile, backendHttp.caFile],
+    intervalSeconds: tls.reloadIntervalSeconds,
+  };
 }

@@ -13,6 +13,8 @@ export interface OptionDescription {
   /** `ignored`: accepted without a warning and without effect; `description` says why. */
   readonly type: OptionType | 'ignored';
   readonly description: string;
+  /** A running service takes a new value at SIGHUP. */
+  readonly reloadable?: boolean;
   /** The environment variable that overrides it. */
   readonly variable: string;
   readonly defaults?: Readonly<Record<Role, OptionValue>>;
@@ -35,10 +37,21 @@ function describeSection(section: Section): OptionDescription[] {
     variable: variableName(section.name, option),
   });
   const options = Object.values(section.options).map(
-    ({ name, type, description, defaults, unit, minimum, maximum, choices }: Option<OptionValue>) => ({
+    ({
+      name,
+      type,
+      description,
+      reloadable,
+      defaults,
+      unit,
+      minimum,
+      maximum,
+      choices,
+    }: Option<OptionValue>) => ({
       ...place(name),
       type,
       description,
+      ...(reloadable ? { reloadable } : {}),
       defaults,
       ...(unit === undefined ? {} : { unit }),
       ...(minimum === undefined ? {} : { minimum }),

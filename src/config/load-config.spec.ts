@@ -123,7 +123,7 @@ test('warns once about each unknown section and option, without its value', () =
   ]);
 });
 
-test('is silent about Python logging sections and options that have no effect any more', () => {
+test('says once of Python logging where the log goes, and is silent about what else has no effect any more', () => {
   write({
     'etc/conf.d/a.conf': `${tls}
 [daemon]
@@ -149,8 +149,18 @@ format = %(asctime)s %(message)s
 `,
   });
   const { config, warnings } = load();
-  assert.deepEqual(warnings, []);
+  assert.deepEqual(warnings, [
+    `${join(folder, 'etc/conf.d/a.conf')}:12: [handlers] keys, [logger_root] handlers, [handler_logfile] class, ` +
+      '[handler_logfile] args are ignored: the log goes to standard error, which systemd keeps in the journal',
+  ]);
   assert.equal(config.logging.level, 'debug');
+});
+
+test('says nothing of Python logging that goes to standard error anyway', () => {
+  write({
+    'etc/conf.d/a.conf': `${tls}[handlers]\nkeys = stderr\n[logger_root]\nhandlers = stderr\npropagate = 0\n`,
+  });
+  assert.deepEqual(load().warnings, []);
 });
 
 test('treats names of JavaScript objects like any unknown one', () => {

@@ -15,6 +15,8 @@ export interface Option<Value extends OptionValue> {
   readonly defaults: Readonly<Record<Role, Value>>;
   /** What it does and why the default is what it is: one sentence or two. */
   readonly description: string;
+  /** A running service takes a new value when it is told to reload; other options need a restart. */
+  readonly reloadable: boolean;
   /** The unit of the number, e.g. `seconds`. */
   readonly unit?: string;
   readonly minimum?: number;
@@ -37,6 +39,8 @@ export type Default<Value> = Value | Readonly<Record<Role, Value>>;
 
 interface Description {
   readonly description: string;
+  /** Default false. */
+  readonly reloadable?: boolean;
 }
 
 interface NumberRules<Value> extends Description {
@@ -59,7 +63,7 @@ export function boolean(
     name,
     type: 'boolean',
     defaults: perRole(rules.default),
-    description: rules.description,
+    ...described(rules),
     parse(text) {
       const word = text.toLowerCase();
       if (['true', 'yes', '1', 'on'].includes(word)) return true;
@@ -99,7 +103,7 @@ export function string(name: string, rules: StringRules): Option<string> {
     name,
     type: 'string',
     defaults: perRole(rules.default),
-    description: rules.description,
+    ...described(rules),
     parse(text) {
       // An indented line continues the value above it, so an option that was indented by mistake ends up here.
       if (text.includes('\n')) throw new InvalidValueError('spans several lines; is the next line indented?');
@@ -129,7 +133,7 @@ export function oneOf<const Choice extends string>(
     name,
     type: 'enum',
     defaults: perRole(rules.default),
-    description: rules.description,
+    ...described(rules),
     choices: rules.choices,
     parse(text) {
       const choice = words.get(text.toLowerCase());
@@ -155,7 +159,7 @@ export function socketName(
     name,
     type: 'socket',
     defaults: perRole(rules.default),
-    description: rules.description,
+    ...described(rules),
     parse(text) {
       const value = text
         .replace(/\\u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
@@ -191,7 +195,7 @@ function number(
     name,
     type,
     defaults: perRole(rules.default),
-    description: rules.description,
+    ...described(rules),
     minimum,
     maximum,
     ...(rules.unit === undefined ? {} : { unit: rules.unit }),
@@ -204,6 +208,13 @@ function number(
     },
     show: itself,
   };
+}
+
+function described({ description, reloadable = false }: Description): {
+  readonly description: string;
+  readonly reloadable: boolean;
+} {
+  return { description, reloadable };
 }
 
 function perRole<Value extends OptionValue>(value: Default<Value>): Readonly<Record<Role, Value>> {

@@ -10,13 +10,18 @@ name the one in DIR comes later. At least one file must be in \`DIR/conf.d\`.
 
 Files are INI: \`[section]\`, \`option = value\`, and comment lines that begin with \`#\` or \`;\`. Booleans are written true, yes, on, 1 or
 false, no, off, 0. An unknown section or option is ignored with one warning. A wrong value stops the start with one line that names file,
-line, section, option and reason. Sections of Python logging (\`loggers\`, \`handlers\`, \`handler_…\`, \`formatter_…\`) are ignored
-silently; the level of \`[logger_root]\` sets ours.
+line, section, option and reason. Of Python logging, the level of \`[logger_root]\` sets ours. \`[handlers]\`, \`[handler_…]\` and
+\`[logger_root] handlers\` are ignored with one warning, as the log always goes to standard error; \`[loggers]\` and \`[formatter_…]\`
+are ignored silently.
+
+Options that are taken at SIGHUP say so below. All others need a restart; after a SIGHUP the log names those that have changed and wait
+for one.
 
 Every option can be overridden by an environment variable: \`IMAGEIO_\`, the section, two underscores, the option, all in capitals. For
 example \`IMAGEIO_REMOTE__PORT=0\`.
 
-\`ovirt-imageio --show-config\` prints the result as JSON.
+\`ovirt-imageio --show-config\` prints the result as JSON. \`[logger_root] level\` is in it as well, in the words of Python,
+for programs that read it there.
 `;
 
 /** The reference of all options as Markdown: the whole text of docs/configuration.md. */
@@ -35,9 +40,7 @@ function sectionText(options: readonly OptionDescription[]): string {
     '',
     '| option | default | values | meaning |',
     '| --- | --- | --- | --- |',
-    ...options.map((option) =>
-      row([code(option.option), defaults(option), values(option), option.description]),
-    ),
+    ...options.map((option) => row([code(option.option), defaults(option), values(option), meaning(option)])),
     '',
   ].join('\n');
 }
@@ -62,6 +65,10 @@ function values({ type, unit, minimum, maximum, choices }: OptionDescription): s
   if (choices !== undefined) return choices.map(code).join(', ');
   if (minimum === undefined || maximum === undefined) return type;
   return [`${minimum} to ${maximum}`, ...(unit === undefined ? [] : [unit])].join(' ');
+}
+
+function meaning({ description, reloadable = false }: OptionDescription): string {
+  return reloadable ? `${description} Taken at SIGHUP.` : description;
 }
 
 function code(text: string): string {

@@ -17,15 +17,38 @@ function show(settings: [section: string, option: string, value: string][] = [])
 
 test('has every section and option under its name in the files', () => {
   const shown = show();
-  assert.deepEqual(
-    Object.keys(shown),
-    Object.values(configSections).map(({ name }) => name),
-  );
+  assert.deepEqual(Object.keys(shown), [
+    ...Object.values(configSections).map(({ name }) => name),
+    'logger_root',
+  ]);
   for (const section of Object.values(configSections)) {
     assert.deepEqual(
       Object.keys(shown[section.name]!),
       Object.values(section.options).map(({ name }) => name),
     );
+  }
+});
+
+test('shows the level of the log also where and how Python has it, wherever it was set', () => {
+  const rows: readonly [Parameters<typeof show>[0], ours: string, python: string][] = [
+    [[], 'info', 'INFO'],
+    [[['logger_root', 'level', 'DEBUG']], 'debug', 'DEBUG'],
+    [[['logger_root', 'level', 'notset']], 'trace', 'NOTSET'],
+    [[['logging', 'level', 'warn']], 'warn', 'WARNING'],
+    [[['logging', 'level', 'fatal']], 'fatal', 'CRITICAL'],
+    [
+      [
+        ['logging', 'level', 'error'],
+        ['logger_root', 'level', 'DEBUG'],
+      ],
+      'error',
+      'ERROR',
+    ],
+  ];
+  for (const [settings, ours, python] of rows) {
+    const shown = show(settings);
+    assert.equal(shown.logging!.level, ours);
+    assert.deepEqual(shown.logger_root, { level: python });
   }
 });
 

@@ -7,10 +7,16 @@ const knownSections: ReadonlyMap<string, Section> = new Map(
   [...Object.values(configSections), profileSection].map((section: Section) => [section.name, section]),
 );
 
+/** What says where Python's log goes: to standard error, if to it alone. */
+const pythonHandlers = /^(handlers|handler_.*)$/;
+
 /** Sections of Python's logging configuration, which existing files have beside ours. */
 const pythonLogging = /^(loggers|handlers|formatters|(logger|handler|formatter)_.*)$/;
 
-/** One warning for each section and each option that means nothing here: a typing error should not go unnoticed. */
+/**
+ * One warning for each section and each option that means nothing here: a typing error should not go unnoticed. One for all that says
+ * where Python's log goes: who has it look for a file should know.
+ */
 export function unknownSettings(
   sections: readonly { readonly name: string; readonly origin: string }[],
   settings: readonly Setting[],
@@ -22,11 +28,24 @@ export function unknownSettings(
   for (const { name, origin } of sections) {
     if (!isKnownSection(name)) warnOnce(`unknown section [${name}]`, origin);
   }
+  const handlers = settings.filter(isPythonHandler);
+  const [first] = handlers;
+  if (first !== undefined) {
+    const ignored = new Set(handlers.map(({ section, option }) => `[${section}] ${option}`));
+    const verb = ignored.size === 1 ? 'is' : 'are';
+    const where = 'the log goes to standard error, which systemd keeps in the journal';
+    warnings.set('handlers', `${first.origin}: ${[...ignored].join(', ')} ${verb} ignored: ${where}`);
+  }
   for (const { section, option, origin } of settings) {
     if (!isKnownSection(section)) warnOnce(`unknown section [${section}]`, origin);
     else if (!isKnownOption(section, option)) warnOnce(`unknown option [${section}] ${option}`, origin);
   }
   return [...warnings.values()];
+}
+
+function isPythonHandler({ section, option, value }: Setting): boolean {
+  if (value === 'stderr') return false;
+  return pythonHandlers.test(section) || (section === 'logger_root' && option === 'handlers');
 }
 
 function isKnownSection(name: string): boolean {

@@ -1,22 +1,43 @@
-import { watchFile } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 
 /** Key and certificate are often written one after the other; read between the two they would not belong together. */
 const settleMilliseconds = 1000;
 
+export interface Watched {
+  /** Empty ones are left out. */
+  readonly paths: readonly string[];
+  /** How often to look at them; 0: never. */
+  readonly intervalSeconds: number;
+}
+
 /**
- * Calls `changed` once for each time that files are replaced or written, as long as the process lives. It looks at them every
- * `intervalSeconds`, never when that is 0: events of the file system are missed where a mounted secret is replaced through links.
- * @param paths empty ones are left out
+ * Calls `changed` once for each time that files are replaced or written, as long as the process lives. It looks at them in intervals:
+ * events of the file system are missed where a mounted secret is replaced through links.
  */
-export function watchFiles(paths: readonly string[], intervalSeconds: number, changed: () => void): void {
-  if (intervalSeconds === 0) return;
-  let settling: NodeJS.Timeout | undefined;
-  const note = (): void => {
-    settling ??= setTimeout(() => {
-      settling = undefined;
-      changed();
+export class FileWatch {
+  #watched: Watched = { paths: [], intervalSeconds: 0 };
+  #settling: NodeJS.Timeout | undefined;
+
+  constructor(private readonly changed: () => void) {}
+
+  /** Looks at these from now on, and at no others. */
+  watch(watched: Watched): void {
+    // Watching anew would miss what changes meanwhile.
+    if (isDeepStrictEqual(watched, this.#watched)) return;
+    for (const path of this.#watched.paths) unwatchFile(path, this.#note);
+    this.#watched = watched;
+    const { paths, intervalSeconds } = watched;
+    if (intervalSeconds === 0) return;
+    for (const path of new Set(paths))
+      if (path !== '') watchFile(path, { interval: intervalSeconds * 1000, persistent: false }, this.#note);
+  }
+
+  readonly #note = (): void => {
+    if (this.#settling !== undefined) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      this.changed();
     }, settleMilliseconds).unref();
   };
-  for (const path of new Set(paths))
-    if (path !== '') watchFile(path, { interval: intervalSeconds * 1000, persistent: false }, note);
 }

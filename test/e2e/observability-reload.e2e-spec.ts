@@ -132,6 +132,70 @@ describe('a daemon that gets SIGHUP', () => {
   });
 });
 
+describe('a daemon whose configuration has changed when it gets SIGHUP', () => {
+  test('names the options that need a restart, and no value, until they are as they were', async () => {
+    await using fixture = await DaemonFixture.start(unwatched);
+    const { daemon } = fixture;
+    const file = fixture.folder.file('daemon/conf.d/50-test.conf');
+    const text = await readFile(file, 'utf8');
+    const changes = [
+      '[remote]\nport = 54399',
+      '[limits]\ntickets = 17',
+      '[limits]\nlinger_sec = 1.5',
+      '[local]\nenable = false',
+      '[proxy]\nsession_store = redis://:s3cret@localhost',
+      '[logging]\nlevel = error\n[tls]\nreload_interval_sec = 0.05\nenable_tls1_1 = yes',
+      '[nonsense]\nx = 1',
+    ];
+    const names =
+      '[remote] port, [local] enable, [proxy] session_store, [limits] linger_sec, [limits] tickets';
+    await writeFile(file, `${text}\n${changes.slice(0, 5).join('\n')}\n${changes[6] ?? ''}\n`);
+    for (const count of [1, 2]) {
+      await reload(daemon, /not taken before a restart/);
+      const warnings = daemon.log.filter(({ level }) => level === 'warn').map(({ msg }) => String(msg));
+      assert.deepEqual(
+        warnings.filter((msg) => msg.includes('restart')),
+        Array.from({ length: count }, () => `Changed, but not taken before a restart: ${names}`),
+      );
+      assert.equal(warnings.filter((msg) => msg.endsWith('unknown section [nonsense] is ignored')).length, 1);
+    }
+    assert.ok(!daemon.logText.includes('s3cret'));
+
+    // What is taken is not named; the files are looked at from now on.
+    await writeFile(file, `${text}\n${(changes[5] ?? '').replace('error', 'info')}\n`);
+    await reload(daemon, certificateReloaded);
+    const renewed = await fixture.pki.issueHost('renewed');
+    await replace(filesOf(fixture.pki), renewed);
+    await eventually(
+      async () => (await certificateOf(daemon)) === serialOf(renewed) || undefined,
+      'new connections see the renewed certificate',
+    );
+    assert.equal(daemon.log.filter(({ msg }) => String(msg).includes('restart')).length, 2);
+    await daemon.stop();
+  });
+
+  test('looks at other files when they have other names', async () => {
+    await using fixture = await DaemonFixture.start({ tls: { reload_interval_sec: 0.05 } });
+    const { daemon, pki, folder } = fixture;
+    const file = folder.file('daemon/conf.d/50-test.conf');
+    const moved = await pki.issueHost('moved');
+    const { certFile, keyFile } = moved;
+    await writeFile(
+      file,
+      `${await readFile(file, 'utf8')}\n[tls]\ncert_file = ${certFile}\nkey_file = ${keyFile}\n`,
+    );
+    await reload(daemon, certificateReloaded);
+    assert.equal(await certificateOf(daemon), serialOf(moved));
+    const renewed = await pki.issueHost('renewed');
+    await replace(moved, renewed);
+    await eventually(
+      async () => (await certificateOf(daemon)) === serialOf(renewed) || undefined,
+      'new connections see the renewed certificate',
+    );
+    await daemon.stop();
+  });
+});
+
 describe('a daemon whose certificate is renewed', () => {
   test('shows the new one without a signal, also when it comes as Kubernetes renews mounted secrets', async () => {
     await using fixture = await DaemonFixture.start({ tls: { reload_interval_sec: 0.1 } });

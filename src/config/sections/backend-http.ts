@@ -9,6 +9,7 @@ export const backendHttpSection = defineSection({
     bufferBytes: bufferSize('a relayed image'),
     caFile: string('ca_file', {
       default: '',
+      reloadable: true,
       description:
         'Authorities in PEM format that verify the other daemon. Empty: the value of [tls] ca_file.',
     }),

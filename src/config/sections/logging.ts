@@ -1,6 +1,16 @@
 import { oneOf } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 
+/** The names that the configuration of Python services has for our levels, in [logger_root] level. */
+const pythonLevels = {
+  trace: 'NOTSET',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARNING',
+  error: 'ERROR',
+  fatal: 'CRITICAL',
+} as const;
+
 export const loggingSection = defineSection({
   name: 'logging',
   description: 'What is logged, and how; the log goes to standard error.',
@@ -8,7 +18,7 @@ export const loggingSection = defineSection({
     level: oneOf('level', {
       choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
       default: 'info',
-      // The names that the configuration of Python services has, in [logger_root] level.
+      reloadable: true,
       aliases: { notset: 'trace', warning: 'warn', critical: 'fatal' },
       description:
         'The least severe level that is logged. Unless it is set, [logger_root] level of older files decides: ' +
@@ -21,5 +31,10 @@ export const loggingSection = defineSection({
     }),
   },
 });
+
+/** The level as `[logger_root] level` says it. */
+export function pythonLevel({ level }: LoggingConfig): string {
+  return pythonLevels[level];
+}
 
 export type LoggingConfig = SectionValues<typeof loggingSection>;

@@ -11,18 +11,22 @@ export const tlsSection = defineSection({
     }),
     keyFile: string('key_file', {
       default: '',
+      reloadable: true,
       description: 'Private key in PEM format; required when TLS is on.',
     }),
     certFile: string('cert_file', {
       default: '',
+      reloadable: true,
       description: 'Certificate chain in PEM format, own certificate first; required when TLS is on.',
     }),
     caFile: string('ca_file', {
       default: '',
+      reloadable: true,
       description: 'Authorities in PEM format that verify other servers. Empty: those of the system.',
     }),
     enableTls11: boolean('enable_tls1_1', {
       default: false,
+      reloadable: true,
       description: 'Accept TLS 1.1 for very old clients. Off means TLS 1.2 or newer.',
     }),
     reloadIntervalSeconds: float('reload_interval_sec', {
@@ -30,6 +34,7 @@ export const tlsSection = defineSection({
       minimum: 0,
       maximum: timeoutSecondsMax,
       unit: 'seconds',
+      reloadable: true,
       description:
         'How often to look whether key, certificate or authorities have been renewed, and to take them as at SIGHUP. 0 never looks.',
     }),
