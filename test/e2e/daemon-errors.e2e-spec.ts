@@ -21,6 +21,31 @@ describe('errors of the images API', () => {
     await fixture[Symbol.asyncDispose]();
   });
 
+  const malformedBodies: readonly (readonly [string, string, RegExp])[] = [
+    ['a patch that is not JSON', '{', /not valid JSON/],
+    ['a patch that is a list', '[]', /must be a JSON object/],
+    ['a patch that is null', 'null', /must be a JSON object/],
+    ['a patch without op', '{}', /op must be "zero" or "flush"/],
+    ['an unknown op', '{"op":"trim"}', /op must be "zero" or "flush"/],
+    ['a zero without size', '{"op":"zero","offset":0}', /size/],
+    ['a zero of a negative size', '{"op":"zero","size":-1}', /size/],
+    ['a zero at a negative offset', '{"op":"zero","size":1,"offset":-1}', /offset/],
+    ['a zero of half a byte', '{"op":"zero","size":0.5}', /size/],
+    ['a zero of a size given as a float', '{"op":"zero","size":4096.0}', /size/],
+    ['a zero of a size given as text', '{"op":"zero","size":"4096"}', /size/],
+    ['a zero of a size given as a truth', '{"op":"zero","size":true}', /size/],
+    ['a zero of 2^53 bytes', '{"op":"zero","size":9007199254740992}', /size/],
+    ['a flush flag that is a number', '{"op":"zero","size":1,"flush":1}', /flush/],
+  ];
+  for (const [what, body, text] of malformedBodies) {
+    test(`refuses ${what} with 400, and reads none of it for an unknown ticket`, async () => {
+      const answer = await client.request('PATCH', writable.path, { body });
+      assert.equal(answer.status, 400);
+      assert.match(answer.text, text);
+      assert.equal((await client.request('PATCH', '/images/no-such-ticket', { body })).status, 403);
+    });
+  }
+
   const malformed: readonly (readonly [
     string,
     string,
@@ -28,20 +53,6 @@ describe('errors of the images API', () => {
     string | undefined,
     RegExp,
   ])[] = [
-    ['a patch that is not JSON', 'PATCH', {}, '{', /not valid JSON/],
-    ['a patch that is a list', 'PATCH', {}, '[]', /must be a JSON object/],
-    ['a patch that is null', 'PATCH', {}, 'null', /must be a JSON object/],
-    ['a patch without op', 'PATCH', {}, '{}', /op must be "zero" or "flush"/],
-    ['an unknown op', 'PATCH', {}, '{"op":"trim"}', /op must be "zero" or "flush"/],
-    ['a zero without size', 'PATCH', {}, '{"op":"zero","offset":0}', /size/],
-    ['a zero of a negative size', 'PATCH', {}, '{"op":"zero","size":-1}', /size/],
-    ['a zero at a negative offset', 'PATCH', {}, '{"op":"zero","size":1,"offset":-1}', /offset/],
-    ['a zero of half a byte', 'PATCH', {}, '{"op":"zero","size":0.5}', /size/],
-    ['a zero of a size given as a float', 'PATCH', {}, '{"op":"zero","size":4096.0}', /size/],
-    ['a zero of a size given as text', 'PATCH', {}, '{"op":"zero","size":"4096"}', /size/],
-    ['a zero of a size given as a truth', 'PATCH', {}, '{"op":"zero","size":true}', /size/],
-    ['a zero of 2^53 bytes', 'PATCH', {}, '{"op":"zero","size":9007199254740992}', /size/],
-    ['a flush flag that is a number', 'PATCH', {}, '{"op":"zero","size":1,"flush":1}', /flush/],
     ['a bad Content-Range', 'PUT', { 'Content-Range': 'bytes 7-13' }, 'x', /Content-Range/],
     ['a flush that is neither y nor n', 'PUT?flush=yes', {}, 'x', /flush/],
     ['a close that is neither y nor n', 'PUT?close=1', {}, 'x', /close/],
