@@ -46,13 +46,17 @@ export function closeByReset(socket: Socket): void {
 }
 
 /**
- * How much the other side has not acknowledged of what was written to the socket; undefined when it is
- * closed.
+ * How much the other side has not acknowledged of what was handed to the operating system or waits for that;
+ * undefined when the socket is closed. It gets less with each byte that the other side takes, however
+ * slowly.
  */
 export function unacknowledgedBytes(socket: Socket): number | undefined {
-  const fd = descriptor(socket);
+  const handle = handleOf(socket);
+  const fd = handle?.fd ?? -1;
   const value: [number] = [0];
-  return fd >= 0 && ioctl(fd, SIOCOUTQ, value) === 0 ? value[0] : undefined;
+  if (fd < 0 || ioctl(fd, SIOCOUTQ, value) !== 0) return undefined;
+  // With TLS it is the connection below whose queue gets shorter bit by bit.
+  return value[0] + ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
 }
 
 /**
@@ -71,7 +75,17 @@ function setOption(socket: Socket, option: number, value: readonly number[]): vo
   if (fd >= 0) setsockopt(fd, SOL_SOCKET, option, value, 4 * value.length);
 }
 
-/** Node has no public name for it. */
 function descriptor(socket: Socket): number {
-  return (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
+  return handleOf(socket)?.fd ?? -1;
+}
+
+interface SocketHandle {
+  readonly fd?: number;
+  readonly writeQueueSize?: number;
+  readonly _parent?: SocketHandle;
+}
+
+/** Node has no public name for it. */
+function handleOf(socket: Socket): SocketHandle | undefined {
+  return (socket as { readonly _handle?: SocketHandle | null })._handle ?? undefined;
 }

@@ -76,6 +76,14 @@ describe('checkRelations', () => {
     ]);
   });
 
+  test('wants clients that do nothing to give way before those who wait are refused', () => {
+    const options = { ...certificates, 'limits.buffer_wait_sec': '3' };
+    assert.deepEqual(problems('daemon', { ...options, 'limits.buffer_stall_sec': '2.9' }), []);
+    assert.deepEqual(problems('daemon', { ...options, 'limits.buffer_stall_sec': '3' }), [
+      'limits.buffer_stall_sec',
+    ]);
+  });
+
   test('wants the authority of the engine in a proxy that verifies its certificate', () => {
     const options = { ...certificates, 'proxy.engine_cert_file': '/engine.pem' };
     assert.deepEqual(problems('proxy', options), ['proxy.engine_ca_cert_file']);

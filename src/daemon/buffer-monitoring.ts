@@ -1,5 +1,4 @@
 import type { BufferPool, BufferSize, BufferStatistics } from '../images/backends/buffer-pool.js';
-import type { HealthCheck } from '../observability/health.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { Sample } from '../observability/sampled-gauge.js';
 
@@ -20,17 +19,5 @@ export function showBuffers(metrics: Metrics, pool: BufferPool): void {
   };
   show('imageio_buffers_in_use', 'Buffers that transfers hold', ({ inUse }) => inUse);
   show('imageio_buffers_max', 'Buffers that there can be', ({ countMax }) => countMax);
-  show('imageio_buffers_waiting', 'Operations that wait for their first buffer', ({ waiting }) => waiting);
-}
-
-/** Without a free buffer the next transfer would have to wait for another to end. */
-export function buffersCheck(pool: BufferPool): HealthCheck {
-  return {
-    name: 'buffers',
-    check: () => {
-      const statistics = pool.statistics();
-      const exhausted = sizes.filter((size) => statistics[size].inUse >= statistics[size].countMax);
-      if (exhausted.length > 0) throw new Error(`all ${exhausted.join(' and ')} buffers are in use`);
-    },
-  };
+  show('imageio_buffers_waiting', 'Steps of operations that wait for a buffer', ({ waiting }) => waiting);
 }

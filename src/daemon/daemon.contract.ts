@@ -15,7 +15,7 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
   const { config } = buildConfig('daemon', []);
   const logger = createLogger({ level: 'silent', format: 'json', recordBytesMax: 2048 });
   const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 0, ticketsMax: 1 }, systemClock);
-  const sources = imageSources(logger);
+  const sources = imageSources(config, logger);
   const schemes = sources.flatMap((source) => source.schemes);
   const hashWorkers = new HashWorkers();
   const data = await createDataApplication(config, {

@@ -28,7 +28,7 @@ import { ticketLogFields } from '../tickets/ticket-log.js';
 import { TransferNaming } from '../tickets/transfer-naming.js';
 import type { TransferObserver } from '../tickets/transfer-observer.js';
 import { version } from '../version.js';
-import { buffersCheck, showBuffers } from './buffer-monitoring.js';
+import { showBuffers } from './buffer-monitoring.js';
 
 /**
  * The daemon: exposes the images of this host. The data application (images) and the control application (tickets) share one
@@ -45,7 +45,7 @@ export async function createDaemon(
     { removeTimeoutSeconds: control.removeTimeoutSeconds, ticketsMax: limits.ticketsMax },
     systemClock,
   );
-  const sources = imageSources(logger);
+  const sources = imageSources(config, logger);
   const relaySchemes = tls.enable ? ['https'] : ['https', 'http'];
   const schemes = [...sources.flatMap((source) => source.schemes), ...relaySchemes];
   for (const file of ticketFiles) {
@@ -90,7 +90,7 @@ export async function createDaemon(
   if (metrics !== undefined) {
     showTickets(metrics, tickets);
     showBuffers(metrics, pool);
-    monitoring = createMonitoring(factory, { metrics, listeners, checks: [buffersCheck(pool)] });
+    monitoring = createMonitoring(factory, { metrics, listeners, checks: [] });
   }
   return new Service(
     {
@@ -108,15 +108,21 @@ export async function createDaemon(
 // A server on this host answers in milliseconds; one that takes longer than this is not going to.
 const nbdConnectTimeoutSeconds = 10;
 
-export function imageSources(logger: Logger): readonly ImageSource[] {
+export function imageSources({ limits }: Config, logger: Logger): readonly ImageSource[] {
   const warn = (message: string): void => {
     logger.warn(message);
   };
-  return [new FileSource(warn), new NbdSource({ connectTimeoutSeconds: nbdConnectTimeoutSeconds })];
+  const files = new FileSource({ warn, threadCount: limits.fileThreads });
+  return [files, new NbdSource({ connectTimeoutSeconds: nbdConnectTimeoutSeconds })];
 }
 
 export function createBufferPool({ limits }: Config): BufferPool {
-  return new BufferPool({ poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes });
+  return new BufferPool({
+    poolBytes: limits.bufferPoolBytes,
+    bufferBytes: limits.bufferBytes,
+    waitSeconds: limits.bufferWaitSeconds,
+    stallSeconds: limits.bufferStallSeconds,
+  });
 }
 
 interface DataApplicationParts {
@@ -142,6 +148,7 @@ export async function createDataApplication(
         pool,
         hashWorkers,
         buffersPerTransfer: limits.buffersPerTransfer,
+        checksumsMax: limits.checksumsMax,
         zeroStepBytes: limits.zeroStepBytes,
         capabilities: { unixSocket, connectionsMax: daemon.connectionsMax },
         logger,

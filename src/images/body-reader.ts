@@ -25,7 +25,9 @@ export class BodyReader {
   #filledBytes = 0;
   #ended = false;
   #rest: NodeJS.Timeout | undefined;
-  /** Settled by a full target, by the end or the breaking of the body, or by the signal. */
+  /**
+   * Settled by a full target, by data without one, by the end or the breaking of the body, or by the signal.
+   */
   #filled: PromiseWithResolvers<undefined> | undefined;
 
   /** @param signal gives up waiting for the client; its reason is what `fill` rejects with */
@@ -48,8 +50,19 @@ export class BodyReader {
   }
 
   /**
+   * Waits until something has arrived.
+   * @returns false when nothing is left of the body, or of what arrived of a broken one
+   */
+  async arrival(): Promise<boolean> {
+    this.#signal.throwIfAborted();
+    if (this.#kept.length === 0 && !this.#ended && this.broken === undefined) await this.#receive();
+    if (this.broken !== undefined) this.#takeBuffered();
+    return this.#kept.length > 0;
+  }
+
+  /**
    * Fills `target` from the body, or a part of it when nothing more comes for the moment.
-   * @returns how many bytes; 0 only when nothing is left of the body, or of what arrived of a broken one
+   * @returns how many bytes; at least one after an arrival
    */
   async fill(target: Uint8Array): Promise<number> {
     this.#signal.throwIfAborted();
@@ -59,11 +72,8 @@ export class BodyReader {
       if (!this.#take(chunk)) break;
     }
     if (this.#filledBytes < target.length && !this.#ended && this.broken === undefined) {
-      const filled = Promise.withResolvers<undefined>();
-      this.#filled = filled;
       if (this.#filledBytes > 0) this.#awaitRest();
-      this.#exchange.request.resume();
-      await this.#exchange.waitForClient(filled.promise);
+      await this.#receive();
     }
     if (this.broken !== undefined) this.#takeBuffered();
     this.#target = undefined;
@@ -75,6 +85,14 @@ export class BodyReader {
     const { request } = this.#exchange;
     request.off('data', this.#onData).off('end', this.#onEnd).off('body-broken', this.#onEnd);
     this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  /** Reads from the socket until the target is full, something has arrived for none, or the body is over. */
+  async #receive(): Promise<void> {
+    const filled = Promise.withResolvers<undefined>();
+    this.#filled = filled;
+    this.#exchange.request.resume();
+    await this.#exchange.waitForClient(filled.promise);
   }
 
   /** Copies what fits and keeps the rest. @returns whether the target takes more */
@@ -116,9 +134,13 @@ export class BodyReader {
   /** What arrived before the body broke may still be in the stream's own buffer, and nothing will make it flow any more. */
   #takeBuffered(): void {
     const { request } = this.#exchange;
-    const target = this.#target;
     // `read` hands what it returns to the data listener as well.
-    while (target !== undefined && this.#filledBytes < target.length && request.read() !== null);
+    while (this.#hasRoom() && request.read() !== null);
+  }
+
+  #hasRoom(): boolean {
+    const target = this.#target;
+    return target === undefined ? this.#kept.length === 0 : this.#filledBytes < target.length;
   }
 
   readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {

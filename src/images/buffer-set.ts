@@ -1,5 +1,11 @@
-import type { BufferPool } from './backends/buffer-pool.js';
-import { smallBufferBytes } from './backends/buffer-pool.js';
+import { blockSlackBytes } from './backends/backend.js';
+import {
+  type BufferHolder,
+  type BufferPool,
+  type BufferSize,
+  smallBufferBytes,
+} from './backends/buffer-pool.js';
+import type { Claimant } from './fair-shares.js';
 
 /** Two buffers overlap storage and network. More make a lone transfer steadier, and gain nothing once others fill its waits. */
 export const overlappingCount = 2;
@@ -8,99 +14,189 @@ export const overlappingCount = 2;
 const othersInUseMax = 4;
 
 export interface BufferSetOptions {
+  /** For whom they are. */
+  readonly claimant: Claimant;
   /** How much there is to move: little takes one small buffer. */
   readonly lengthBytes: number;
   readonly countMax: number;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The buffers of one transfer, used in turn. Each carries one I/O at a time; `next` waits for the oldest I/O when all are in use. Failures
- * come out of `next` and `settled`.
+ * The buffers of one transfer, used in turn; each carries one step at a time. It borrows them from the pool
+ * as it has use for them, and gives them back when somebody else has more use for them: those that lie idle
+ * at once, the others when their step is done.
  */
-export class BufferSet {
+export class BufferSet implements BufferHolder {
   readonly #pool: BufferPool;
-  readonly #buffers: Uint8Array[];
-  readonly #free: Uint8Array[];
-  readonly #running: { readonly buffer: Uint8Array; readonly io: Promise<unknown> }[] = [];
+  readonly #claimant: Claimant;
+  readonly #signal: AbortSignal | undefined;
+  readonly #size: BufferSize;
+  readonly #idle: Uint8Array[] = [];
+  readonly #running = new Set<Promise<void>>();
+  #countMax: number;
+  /** Idle or in use by a step. */
+  readonly #borrowed = new Set<Uint8Array>();
+  /** How many the pool is waited for. */
+  #asked = 0;
+  #amongMany = false;
+  #changed: PromiseWithResolvers<undefined> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  /** The client takes long for each step: while others wait small buffers do as well for it. */
+  isSlow = false;
+  place = 0;
+  /** Called every second while others wait, see {@link BufferHolder}. */
+  onStall: () => boolean = () => false;
 
-  private constructor(
-    pool: BufferPool,
-    buffers: Uint8Array[],
-    /** The most image bytes that one buffer takes in one step. */
-    private readonly stepBytes: number,
-    /** Others had taken so many buffers that memory counts more than speed. */
-    readonly amongMany: boolean,
-  ) {
+  /** Borrows nothing yet. */
+  constructor(pool: BufferPool, { claimant, lengthBytes, countMax, signal }: BufferSetOptions) {
     this.#pool = pool;
-    this.#buffers = buffers;
-    this.#free = [...buffers];
+    this.#claimant = claimant;
+    this.#signal = signal;
+    this.#size = lengthBytes <= smallBufferBytes ? 'small' : 'large';
+    const stepBytes = this.#size === 'small' ? smallBufferBytes : pool.bufferBytes;
+    this.#countMax = Math.min(countMax, Math.ceil(lengthBytes / stepBytes));
+    pool.join(this);
   }
 
   /**
-   * Waits for one buffer and takes more of them only if they are free: a transfer can go on with one, so nobody waits for
-   * somebody who waits. A few transfers get all that they may have, many get two each.
+   * Waits for one buffer; more of them are taken only if they are free. A few transfers get all that they
+   * may have, many get two each.
    * @throws UnavailableError when none came free in time
    */
   static async acquire(pool: BufferPool, options: BufferSetOptions): Promise<BufferSet> {
-    const size = options.lengthBytes <= smallBufferBytes ? 'small' : 'large';
-    const stepBytes = size === 'small' ? smallBufferBytes : pool.bufferBytes;
-    const wanted = Math.min(options.countMax, Math.ceil(options.lengthBytes / stepBytes));
-    const buffers = [await pool.acquire(size, options.signal)];
-    const amongMany = pool.statistics()[size].inUse - buffers.length >= othersInUseMax;
-    const count = amongMany ? Math.min(overlappingCount, wanted) : wanted;
-    while (buffers.length < count) {
-      const buffer = pool.tryAcquire(size);
-      if (buffer === undefined) break;
-      buffers.push(buffer);
+    const set = new BufferSet(pool, options);
+    try {
+      const buffer = await pool.acquireFirst({ ...options, size: set.#size });
+      set.#borrowed.add(buffer);
+      set.#idle.push(buffer);
+    } catch (error: unknown) {
+      set.release();
+      throw error;
     }
-    return new BufferSet(pool, buffers, stepBytes, amongMany);
+    set.#amongMany = pool.statistics()[set.#size].inUse - 1 >= othersInUseMax;
+    if (set.#amongMany) set.#countMax = Math.min(set.#countMax, overlappingCount);
+    return set;
   }
 
-  get all(): readonly Uint8Array[] {
-    return this.#buffers;
+  /** Others had taken so many buffers that memory counts more than speed. */
+  get amongMany(): boolean {
+    return this.#amongMany;
   }
 
   /**
-   * How many bytes the next step takes. Steps end at multiples of the buffer size, so that only the first and the last of a transfer can
-   * be unaligned for storage.
+   * How many bytes the next step takes in `buffer`. Steps end at multiples of the buffer size, so that only
+   * the first and the last of a transfer can be unaligned for storage.
    */
-  stepAt(offsetBytes: number, endBytes: number): number {
+  stepAt(buffer: Uint8Array, offsetBytes: number, endBytes: number): number {
+    const stepBytes = buffer.length - 2 * blockSlackBytes;
     const remainingBytes = endBytes - offsetBytes;
-    return remainingBytes <= this.stepBytes
-      ? remainingBytes
-      : this.stepBytes - (offsetBytes % this.stepBytes);
+    return remainingBytes <= stepBytes ? remainingBytes : stepBytes - (offsetBytes % stepBytes);
   }
 
-  /** A buffer that nothing uses, after waiting for the oldest I/O when there is none. @throws what that I/O failed with */
-  async next(): Promise<Uint8Array> {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    const oldest = this.#running.shift();
-    if (oldest === undefined) throw new Error('A transfer asked for more buffers than it has');
-    await oldest.io;
-    return oldest.buffer;
+  /** A buffer that nothing uses, if there is one to have without waiting. */
+  tryTake(): Uint8Array | undefined {
+    const idle = this.#idle.pop();
+    if (idle !== undefined || this.#count >= this.#countMax) return idle;
+    const buffer = this.#pool.tryAcquire(this.#sizeNow, this.#claimant);
+    if (buffer !== undefined) this.#borrowed.add(buffer);
+    return buffer;
   }
 
-  /** Puts `buffer` to use by `io`. */
-  use(buffer: Uint8Array, io: Promise<unknown>): void {
-    // Who waits for it hears of a failure; until then it must not count as unhandled.
-    io.catch(() => undefined);
-    this.#running.push({ buffer, io });
+  /**
+   * A buffer that nothing uses, after waiting for one of the others, or for the pool when there is none.
+   * @throws what an earlier step has failed with, or the reason of the signal
+   */
+  async take(): Promise<Uint8Array> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      const buffer = this.tryTake() ?? (this.#count === 0 ? await this.#borrow() : undefined);
+      if (buffer !== undefined) return buffer;
+      this.#changed ??= Promise.withResolvers<undefined>();
+      await this.#changed.promise;
+    }
   }
 
-  /** Every I/O so far has succeeded. @throws what the first failed with */
+  /** The step in `buffer` is done. */
+  put(buffer: Uint8Array): void {
+    if (this.#pool.isWanted(buffer)) this.giveBack(buffer);
+    else this.#idle.push(buffer);
+    this.#change();
+  }
+
+  /** Gives `buffer` back to the pool: its step is done, and there is no other for now. */
+  giveBack(buffer: Uint8Array): void {
+    this.#borrowed.delete(buffer);
+    this.#pool.release(buffer);
+    this.#change();
+  }
+
+  /** Puts `buffer` to use by `step` until that settles. A failure comes out of `take` and `settled`. */
+  use(buffer: Uint8Array, step: Promise<unknown>): void {
+    const running = step
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .then(() => {
+        this.#running.delete(running);
+        this.put(buffer);
+      });
+    this.#running.add(running);
+  }
+
+  /** Every step so far has succeeded. @throws what the first failed with */
   async settled(): Promise<void> {
-    for (const { io } of this.#running) await io;
+    await this.idle();
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** No I/O is running any more, however they ended. */
+  /** No step is running any more, however they ended. */
   async idle(): Promise<void> {
-    await Promise.allSettled(this.#running.map(({ io }) => io));
+    await Promise.all(this.#running);
   }
 
-  /** Gives the buffers back; only when idle. */
+  /** Gives all buffers back; only when no step is running. */
   release(): void {
-    for (const buffer of this.#buffers) this.#pool.release(buffer);
+    this.#pool.leave(this);
+    this.#idle.length = 0;
+    for (const buffer of this.#borrowed) this.giveBack(buffer);
+  }
+
+  giveBackIdle(): void {
+    for (let last = this.#idle.at(-1); last !== undefined; last = this.#idle.at(-1)) {
+      if (!this.#pool.isWantedIdle(last)) return;
+      this.#idle.pop();
+      this.giveBack(last);
+    }
+  }
+
+  giveBackStalled(): boolean {
+    return this.onStall();
+  }
+
+  get #sizeNow(): BufferSize {
+    return this.isSlow && this.#pool.isContended(this.#size) ? 'small' : this.#size;
+  }
+
+  get #count(): number {
+    return this.#borrowed.size + this.#asked;
+  }
+
+  async #borrow(): Promise<Uint8Array> {
+    this.#asked += 1;
+    try {
+      const request = { size: this.#sizeNow, claimant: this.#claimant, signal: this.#signal };
+      const buffer = await this.#pool.acquire(request);
+      this.#borrowed.add(buffer);
+      return buffer;
+    } finally {
+      this.#asked -= 1;
+      this.#change();
+    }
+  }
+
+  #change(): void {
+    this.#changed?.resolve(undefined);
+    this.#changed = undefined;
   }
 }

@@ -7,7 +7,8 @@ import { checksumAlgorithms } from './checksum/block-hash.js';
 import { computeChecksum } from './checksum/checksum.js';
 import { clippedExtents } from './clipped-extents.js';
 import type { HashWorkers } from './checksum/hash-workers.js';
-import type { OperationRunner } from './operation-runner.js';
+import type { FairShares } from './fair-shares.js';
+import type { OperationContext, OperationRunner } from './operation-runner.js';
 
 export interface ChecksumParameters {
   readonly algorithm: string;
@@ -33,31 +34,46 @@ export class ChecksumHandler {
     private readonly runner: OperationRunner,
     private readonly pool: BufferPool,
     private readonly workers: HashWorkers,
+    /** How many are computed at once: of one image half of them, and fair between tickets. Others wait. */
+    private readonly turns: FairShares,
   ) {}
 
   async handle(exchange: Exchange, { ticketId, algorithm, blockSizeBytes }: ChecksumRequest): Promise<void> {
     const checksum = await this.runner.run(
       exchange,
       { ticketId, access: 'read', kind: 'checksum' },
-      ({ ticket, operation, backend }) => {
-        let doneBytes = 0;
-        return computeChecksum({
-          backend,
-          extents: oneByOne(clippedExtents(backend.extents('zero'), ticket.sizeBytes)),
-          algorithm,
-          blockSizeBytes,
-          pool: this.pool,
-          workers: this.workers,
-          signal: operation.signal,
-          onProgress: (lengthBytes) => {
-            operation.progress({ offsetBytes: doneBytes, lengthBytes });
-            doneBytes += lengthBytes;
-          },
-        });
+      async (context) => {
+        const { ticket, operation } = context;
+        await this.turns.take(ticket, operation.signal);
+        try {
+          return await this.#compute(context, { algorithm, blockSizeBytes });
+        } finally {
+          this.turns.give(ticket);
+        }
       },
     );
     const body = JSON.stringify({ algorithm, block_size: blockSizeBytes, checksum });
     exchange.send(200, { 'Content-Type': 'application/json' }, body);
+  }
+
+  #compute(
+    { ticket, operation, backend }: OperationContext,
+    parameters: ChecksumParameters,
+  ): Promise<string> {
+    let doneBytes = 0;
+    return computeChecksum({
+      ...parameters,
+      backend,
+      extents: oneByOne(clippedExtents(backend.extents('zero'), ticket.sizeBytes)),
+      pool: this.pool,
+      claimant: ticket,
+      workers: this.workers,
+      signal: operation.signal,
+      onProgress: (lengthBytes) => {
+        operation.progress({ offsetBytes: doneBytes, lengthBytes });
+        doneBytes += lengthBytes;
+      },
+    });
   }
 }
 

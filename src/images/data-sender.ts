@@ -1,6 +1,7 @@
 import { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
+import { unacknowledgedBytes } from '../socket-calls.js';
 import { KiB } from '../units.js';
 
 /**
@@ -26,6 +27,10 @@ export class DataSender {
   /** Of the piece that is being sent. */
   #sent: PromiseWithResolvers<undefined> | undefined;
   #idle: (() => void) | undefined;
+  /** How often the socket has taken all that it was given. */
+  #steps = 0;
+  /** What there was at the last look: that, and how much the client had not acknowledged. */
+  #seen = { steps: 0, unacknowledgedBytes: 0 };
 
   /**
    * @param options.signal gives up waiting for the client; its reason is what `send` rejects with
@@ -64,6 +69,19 @@ export class DataSender {
     await this.#exchange.waitForClient(sent.promise);
   }
 
+  /**
+   * Whether the client has taken anything since the last look, or is not waited for. The kernel takes more
+   * only when a third of its buffer is free again, which is long for a client that reads slowly: so what it
+   * has acknowledged counts.
+   */
+  hasMoved(): boolean {
+    if (!this.#pieceInUse) return true;
+    const { steps, unacknowledgedBytes: seenBytes } = this.#seen;
+    const stuckBytes = unacknowledgedBytes(this.#exchange.request.socket) ?? 0;
+    this.#seen = { steps: this.#steps, unacknowledgedBytes: stuckBytes };
+    return steps !== this.#steps || stuckBytes < seenBytes;
+  }
+
   /** No more pieces. Resolves when the socket uses no memory of ours: all was sent, or the connection is closed. */
   async finish(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort);
@@ -80,6 +98,7 @@ export class DataSender {
   }
 
   readonly #onWritten = (error?: Error | null): void => {
+    this.#steps += 1;
     const waitsForMore = this.#sent !== undefined && !error;
     if (waitsForMore && this.#rest.length > 0) {
       this.#writeStep();

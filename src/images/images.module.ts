@@ -8,6 +8,7 @@ import type { BufferPool } from './backends/buffer-pool.js';
 import { ChecksumHandler } from './checksum.handler.js';
 import type { HashWorkers } from './checksum/hash-workers.js';
 import { ExtentsHandler } from './extents.handler.js';
+import { FairShares } from './fair-shares.js';
 import { FlushHandler } from './flush.handler.js';
 import { ImagesController } from './images.controller.js';
 import { OpenImages } from './open-images.js';
@@ -24,6 +25,8 @@ export interface ImagesOptions {
   readonly pool: BufferPool;
   readonly hashWorkers: HashWorkers;
   readonly buffersPerTransfer: number;
+  /** How many checksums are computed at once. */
+  readonly checksumsMax: number;
   readonly zeroStepBytes: number;
   readonly capabilities: ServiceCapabilities;
   readonly logger: Logger;
@@ -37,6 +40,8 @@ export class ImagesModule {
     const { pool, buffersPerTransfer } = options;
     const runner = new OperationRunner(options.tickets, new OpenImages(options.sources), options.observer);
     const zero = new ZeroHandler(runner, options.zeroStepBytes);
+    const turns = new FairShares(options.checksumsMax);
+    const checksums = new ChecksumHandler(runner, pool, options.hashWorkers, turns);
     return {
       module: ImagesModule,
       controllers: [ImagesController, InfoController],
@@ -46,7 +51,7 @@ export class ImagesModule {
         { provide: WriteHandler, useValue: new WriteHandler(runner, pool, buffersPerTransfer) },
         { provide: PatchHandler, useValue: new PatchHandler(runner, zero, new FlushHandler(runner)) },
         { provide: ExtentsHandler, useValue: new ExtentsHandler(runner) },
-        { provide: ChecksumHandler, useValue: new ChecksumHandler(runner, pool, options.hashWorkers) },
+        { provide: ChecksumHandler, useValue: checksums },
         { provide: OptionsHandler, useValue: new OptionsHandler(runner, options.capabilities) },
       ],
     };

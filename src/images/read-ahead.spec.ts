@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { createClaimant } from '../../test/fixtures/claimants.js';
 import { MemoryBackend } from '../../test/fixtures/memory-backend.js';
 import { StorageError } from '../errors.js';
 import { KiB, MiB, type ByteRange } from '../units.js';
@@ -10,9 +11,12 @@ import { ReadAhead } from './read-ahead.js';
 
 const bufferBytes = 128 * KiB;
 
+function createPool(): BufferPool {
+  return new BufferPool({ poolBytes: 4 * MiB, bufferBytes });
+}
+
 async function acquire(lengthBytes: number, countMax: number): Promise<BufferSet> {
-  const pool = new BufferPool({ poolBytes: 4 * MiB, bufferBytes });
-  return BufferSet.acquire(pool, { lengthBytes, countMax, signal: new AbortController().signal });
+  return BufferSet.acquire(createPool(), { claimant: createClaimant(), lengthBytes, countMax });
 }
 
 async function readAll(backend: MemoryBackend, range: ByteRange, countMax: number): Promise<Buffer> {
@@ -66,44 +70,45 @@ describe('reading ahead', () => {
     await assert.rejects(ahead.next(), StorageError);
     await ahead.idle();
   });
-});
 
-describe('the buffers of a transfer', () => {
-  test('are few and small for little data', async () => {
-    const buffers = await acquire(100, 3);
-    assert.equal(buffers.all.length, 1);
-    assert.ok(buffers.all[0]!.length < bufferBytes);
+  test('reads again what it had to drop, and gives all in order', async () => {
+    const backend = new MemoryBackend(randomBytes(MiB));
+    const pool = createPool();
+    const buffers = await BufferSet.acquire(pool, {
+      claimant: createClaimant(),
+      lengthBytes: MiB,
+      countMax: 3,
+    });
+    const ahead = new ReadAhead(backend, buffers, { offsetBytes: 0, lengthBytes: MiB });
+    const pieces: Buffer[] = [];
+    for (let readBytes = 0; readBytes < MiB;) {
+      const { buffer, data } = await ahead.next();
+      await ahead.idle();
+      ahead.drop(() => true);
+      // Only what is in use by the caller.
+      assert.equal(pool.statistics().large.inUse, 1);
+      pieces.push(Buffer.from(data));
+      readBytes += data.length;
+      ahead.recycle(buffer);
+    }
+    assert.ok(Buffer.concat(pieces).equals(backend.content));
   });
 
-  test('are no more than the data needs', async () => {
-    assert.equal((await acquire(bufferBytes + 1, 3)).all.length, 2);
-    assert.equal((await acquire(10 * bufferBytes, 3)).all.length, 3);
-  });
-
-  test('are used again when the oldest I/O is done', async () => {
-    const buffers = await acquire(MiB, 2);
-    const first = Promise.withResolvers<undefined>();
-    const [one, two] = [await buffers.next(), await buffers.next()];
-    buffers.use(one, first.promise);
-    buffers.use(two, Promise.resolve());
-    const waiting = buffers.next();
-    first.resolve(undefined);
-    assert.equal(await waiting, one);
-  });
-
-  test('report an I/O that failed to who waits, and idle waits for the others all the same', async () => {
-    const buffers = await acquire(MiB, 2);
-    buffers.use(await buffers.next(), Promise.reject(new StorageError('broken')));
-    buffers.use(await buffers.next(), Promise.resolve());
-    await assert.rejects(buffers.settled(), /broken/);
-    await assert.rejects(buffers.next(), /broken/);
-    await buffers.idle();
-  });
-
-  test('take steps that end at multiples of the buffer size', async () => {
-    const buffers = await acquire(MiB, 1);
-    assert.equal(buffers.stepAt(10, MiB), bufferBytes - 10);
-    assert.equal(buffers.stepAt(bufferBytes, MiB), bufferBytes);
-    assert.equal(buffers.stepAt(MiB - 5, MiB), 5);
+  test('drops nothing that is being read, nor what nobody wants', async () => {
+    const backend = new MemoryBackend(randomBytes(MiB));
+    const gate = Promise.withResolvers<undefined>();
+    backend.gate = gate.promise.then(() => undefined);
+    const pool = createPool();
+    const buffers = await BufferSet.acquire(pool, {
+      claimant: createClaimant(),
+      lengthBytes: MiB,
+      countMax: 3,
+    });
+    const ahead = new ReadAhead(backend, buffers, { offsetBytes: 0, lengthBytes: MiB });
+    ahead.drop(() => true);
+    gate.resolve(undefined);
+    await ahead.idle();
+    ahead.drop(() => false);
+    assert.equal(pool.statistics().large.inUse, 3);
   });
 });

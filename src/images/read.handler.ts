@@ -3,15 +3,10 @@ import type { Exchange } from '../http/exchange.js';
 import type { Ticket } from '../tickets/ticket.js';
 import type { ByteRange } from '../units.js';
 import type { BufferPool } from './backends/buffer-pool.js';
-import { BufferSet } from './buffer-set.js';
 import { contentDisposition } from './content-disposition.js';
-import { DataSender } from './data-sender.js';
+import { Download, type ResponseHead } from './download.js';
 import type { OperationContext, OperationRunner } from './operation-runner.js';
 import { resolveRange } from '../tickets/range-check.js';
-import { type Piece, ReadAhead } from './read-ahead.js';
-
-/** Storage that answers does so in less, and a client that has gone is noticed within a second or two. */
-const slowStorageMilliseconds = 1000;
 
 export interface ReadRequest {
   readonly ticketId: string;
@@ -62,7 +57,7 @@ export class ReadHandler {
 
   async #send(
     exchange: Exchange,
-    { backend, operation }: OperationContext,
+    context: OperationContext,
     part: ByteRange,
     head: ResponseHead,
   ): Promise<void> {
@@ -70,52 +65,7 @@ export class ReadHandler {
       exchange.send(head.status, head.headers);
       return;
     }
-    const buffers = await BufferSet.acquire(this.pool, {
-      lengthBytes: part.lengthBytes,
-      countMax: Math.min(this.buffersMax, backend.inFlightMax + 1),
-      signal: operation.signal,
-    });
-    const ahead = new ReadAhead(backend, buffers, part);
-    const sender = new DataSender(exchange, { signal: operation.signal, amongMany: buffers.amongMany });
-    try {
-      for (let sentBytes = 0; sentBytes < part.lengthBytes;) {
-        const { buffer, data } = await (sentBytes === 0 ? firstPiece(exchange, ahead, head) : ahead.next());
-        operation.signal.throwIfAborted();
-        if (!exchange.response.headersSent) exchange.response.writeHead(head.status, head.headers);
-        const range = { offsetBytes: part.offsetBytes + sentBytes, lengthBytes: data.length };
-        sentBytes += data.length;
-        await sender.send(data, sentBytes === part.lengthBytes);
-        operation.progress(range);
-        ahead.recycle(buffer);
-      }
-    } catch (error: unknown) {
-      // A response that has begun is cut, which also makes the socket let go of the buffer it is sending from.
-      if (exchange.response.headersSent) exchange.connection.destroy();
-      throw error;
-    } finally {
-      await sender.finish();
-      await ahead.idle();
-      buffers.release();
-    }
-  }
-}
-
-/**
- * Until the first data is there a failure of storage still gets its own status, so the head goes out with
- * that. A client that has closed its side meanwhile may have gone: it gets the head as soon as storage is
- * slow, since over TCP only what is sent to it shows whether it is there.
- */
-async function firstPiece(exchange: Exchange, ahead: ReadAhead, head: ResponseHead): Promise<Piece> {
-  const { request, response, clientAddress } = exchange;
-  const probe = setInterval(() => {
-    if (!request.socket.readableEnded || response.headersSent || clientAddress === undefined) return;
-    response.writeHead(head.status, head.headers);
-    response.flushHeaders();
-  }, slowStorageMilliseconds);
-  try {
-    return await ahead.next();
-  } finally {
-    clearInterval(probe);
+    await new Download(exchange, context, { pool: this.pool, countMax: this.buffersMax }).run(part, head);
   }
 }
 
@@ -124,11 +74,6 @@ function endOf(range: RequestedRange | undefined): number | undefined {
   return range === undefined || 'suffixLength' in range || range.last === undefined
     ? undefined
     : range.last + 1;
-}
-
-interface ResponseHead {
-  readonly status: number;
-  readonly headers: Record<string, string>;
 }
 
 function responseHead({ definition }: Ticket, part: ByteRange, partial: boolean): ResponseHead {

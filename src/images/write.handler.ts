@@ -2,7 +2,7 @@ import { InvalidRequestError, RangeNotSatisfiableError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Operation } from '../tickets/operation.js';
 import type { Backend } from './backends/backend.js';
-import type { BufferPool } from './backends/buffer-pool.js';
+import { type BufferPool, smallBufferBytes } from './backends/buffer-pool.js';
 import { bodyBeyondTicket, checkWithinTicket } from '../tickets/range-check.js';
 import { BodyReader } from './body-reader.js';
 import { BufferSet } from './buffer-set.js';
@@ -44,6 +44,7 @@ export class WriteHandler {
         if (lengthBytes !== undefined) exchange.logFields['length'] = lengthBytes;
         const endBytes = await this.#endOfBody(request, ticket.sizeBytes, backend);
         const buffers = await BufferSet.acquire(this.pool, {
+          claimant: ticket,
           lengthBytes: endBytes - offsetBytes,
           countMax: Math.min(this.buffersMax, backend.inFlightMax + 1),
           signal: operation.signal,
@@ -102,14 +103,15 @@ async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<vo
   const body = new BodyReader(exchange, operation.signal);
   let offset = transfer.offsetBytes;
   try {
-    while (offset < endBytes) {
-      const buffer = await buffers.next();
+    // Nothing that has not arrived needs a buffer.
+    while (offset < endBytes && (await body.arrival())) {
+      const buffer = await buffers.take();
       operation.signal.throwIfAborted();
       const skew = offset % pageBytes;
-      const stepBytes = buffers.stepAt(offset, endBytes);
+      const stepBytes = buffers.stepAt(buffer, offset, endBytes);
       const target = buffer.subarray(skew, skew + stepBytes);
       const filledBytes = await body.fill(target);
-      if (filledBytes === 0) break;
+      buffers.isSlow = filledBytes < Math.min(stepBytes, smallBufferBytes);
       const startBytes = offset;
       const written = operation.change(
         { offsetBytes: startBytes, lengthBytes: filledBytes },
@@ -132,9 +134,7 @@ async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<vo
 /** After the last byte that may be written: the body must end here too. */
 async function finishBody(exchange: Exchange, body: BodyReader, full: boolean): Promise<void> {
   const isChunked = exchange.request.headers['content-length'] === undefined;
-  if (full && isChunked && (await body.fill(new Uint8Array(1))) > 0) {
-    throw bodyBeyondTicket();
-  }
+  if (full && isChunked && (await body.arrival())) throw bodyBeyondTicket();
   if (body.broken !== undefined) throw body.broken;
   if (!full && !isChunked) throw new InvalidRequestError('Request body is shorter than promised');
 }

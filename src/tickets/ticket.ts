@@ -84,6 +84,10 @@ export class Ticket implements OperationOwner {
     return this.definition.transferId;
   }
 
+  get imageUrl(): string {
+    return this.definition.url;
+  }
+
   get canceled(): boolean {
     return this.#canceled;
   }

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
-import { FrozenStorage, needsFrozenStorage } from './frozen-storage.js';
+import { FrozenStorage, needsFrozenStorage, sleepingThreads } from './frozen-storage.js';
+import { askMonitoring, monitored } from './monitoring.js';
+import { MiB } from '../../src/units.js';
+import { within } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import type { TicketDocument } from '../support/vdsm.js';
 
@@ -101,6 +105,43 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
     assert.equal((await fixture.vdsm.getTicket(ticket.id)).active, true);
     await storage.thaw();
     assert.equal(await answerOf(socket), 200);
+  });
+
+  test('takes no more threads than one image may have, however many requests wait', async () => {
+    const fileThreads = 8;
+    await using fixture = await DaemonFixture.start({
+      ...monitored,
+      control: { remove_timeout: 1 },
+      limits: { file_threads: fileThreads },
+    });
+    await using storage = await FrozenStorage.mount(fixture.folder.path);
+    const uploadCount = 5 * fileThreads;
+    const file = `${storage.path}/image.raw`;
+    await writeFile(file, Buffer.alloc(uploadCount * 4096));
+    const ticket = await fixture.addImage(undefined, { size: uploadCount * 4096, url: `file://${file}` });
+    await storage.freeze();
+    // Not over each other, as then all would wait for the first one.
+    const uploads = Array.from({ length: uploadCount }, async (_, index) => {
+      const range = `Content-Range: bytes ${index * 4096}-${index * 4096 + 4095}/*`;
+      const socket = await fixture.connect();
+      await socket.send(requestBytes('PUT', ticket.path, ['Content-Length: 4096', range], 'y'.repeat(4096)));
+      return socket;
+    });
+    const sockets = await Promise.all(uploads);
+    await storage.holds(fixture.daemon.program.pid, fileThreads / 2);
+
+    const other = await fixture.addImage(4 * MiB);
+    const client = fixture.client();
+    const content = randomBytes(4 * MiB);
+    await within(client.write(other.id, content, 0, true), 'a write of another image');
+    assert.ok((await client.request('GET', other.path)).body.equals(content));
+    assert.equal((await askMonitoring(fixture.daemon, '/health/ready')).status, 200);
+    assert.equal((await fixture.vdsm.request('DELETE', `/tickets/${ticket.id}`)).status, 409);
+    assert.ok((await sleepingThreads(fixture.daemon.program.pid)).length <= fileThreads / 2);
+
+    await storage.thaw();
+    await fixture.vdsm.removeTicket(ticket.id);
+    for (const socket of sockets) assert.equal(await answerOf(socket), 403);
   });
 });
 

@@ -68,7 +68,7 @@ export class FrozenStorage implements AsyncDisposable {
 }
 
 /** The threads that wait for storage, uninterruptibly (proc(5), state D). */
-async function sleepingThreads(pid: number): Promise<readonly string[]> {
+export async function sleepingThreads(pid: number): Promise<readonly string[]> {
   const sleeping: string[] = [];
   for (const thread of await readdir(`/proc/${pid}/task`)) {
     const text = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => '');

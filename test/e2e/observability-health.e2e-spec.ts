@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB } from '../../src/units.js';
 import { ImagesClient } from '../support/client.js';
 import { eventually, within } from '../support/deadline.js';
 import { RedisServer } from '../support/redis-server.js';
@@ -22,7 +22,7 @@ describe('the monitoring listener', () => {
   test('says that daemon and proxy live and are ready', async () => {
     await using deployment = await Deployment.start({ daemon: monitored, proxy: monitored });
     for (const [service, checks] of [
-      [deployment.daemon, { listeners: 'ok', buffers: 'ok' }],
+      [deployment.daemon, { listeners: 'ok' }],
       [deployment.proxy, { listeners: 'ok' }],
     ] as const) {
       const live = await askMonitoring(service, '/health/live');
@@ -65,32 +65,12 @@ describe('a service that must not get new work', () => {
     assert.equal(answer.status, 503);
     assert.deepEqual(JSON.parse(answer.text), {
       status: 'not ready',
-      checks: { listeners: 'remote, local, control not accepting', buffers: 'ok' },
+      checks: { listeners: 'remote, local, control not accepting' },
     });
     assert.equal((await askMonitoring(daemon, '/health/live')).status, 200);
     assert.equal((await Scrape.of(daemon)).sum('imageio_operations_active'), 1);
     await socket.send('x'.repeat(999));
     assert.equal((await within(daemon.program.exited, 'the exit')).code, 0);
-  });
-
-  test('is not ready while all buffers are in use, and ready when one is free', async () => {
-    // One transfer takes all of the large buffers.
-    const limits = { buffer_pool_bytes: 4 * MiB, buffer_bytes: MiB, buffers_per_transfer: 3 };
-    await using fixture = await DaemonFixture.start({ ...monitored, limits });
-    const ticket = await fixture.addImage(16 * MiB);
-    const socket = await fixture.connect();
-    await socket.send(requestBytes('PUT', ticket.path, [`Content-Length: ${16 * MiB}`], 'x'));
-    const busy = await eventually(async () => {
-      const found = await askMonitoring(fixture.daemon, '/health/ready');
-      return found.status === 503 ? found : undefined;
-    }, 'it is not ready');
-    const { checks } = JSON.parse(busy.text) as Health;
-    assert.deepEqual(checks, { listeners: 'ok', buffers: 'all large buffers are in use' });
-    socket.close();
-    await eventually(async () => {
-      const { status } = await askMonitoring(fixture.daemon, '/health/ready');
-      return status === 200 ? true : undefined;
-    }, 'it is ready again');
   });
 });
 

@@ -26,7 +26,7 @@ describe('FileSource on a file system that refuses direct I/O', { skip }, () => 
 
   it('works through the page cache and warns once', async () => {
     const warnings: string[] = [];
-    const source = new FileSource((message) => warnings.push(message));
+    const source = new FileSource({ warn: (message) => warnings.push(message), threadCount: 4 });
     for (const name of ['one', 'two']) {
       const file = path.join(mountPoint, name);
       fs.writeFileSync(file, Buffer.alloc(100, 7));

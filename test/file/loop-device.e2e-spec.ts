@@ -11,8 +11,11 @@ import { attachLoopDevice, detachLoopDevice, mountingRefusal } from './block-dev
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'imageio-loop-'));
 const skip = mountingRefusal(folder);
-const source = new FileSource((message) => {
-  assert.fail(message);
+const source = new FileSource({
+  warn: (message) => {
+    assert.fail(message);
+  },
+  threadCount: 4,
 });
 
 after(() => {

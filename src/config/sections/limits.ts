@@ -86,7 +86,25 @@ export const limitsSection = defineSection({
     bufferPoolBytes: bytes('buffer_pool_bytes', 256 * MiB, {
       minimum: MiB,
       maximum: 64 * GiB,
-      description: 'All buffers together; transfers beyond it wait or get 503.',
+      description:
+        'All buffers together, of which one image gets at most half; transfers beyond it wait or get 503.',
+    }),
+    bufferWaitSeconds: seconds('buffer_wait_sec', 10, {
+      minimum: 0.1,
+      description:
+        'How long a request waits for its first buffer; then 503. Clients give up after some 30 s.',
+    }),
+    bufferStallSeconds: seconds('buffer_stall_sec', 5, {
+      minimum: 0.1,
+      description:
+        'How long a client that reads nothing keeps a buffer which others wait for; then it is cut off.',
+    }),
+    checksumsMax: count('checksums', 4, {
+      minimum: 1,
+      maximum: 1024,
+      unit: 'checksums',
+      description:
+        'Checksums computed at once, of one image at most half; others wait. Two threads hash for all.',
     }),
     fileThreads: count('file_threads', 32, {
       minimum: 4,

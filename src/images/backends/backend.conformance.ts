@@ -364,7 +364,7 @@ async function applyToBoth(model: Buffer, backend: Backend, operation: ModelOper
 }
 
 async function read(backend: Backend, offsetBytes: number, lengthBytes: number): Promise<Buffer> {
-  const buffer = await pool.acquire('large');
+  const buffer = await pool.acquire({ size: 'large', claimant: { imageUrl: '' } });
   try {
     return Buffer.from(await backend.read(buffer, { offsetBytes, lengthBytes }));
   } finally {

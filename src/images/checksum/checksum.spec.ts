@@ -4,6 +4,7 @@ import { after, describe, it } from 'node:test';
 import { StorageError } from '../../errors.js';
 import { KiB, MiB } from '../../units.js';
 import type { Backend, Extent } from '../backends/backend.js';
+import { createClaimant } from '../../../test/fixtures/claimants.js';
 import { BufferPool } from '../backends/buffer-pool.js';
 import { checksumAlgorithms } from './block-hash.js';
 import { type ChecksumOptions, computeChecksum } from './checksum.js';
@@ -81,6 +82,7 @@ function checksum(options: Partial<ChecksumOptions>): Promise<string> {
     blockSizeBytes: MiB,
     pool: new BufferPool({ poolBytes: 16 * MiB }),
     workers,
+    claimant: createClaimant(),
     ...options,
   });
 }
@@ -151,6 +153,12 @@ describe('computeChecksum', () => {
     const pool = new BufferPool({ poolBytes: 16 * MiB, bufferBytes: 256 * KiB });
     await checksum({ pool });
     assert.equal(pool.statistics().large.inUseMax, 4);
+  });
+
+  it('holds no buffer for blocks that are zero by their extents', async () => {
+    const pool = new BufferPool({ poolBytes: 16 * MiB });
+    await checksum({ pool, extents: extentsOf([2 ** 33, 'zero']) });
+    assert.equal(pool.statistics().large.inUseMax, 0);
   });
 
   it('computes several at once on the same threads', async () => {

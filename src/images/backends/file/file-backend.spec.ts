@@ -7,14 +7,17 @@ import { after, before, describe, it } from 'node:test';
 import { NoSpaceError, StorageError } from '../../../errors.js';
 import { MiB } from '../../../units.js';
 import { describeBackend, listExtents } from '../backend.conformance.js';
+import { FairShares } from '../../fair-shares.js';
 import { BufferPool } from '../buffer-pool.js';
 import { ImageLocks } from '../image-locks.js';
 import { BounceBuffers } from './bounce-buffers.js';
 import { FileBackend } from './file-backend.js';
+import { FileTurns } from './file-turns.js';
 
 const pool = new BufferPool({ poolBytes: 4 * MiB });
 const locks = new ImageLocks();
 const bounce = new BounceBuffers();
+const threads = new FairShares(8);
 
 interface FileOptions {
   readonly isDirect: boolean;
@@ -29,6 +32,7 @@ function openBackend(file: string, { isDirect, blockSizeBytes }: FileOptions): F
     blockSizeBytes,
     lock: locks.enter(file),
     bounce,
+    turns: new FileTurns(threads, { imageUrl: file }),
     onClose: () => {
       locks.leave(file);
     },
@@ -105,7 +109,7 @@ describe('FileBackend', () => {
     const file = path.join(folder, 'resized');
     fs.writeFileSync(file, Buffer.alloc(10_000));
     const backend = openBackend(file, { isDirect: false, blockSizeBytes: 1 });
-    const buffer = await pool.acquire('small');
+    const buffer = await pool.acquire({ size: 'small', claimant: { imageUrl: '' } });
     assert.equal(await backend.sizeBytes(5000), 10_000);
     // By somebody else, of whom the service hears nothing.
     fs.truncateSync(file, 20_000);
@@ -122,7 +126,7 @@ describe('FileBackend', () => {
   it('says that the storage failed, with the cause apart, and goes on', async () => {
     // Nothing is mapped at address 0, so reading and writing there fail with EIO.
     const backend = openBackend('/proc/self/mem', { isDirect: false, blockSizeBytes: 1 });
-    const buffer = await pool.acquire('small');
+    const buffer = await pool.acquire({ size: 'small', claimant: { imageUrl: '' } });
     for (let repetition = 0; repetition < 2; repetition += 1) {
       await assert.rejects(backend.read(buffer, { offsetBytes: 0, lengthBytes: 10 }), (error: unknown) => {
         assert.ok(error instanceof StorageError && !(error instanceof NoSpaceError));

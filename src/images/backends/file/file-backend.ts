@@ -6,6 +6,7 @@ import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
 import { fileExtents } from './extents.js';
+import type { FileTurns } from './file-turns.js';
 import { closeFile, fileSizeBytes, setFileSize, syncData, syncFile } from './file-calls.js';
 import { lseek, SEEK_END } from './libc.js';
 import { storageFailure } from './storage-failure.js';
@@ -20,6 +21,8 @@ export interface OpenedFile {
   /** The same object for everyone in this process who has this image open. */
   readonly lock: RangeLock;
   readonly bounce: BounceBuffers;
+  /** Each call waits for its turn, before it waits for anything else. */
+  readonly turns: FileTurns;
   /** Called once, after the file was closed. */
   readonly onClose: () => void;
 }
@@ -142,7 +145,9 @@ export class FileBackend implements Backend {
   }
 
   abandon(): void {
-    // A call in flight is a thread in the kernel, which writes to its buffer until the storage has answered.
+    // Only what waits for a thread. One in the kernel goes on to write to its buffer until the storage
+    // answers.
+    this.#file.turns.abandon();
   }
 
   close(): Promise<void> {
@@ -174,7 +179,7 @@ export class FileBackend implements Backend {
     if (this.#closed !== undefined) {
       return Promise.reject(new StorageError('The image was closed'));
     }
-    const call = body();
+    const call = this.#file.turns.run(body);
     const forget = () => this.#calls.delete(call);
     this.#calls.add(call);
     call.then(forget, forget);

@@ -17,9 +17,10 @@ describe('FileSource', () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'imageio-source-'));
   });
   beforeEach(() => {
-    source = new FileSource((message) => {
+    const warn = (message: string) => {
       assert.fail(message);
-    });
+    };
+    source = new FileSource({ warn, threadCount: 4 });
   });
   after(() => {
     fs.rmSync(folder, { recursive: true });

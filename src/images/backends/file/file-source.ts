@@ -1,17 +1,25 @@
 import { type BigIntStats, constants } from 'node:fs';
 
 import { StorageError } from '../../../errors.js';
+import { FairShares } from '../../fair-shares.js';
 import type { Backend, ImageRequest, ImageSource } from '../backend.js';
 import { ImageLocks } from '../image-locks.js';
 import { detectBlockSize } from './block-size.js';
 import { BounceBuffers } from './bounce-buffers.js';
 import { closeFile, openFile, statFile, statPath } from './file-calls.js';
 import { FileBackend } from './file-backend.js';
+import { FileTurns } from './file-turns.js';
 import { filePath } from './file-url.js';
 import { errorCode, storageFailure } from './storage-failure.js';
 
 /** Tells an operator something; the message may name paths. */
 export type Warn = (message: string) => void;
+
+export interface FileSourceOptions {
+  readonly warn: Warn;
+  /** How many threads there are for file I/O. */
+  readonly threadCount: number;
+}
 
 /**
  * Opens `file:` urls: regular files and block devices on this host. There is one per process, because backends of the
@@ -19,23 +27,37 @@ export type Warn = (message: string) => void;
  */
 export class FileSource implements ImageSource {
   readonly schemes = ['file'];
+  readonly #warn: Warn;
   readonly #locks = new ImageLocks();
   readonly #bounce = new BounceBuffers();
   /** The devices (`st_dev`) whose file systems were warned about. */
   readonly #warned = new Set<bigint>();
 
-  constructor(private readonly warn: Warn) {}
+  readonly #threads: FairShares;
 
-  async open(request: ImageRequest): Promise<Backend> {
+  constructor({ warn, threadCount }: FileSourceOptions) {
+    this.#warn = warn;
+    this.#threads = new FairShares(threadCount);
+  }
+
+  /** @param signal gives up while opening waits for a thread */
+  async open(request: ImageRequest, signal?: AbortSignal): Promise<Backend> {
     const path = filePath(request.url);
+    const turns = new FileTurns(this.#threads, { imageUrl: request.url });
+    const giveUp = (): void => {
+      turns.abandon();
+    };
+    signal?.addEventListener('abort', giveUp);
     try {
-      return await this.#open(path, request.writable);
+      return await turns.run(() => this.#open(path, request.writable, turns));
     } catch (error: unknown) {
       throw storageFailure('Opening the image failed', error);
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
     }
   }
 
-  async #open(path: string, writable: boolean): Promise<Backend> {
+  async #open(path: string, writable: boolean, turns: FileTurns): Promise<Backend> {
     // Opening alone can do harm: it starts a watchdog, rewinds a tape, wakes the other side of a FIFO. So look first.
     assertImageType(await statPath(path));
     const { fd, blockSizeBytes } = await this.#openDirect(
@@ -56,6 +78,7 @@ export class FileSource implements ImageSource {
         blockSizeBytes,
         lock: this.#locks.enter(key),
         bounce: this.#bounce,
+        turns,
         onClose: () => {
           this.#locks.leave(key);
         },
@@ -83,7 +106,7 @@ export class FileSource implements ImageSource {
   #warnOfBuffering(path: string, device: bigint): void {
     if (!this.#warned.has(device)) {
       this.#warned.add(device);
-      this.warn(`The file system of ${path} refuses direct I/O, its images go through the page cache`);
+      this.#warn(`The file system of ${path} refuses direct I/O, its images go through the page cache`);
     }
   }
 }
