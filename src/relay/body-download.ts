@@ -11,6 +11,16 @@ export interface BodyDownloadOptions {
   readonly silence: SilenceTimer;
   /** Called with the length of each piece that was handed to the client's connection, in order. */
   readonly onReceived: (lengthBytes: number) => void;
+  /** What the client gets instead, of an answer whose length it is not told. */
+  readonly rewrite?: BodyRewrite | undefined;
+}
+
+/** Makes of a body another one, piece by piece. */
+export interface BodyRewrite {
+  /** @returns what is sent of the piece, maybe nothing. @throws ServiceError when it cannot be what it should */
+  push(piece: Buffer): Buffer<ArrayBuffer>;
+  /** There are no more pieces. @throws ServiceError when there should be */
+  end(): void;
 }
 
 /**
@@ -23,7 +33,7 @@ export interface BodyDownloadOptions {
 export function downloadBody(
   exchange: Exchange,
   source: IncomingMessage,
-  { silence, onReceived }: BodyDownloadOptions,
+  { silence, onReceived, rewrite }: BodyDownloadOptions,
 ): Promise<void> {
   const { response, signal } = exchange;
   const client = new ClientWait(exchange);
@@ -53,18 +63,36 @@ export function downloadBody(
     const onData = (chunk: Buffer<ArrayBuffer>): void => {
       // Its length is gone with its memory.
       const { length } = chunk;
-      received(length, writer.write(chunk));
+      if (rewrite === undefined) {
+        received(length, writer.write(chunk));
+        return;
+      }
+      attempt(() => {
+        const piece = rewrite.push(chunk);
+        received(length, piece.length === 0 || writer.write(piece));
+      });
     };
-    const direct = DirectDownload.of(source, {
+    const directSink = {
       target: () => writer.target(),
-      filled: (lengthBytes) => {
+      filled: (lengthBytes: number): void => {
         received(lengthBytes, writer.filled(lengthBytes));
       },
-    });
+    };
+    const direct = rewrite === undefined ? DirectDownload.of(source, directSink) : undefined;
     const onSourceEnd = (): void => {
       clearImmediate(head);
       silence.rest();
-      writer.end();
+      attempt(() => {
+        rewrite?.end();
+        writer.end();
+      });
+    };
+    const attempt = (work: () => void): void => {
+      try {
+        work();
+      } catch (error: unknown) {
+        settle(error as Error);
+      }
     };
     const onSourceClose = (): void => {
       // Whole or not, it is the framing that says, not that the connection is closed.

@@ -10,6 +10,8 @@ export interface RelayPermit {
   /** What logs call the transfer. */
   readonly transferId: string;
   readonly inactivityTimeoutSeconds: number;
+  /** How much of the image may be used; undefined where only the daemon's ticket says it. */
+  readonly sizeBytes: number | undefined;
   /** To be told to the client as `Session-Id`. */
   readonly sessionId: string | undefined;
   /**

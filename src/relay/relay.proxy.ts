@@ -6,9 +6,11 @@ import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
 import { downloadBody } from './body-download.js';
 import type { DaemonAgents } from './daemon-agents.js';
+import { clipExtents, ExtentsClip } from './extents-clip.js';
 import { answerHead, type AnswerHead } from './daemon-answer.js';
 import { DaemonRequest, type DaemonTimeouts } from './daemon-request.js';
-import { readOptionsBody, withoutUnixSocket } from './relayed-options.js';
+import { withoutUnixSocket } from './relayed-options.js';
+import { readSmallBody, smallBodyBytesMax } from './small-body.js';
 import { relayedRequestHeaders } from './relayed-request.js';
 
 /** What a daemon is asked for. */
@@ -35,6 +37,8 @@ export interface RelayOptions {
   readonly daemonTime?: BusyTime;
   /** The request is for the capabilities of an image, which are told without the socket of the daemon's host. */
   readonly isCapabilities?: boolean;
+  /** The request is for extents, which are told up to here. */
+  readonly extentsEndBytes?: number | undefined;
   /** The client asked for the connection to be closed after the answer. */
   readonly closes?: boolean;
 }
@@ -135,13 +139,16 @@ async function sendAnswer(
   answer: IncomingMessage,
   { status, headers }: AnswerHead,
   daemon: DaemonRequest,
-  { observer, isCapabilities, closes }: RelayOptions,
+  options: RelayOptions,
 ): Promise<void> {
-  const { response } = exchange;
-  if (isCapabilities === true) {
-    // All of it within the time for a silence: it is one packet.
+  const { response, signal } = exchange;
+  const { observer, closes } = options;
+  const endBytes = isExtents(exchange, status) ? options.extentsEndBytes : undefined;
+  const rewrite = rewriteOfWhole(answer, endBytes, options);
+  if (rewrite !== undefined) {
+    // All of it within the time for a silence: it is a few packets.
     daemon.silence.watch();
-    const body = withoutUnixSocket(await readOptionsBody(answer, exchange.signal));
+    const body = rewrite(await readSmallBody(answer, signal));
     daemon.silence.rest();
     prepareHead(exchange, status, closes);
     response.writeHead(status, withContentLength(headers, body.length)).end(body);
@@ -149,11 +156,29 @@ async function sendAnswer(
   }
   prepareHead(exchange, status, closes);
   // With Node's own reason phrase: a daemon's may have bytes that cannot be sent.
-  response.writeHead(status, headers);
+  response.writeHead(status, endBytes === undefined ? headers : withoutContentLength(headers));
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
+    rewrite: endBytes === undefined ? undefined : new ExtentsClip(endBytes),
     onReceived: (lengthBytes) => observer?.received(lengthBytes),
   });
+}
+
+/** A refusal is no list, and the answer to HEAD has none. */
+function isExtents({ request }: Exchange, status: number): boolean {
+  return status === 200 && request.method === 'GET';
+}
+
+/** What becomes of an answer that is read whole; undefined for one that passes by. */
+function rewriteOfWhole(
+  { headers }: IncomingMessage,
+  extentsEndBytes: number | undefined,
+  { isCapabilities }: RelayOptions,
+): ((body: Buffer) => Buffer) | undefined {
+  if (isCapabilities === true) return withoutUnixSocket;
+  const { 'content-length': contentLength = Infinity } = headers;
+  if (extentsEndBytes === undefined || Number(contentLength) > smallBodyBytesMax) return undefined;
+  return (body) => clipExtents(body, extentsEndBytes);
 }
 
 function prepareHead(exchange: Exchange, status: number, closes = false): void {
@@ -164,10 +189,13 @@ function prepareHead(exchange: Exchange, status: number, closes = false): void {
 }
 
 function withContentLength(headers: readonly string[], lengthBytes: number): string[] {
-  const others = headers.flatMap((name, index) =>
+  return [...withoutContentLength(headers), 'Content-Length', String(lengthBytes)];
+}
+
+function withoutContentLength(headers: readonly string[]): string[] {
+  return headers.flatMap((name, index) =>
     index % 2 === 0 && name.toLowerCase() !== 'content-length' ? [name, headers[index + 1] ?? ''] : [],
   );
-  return [...others, 'Content-Length', String(lengthBytes)];
 }
 
 /**

@@ -90,6 +90,7 @@ export class RelayedImages {
         {
           ...(progress === undefined ? {} : { observer: progress }),
           daemonTime,
+          extentsEndBytes: kind === 'extents' ? permit.sizeBytes : undefined,
           isCapabilities: kind === 'options' && subResource === '',
           closes: wanted.closes,
         },

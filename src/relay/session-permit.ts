@@ -17,6 +17,7 @@ export function sessionPermit(
     image: { origin: imagedUri, path: imagePath(transferTicketId) },
     transferId: transferName(session.grant),
     inactivityTimeoutSeconds,
+    sizeBytes: undefined,
     sessionId,
     begin(exchange): RunningRelay {
       const end = session.run((reason) => {

@@ -14,6 +14,7 @@ export function ticketPermit(ticket: Ticket, image: RelayTarget): RelayPermit {
     image,
     transferId: ticket.transferId,
     inactivityTimeoutSeconds: ticket.definition.inactivityTimeoutSeconds,
+    sizeBytes: ticket.sizeBytes,
     sessionId: undefined,
     begin(exchange, wanted): RunningRelay {
       const { connection, request } = exchange;

@@ -98,6 +98,55 @@ describe('what the control ticket of the proxy does not cover', () => {
     });
   }
 
+  const extents = [
+    { start: 0, length: 60, zero: false, hole: false },
+    { start: 60, length: imageBytes - 60, zero: true, hole: false },
+  ];
+  const clipped = [extents[0], { ...extents[1], length: size - 60 }];
+
+  test('is not told of in the extents of a larger image', async () => {
+    daemon.script = ({ response }) => {
+      const body = JSON.stringify(extents);
+      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+      response.end(body);
+    };
+    const answer = await relay.client().request('GET', `${path}/extents`);
+    assert.deepEqual([answer.status, JSON.parse(answer.text)], [200, clipped]);
+    assert.equal(answer.headers['content-length'], String(answer.text.length));
+  });
+
+  test('is not told of in extents that are streamed', async () => {
+    daemon.script = ({ response }) => {
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      const text = JSON.stringify(extents);
+      response.write(text.slice(0, 70));
+      // Each piece on its own.
+      setImmediate(() => response.end(text.slice(70)));
+    };
+    const answer = await relay.client().request('GET', `${path}/extents`);
+    assert.deepEqual([answer.status, JSON.parse(answer.text)], [200, clipped]);
+  });
+
+  for (const [what, headers] of [
+    ['with a length', { 'Content-Length': 5 }],
+    ['streamed', {}],
+  ] as const) {
+    test(`does not come through in extents that are none: ${what}`, async () => {
+      daemon.script = ({ response }) => {
+        response.writeHead(200, { 'Content-Type': 'application/json', ...headers }).end('"150"');
+      };
+      const answer = relay.client().request('GET', `${path}/extents`);
+      if ('Content-Length' in headers) assert.equal((await answer).status, 502);
+      else await assert.rejects(answer);
+    });
+  }
+
+  test('says nothing of a refusal of extents', async () => {
+    daemon.script = ({ response }) => response.writeHead(404).end('Ticket has no dirty extents\n');
+    const answer = await relay.client().request('GET', `${path}/extents?context=dirty`);
+    assert.deepEqual([answer.status, answer.text], [404, 'Ticket has no dirty extents\n']);
+  });
+
   test('is not sent to the daemon when a chunked body turns out to be too long', async () => {
     const chunks: Buffer[] = [];
     daemon.script = ({ request }) => request.on('data', (chunk: Buffer) => chunks.push(chunk));
