@@ -28,7 +28,7 @@ export async function openRedisSessionStores(config: Config, logger: Logger): Pr
     logger,
   );
   const { sessionsMax, sessionsPerTicketMax } = limits;
-  const options = { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds };
+  const options = { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds, allowHttp: !config.tls.enable };
   const sessionStore = new RedisSessionStore(connection, options, systemClock);
   const grantStore = new RedisGrantStore(connection, options, systemClock);
   await connection.open();

@@ -52,6 +52,7 @@ export class RedisConnection {
   #subscribed = false;
   #synchronizing = false;
   #serverId: string | undefined;
+  readonly #foreignReported = new Set<string>();
 
   constructor(
     private readonly options: RedisConnectionOptions,
@@ -97,6 +98,20 @@ export class RedisConnection {
     if (!this.#available) throw this.#unavailable(undefined);
     return this.#attempt(work);
   };
+
+  /**
+   * Says once that there is what no proxy has written, whatever it was: who writes to the server must not
+   * fill the log too.
+   * @param what in the plural, without a secret
+   */
+  reportForeign(what: string): void {
+    if (this.#foreignReported.has(what)) return;
+    this.#foreignReported.add(what);
+    this.logger.warn(
+      `The session store had ${what} that no proxy has written, which do not count and were removed: ` +
+        'see who else can write to it',
+    );
+  }
 
   async close(): Promise<void> {
     this.#closed = true;

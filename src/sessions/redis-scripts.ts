@@ -55,14 +55,21 @@ export interface WriteOptions {
 
 export type WriteOutcome = 'written' | 'kept' | 'absent' | 'full';
 
+/** As it is in Redis, where others may have written. */
 export interface FoundSession {
+  readonly member: string;
   readonly id: string;
   readonly grant: string;
 }
 
 const functions = `
+-- What is no hash, or has no such field, has no text: others may have written to this server.
+local function textOf(session, field)
+  local text = redis.pcall('HGET', session, field)
+  return type(text) == 'string' and text or ''
+end
 local function timeOf(session, field)
-  return tonumber(redis.call('HGET', session, field) or 0) or 0
+  return tonumber(textOf(session, field)) or 0
 end
 local function isLive(session, now)
   return timeOf(session, 'ends') > now
@@ -89,6 +96,7 @@ local sessionPrefix, member, channel = ARGV[4], ARGV[5], ARGV[6]
 local record = { id = ARGV[7], grant = ARGV[8], fingerprint = ARGV[9], transfer = ARGV[10], ends = ARGV[11] }
 local function write()
   local lifetime = math.max(1, math.ceil((tonumber(record.ends) - now) * 1000))
+  if not isLive(session, now) then redis.call('DEL', session) end
   redis.call('HSET', session, 'id', record.id, 'grant', record.grant, 'fingerprint', record.fingerprint,
     'transfer', record.transfer, 'ends', record.ends)
   redis.call('PEXPIRE', session, lifetime)
@@ -122,7 +130,7 @@ end
 const writeScript = `${writing}
 local mode = ARGV[12]
 if isLive(session, now) then
-  if mode == 'renew' and redis.call('HGET', session, 'transfer') ~= record.transfer then return 'absent' end
+  if mode == 'renew' and textOf(session, 'transfer') ~= record.transfer then return 'absent' end
   if mode == 'restore' and timeOf(session, 'ends') >= tonumber(record.ends) then return 'kept' end
   write()
   redis.call('PUBLISH', channel, member)
@@ -135,16 +143,16 @@ return 'written'
 `;
 
 const findOrWriteScript = `${writing}
-local known = redis.call('GET', ticket)
-if known then
+local known = redis.pcall('GET', ticket)
+if type(known) == 'string' then
   local found = sessionPrefix .. known
-  if isLive(found, now) and redis.call('HGET', found, 'fingerprint') == record.fingerprint then
-    return redis.call('HMGET', found, 'id', 'grant')
+  if isLive(found, now) and textOf(found, 'fingerprint') == record.fingerprint then
+    return { known, textOf(found, 'id'), textOf(found, 'grant') }
   end
 end
 if not makeRoom() then return {} end
 write()
-return { record.id, record.grant }
+return { member, record.id, record.grant }
 `;
 
 const useScript = `${functions}
@@ -159,7 +167,7 @@ const deleteScript = `${functions}
 local session, index = KEYS[1], KEYS[2]
 local now, member, channel, siblingsPrefix = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local wasLive = isLive(session, now)
-remove(session, index, siblingsPrefix .. (redis.call('HGET', session, 'transfer') or ''), member, channel)
+remove(session, index, siblingsPrefix .. textOf(session, 'transfer'), member, channel)
 return wasLive and 1 or 0
 `;
 
@@ -192,8 +200,8 @@ export const redisScripts = {
     NUMBER_OF_KEYS: 4,
     SCRIPT: findOrWriteScript,
     parseCommand: pushWriting,
-    transformReply([id, grant]: string[]): FoundSession | undefined {
-      return id === undefined || grant === undefined ? undefined : { id, grant };
+    transformReply([member, id = '', grant = '']: string[]): FoundSession | undefined {
+      return member === undefined ? undefined : { member, id, grant };
     },
   }),
 

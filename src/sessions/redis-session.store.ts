@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from './redis-connection.js';
-import { RedisSessionTable } from './redis-session.table.js';
+import { type RedisSessionTableOptions, RedisSessionTable } from './redis-session.table.js';
 import type { Session } from './session.js';
-import type { SessionStore, SessionStoreOptions } from './session.store.js';
+import type { SessionStore } from './session.store.js';
 import type { TransferGrant } from './transfer-grant.js';
 import type { Clock } from '../clock.js';
+
+export type RedisSessionStoreOptions = Omit<RedisSessionTableOptions, 'kind'>;
 
 /** Sessions in Redis, shared by all proxies that use the same server and database. */
 export class RedisSessionStore implements SessionStore {
   readonly #table: RedisSessionTable;
 
   /** @param connection not opened yet; it outlives the store, which does not close it */
-  constructor(connection: RedisConnection, options: SessionStoreOptions, clock: Clock) {
+  constructor(connection: RedisConnection, options: RedisSessionStoreOptions, clock: Clock) {
     this.#table = new RedisSessionTable(connection, { ...options, kind: 'session' }, clock);
   }
 

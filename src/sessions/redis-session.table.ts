@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { ErrorReply } from '@redis/client';
 import type { RedisConnection, RedisReplica, RunCommands } from './redis-connection.js';
 import type {
+  FoundSession,
   SessionKeyPrefixes,
   SessionPlace,
   SessionRecord,
@@ -17,12 +19,15 @@ import type { Clock } from '../clock.js';
 
 export interface RedisSessionTableOptions extends SessionStoreOptions {
   /** Names the keys and the channel, e.g. `session`. */
-  readonly kind: string;
+  readonly kind: 'session' | 'grant';
+  /** Whether daemons without TLS count: only where TLS is off altogether. */
+  readonly allowHttp: boolean;
 }
 
 /** Changes when what is stored does: versions that read it differently do not meet. */
 const prefix = 'ovirt-imageio:2';
 const batchSize = 100;
+const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Sessions that several proxies share. Redis has the truth, and is asked each time; here is one `Session` for each that this
@@ -75,8 +80,23 @@ export class RedisSessionTable implements RedisReplica {
       client.findOrWriteSession(this.#placeOf(id, grant), recordOf(id, grant), this.#writeOptions()),
     );
     if (found === undefined) throw sessionLimitReached(this.options.sessionsMax);
-    // It is the grant of this very ticket, whoever wrote it.
-    return this.#keep(found.id, grant);
+    if (this.#isSessionOf(found, grant)) return this.#keep(found.id, grant);
+    await this.#discard(this.connection.run, found.member);
+    return this.put(id, grant);
+  }
+
+  /**
+   * Whether what the script found or wrote is the session of the grant's ticket, and not what somebody else
+   * wrote.
+   */
+  #isSessionOf({ member, id, grant: text }: FoundSession, grant: TransferGrant): boolean {
+    const stored = parseGrant(text, this.options);
+    return (
+      idForm.test(id) &&
+      memberOf(id) === member &&
+      stored?.fingerprint === grant.fingerprint &&
+      stored.transferTicketId === grant.transferTicketId
+    );
   }
 
   /** Gives a live session of the grant's transfer ticket that grant; undefined when there is none. */
@@ -95,18 +115,7 @@ export class RedisSessionTable implements RedisReplica {
 
   async delete(id: string): Promise<boolean> {
     const member = memberOf(id);
-    const wasLive = await this.connection.run((client) =>
-      client.deleteSession(
-        {
-          sessionKey: this.#sessionKey(member),
-          indexKey: this.#indexKey,
-          member,
-          channel: this.channel,
-        },
-        this.clock.unixSeconds(),
-        this.#prefixes,
-      ),
-    );
+    const wasLive = await this.#remove(this.connection.run, member);
     this.#drop(member);
     return wasLive;
   }
@@ -177,9 +186,32 @@ export class RedisSessionTable implements RedisReplica {
 
   /** The grant of a live session. */
   async #read(run: RunCommands, member: string): Promise<TransferGrant | undefined> {
-    const text = await run((client) => client.hGet(this.#sessionKey(member), 'grant'));
-    const grant = text === null ? undefined : parseGrant(text);
-    return grant !== undefined && grant.endsUnixSeconds > this.clock.unixSeconds() ? grant : undefined;
+    const text = await run((client) => hashText(client.hGet(this.#sessionKey(member), 'grant')));
+    if (text === null) return undefined;
+    const grant = parseGrant(text, this.options);
+    // A stored grant is under the id of its transfer ticket, a session under one that tells nothing.
+    if (!grant || (this.options.kind === 'grant' && memberOf(grant.transferTicketId) !== member)) {
+      await this.#discard(run, member);
+      return undefined;
+    }
+    return grant.endsUnixSeconds > this.clock.unixSeconds() ? grant : undefined;
+  }
+
+  /** Removes what no proxy has written, and what runs for it on any of them. */
+  async #discard(run: RunCommands, member: string): Promise<void> {
+    this.connection.reportForeign(`${this.options.kind}s`);
+    await this.#remove(run, member);
+    this.#drop(member);
+  }
+
+  async #remove(run: RunCommands, member: string): Promise<boolean> {
+    const place = {
+      sessionKey: this.#sessionKey(member),
+      indexKey: this.#indexKey,
+      member,
+      channel: this.channel,
+    };
+    return run((client) => client.deleteSession(place, this.clock.unixSeconds(), this.#prefixes));
   }
 
   #keep(id: string, grant: TransferGrant): Session {
@@ -225,6 +257,16 @@ export class RedisSessionTable implements RedisReplica {
       member,
       channel: this.channel,
     };
+  }
+}
+
+/** @returns an empty text, which is no grant, where there is no hash */
+async function hashText(reply: Promise<string | null>): Promise<string | null> {
+  try {
+    return await reply;
+  } catch (error: unknown) {
+    if (error instanceof ErrorReply && error.message.startsWith('WRONGTYPE')) return '';
+    throw error;
   }
 }
 

@@ -56,15 +56,13 @@ export function readTransferGrant(
   rules: PayloadRules,
 ): TransferGrant {
   const payload = parsePayload(data);
-  const notBeforeUnixSeconds = readTime(payload, 'nbf');
-  const expiresUnixSeconds = readTime(payload, 'exp');
-  const issuedAtUnixSeconds = readTime(payload, 'iat');
-  const imagedUri = readImagedUri(payload, rules.allowHttp);
-  const transferTicketId = payload.get('transfer-ticket');
-  if (typeof transferTicketId !== 'string' || !uuidForm.test(transferTicketId)) {
-    throw refusal('transfer-ticket must be a UUID');
-  }
-  const transferId = readTransferId(payload);
+  const notBeforeUnixSeconds = readTime('nbf', payload.get('nbf'));
+  const expiresUnixSeconds = readTime('exp', payload.get('exp'));
+  const issuedAtUnixSeconds = readTime('iat', payload.get('iat'));
+  const imagedUri = readImagedUri(payload.get('imaged-uri'), rules.allowHttp);
+  const transferTicketId = readTransferTicketId(payload.get('transfer-ticket'));
+  // Engine's JSON writer may spell an unknown id as null.
+  const transferId = readTransferId(payload.get('transfer-id') ?? undefined);
   if (notBeforeUnixSeconds > nowUnixSeconds + rules.allowedSkewSeconds) throw refusal('nbf is in the future');
   const endsUnixSeconds = expiresUnixSeconds + rules.allowedSkewSeconds;
   if (endsUnixSeconds <= nowUnixSeconds) throw refusal('exp has passed');
@@ -88,16 +86,20 @@ function parsePayload(data: string): Map<string, unknown> {
   }
 }
 
-function readTime(payload: Map<string, unknown>, key: string): number {
-  const value = payload.get(key);
+/** @throws UnauthenticatedError, as the other readers of single values do */
+export function readTime(key: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > unixSecondsMax) {
     throw refusal(`${key} must be an integer of Unix seconds`);
   }
   return value;
 }
 
-function readImagedUri(payload: Map<string, unknown>, allowHttp: boolean): URL {
-  const value = payload.get('imaged-uri');
+export function readTransferTicketId(value: unknown): string {
+  if (typeof value !== 'string' || !uuidForm.test(value)) throw refusal('transfer-ticket must be a UUID');
+  return value;
+}
+
+export function readImagedUri(value: unknown, allowHttp: boolean): URL {
   if (typeof value === 'string' && value.length > imagedUriCharactersMax)
     throw refusal(`imaged-uri must have at most ${imagedUriCharactersMax} characters`);
   const uri = typeof value === 'string' && daemonUriForm.test(value) ? URL.parse(value) : null;
@@ -106,9 +108,7 @@ function readImagedUri(payload: Map<string, unknown>, allowHttp: boolean): URL {
   return uri;
 }
 
-function readTransferId(payload: Map<string, unknown>): string | undefined {
-  // Engine's JSON writer may spell an unknown id as null.
-  const value = payload.get('transfer-id') ?? undefined;
+export function readTransferId(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '' || value.length > transferIdCharactersMax) {
     throw refusal(`transfer-id must be a text of at most ${transferIdCharactersMax} characters`);

@@ -21,7 +21,12 @@ import { needs } from '../support/requirements.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 
 const skip = needs('redis-server');
-const storeOptions = { sessionsMax: 100, sessionsPerTicketMax: 8, sweepIntervalSeconds: 0.1 };
+const storeOptions = {
+  sessionsMax: 100,
+  sessionsPerTicketMax: 8,
+  sweepIntervalSeconds: 0.1,
+  allowHttp: false,
+};
 
 /** As the proxy makes it, but more impatient; closed with the test. */
 function connect(
@@ -46,8 +51,8 @@ async function openStore(t: TestContext, url: string): Promise<RedisSessionStore
   return store;
 }
 
-function makeGrant(lifetimeSeconds = 3600, fingerprint = crypto.randomUUID()): TransferGrant {
-  const now = Date.now() / 1000;
+function makeGrant(lifetimeSeconds = 3600): TransferGrant {
+  const now = Math.floor(Date.now() / 1000);
   return {
     transferTicketId: crypto.randomUUID(),
     imagedUri: new URL('https://localhost:54322'),
@@ -55,8 +60,16 @@ function makeGrant(lifetimeSeconds = 3600, fingerprint = crypto.randomUUID()): T
     issuedAtUnixSeconds: now,
     expiresUnixSeconds: now + lifetimeSeconds,
     endsUnixSeconds: now + lifetimeSeconds,
-    fingerprint,
+    fingerprint: makeFingerprint(),
   };
+}
+
+function makeFingerprint(): string {
+  return sha256(crypto.randomUUID());
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 const isUnavailable = (error: unknown): boolean =>
@@ -75,14 +88,14 @@ describe('sessions in Redis', { skip }, () => {
   }
   describeSessionStore('Redis', async (t, options, clock) => {
     const connection = connect(t, server.url);
-    const store = new RedisSessionStore(connection, options, clock);
+    const store = new RedisSessionStore(connection, { ...options, allowHttp: false }, clock);
     t.after(() => store.close());
     await emptyServer(connection);
     return store;
   });
   describeGrantStore('Redis', async (t, options, clock) => {
     const connection = connect(t, server.url);
-    const store = new RedisGrantStore(connection, options, clock);
+    const store = new RedisGrantStore(connection, { ...options, allowHttp: false }, clock);
     t.after(() => store.close());
     await emptyServer(connection);
     return store;
@@ -143,7 +156,7 @@ describe('sessions in Redis', { skip }, () => {
     const used = await one.create(grant);
     const ends: SessionEnd[] = [];
     used.run((end) => ends.push(end));
-    const key = `ovirt-imageio:2:session:id:${createHash('sha256').update(used.id).digest('hex')}`;
+    const key = `ovirt-imageio:2:session:id:${sha256(used.id)}`;
     await eventually(
       async () => (await watcher.run((client) => client.hGet(key, 'usedUntil'))) ?? undefined,
       'the use of the session is known to all',
@@ -158,7 +171,7 @@ describe('sessions in Redis', { skip }, () => {
     const store = new RedisSessionStore(connection, storeOptions, systemClock);
     t.after(() => store.close());
     await emptyServer(connection);
-    const session = await store.create(makeGrant(0.5));
+    const session = await store.create(makeGrant(2));
     const cut = Promise.withResolvers<SessionEnd>();
     session.run(cut.resolve);
     assert.notEqual(await connection.run((client) => client.dbSize()), 0);
@@ -178,7 +191,7 @@ describe('sessions in Redis', { skip }, () => {
     );
     const store = await openStore(t, server.url);
     const session = await store.create(makeGrant());
-    await store.renew(session.id, { ...session.grant, fingerprint: crypto.randomUUID() });
+    await store.renew(session.id, { ...session.grant, fingerprint: makeFingerprint() });
     const keys = await watcher.run((client) => client.keys('*'));
     await store.delete(session.id);
     await eventually(() => messages.length >= 4 || undefined, 'both messages');
@@ -188,6 +201,122 @@ describe('sessions in Redis', { skip }, () => {
       assert.ok(!text.includes(session.id));
       assert.ok(!text.includes(session.grant.transferTicketId));
     }
+  });
+});
+
+describe('what others have written to Redis', { skip }, () => {
+  const sessionKey = (id: string): string => `ovirt-imageio:2:session:id:${sha256(id)}`;
+  const grantKey = (id: string): string => `ovirt-imageio:2:grant:id:${sha256(id)}`;
+
+  interface Stores {
+    readonly connection: RedisConnection;
+    readonly sessions: RedisSessionStore;
+    readonly grants: RedisGrantStore;
+    readonly lines: string[];
+  }
+
+  async function open(t: TestContext, url: string): Promise<Stores> {
+    const lines: string[] = [];
+    const connection = connect(t, url, lines);
+    const sessions = new RedisSessionStore(connection, storeOptions, systemClock);
+    const grants = new RedisGrantStore(connection, storeOptions, systemClock);
+    t.after(() => Promise.all([sessions.close(), grants.close()]));
+    await connection.open();
+    return { connection, sessions, grants, lines };
+  }
+
+  const foreign: readonly [what: string, change: Record<string, unknown>][] = [
+    ['without TLS', { imagedUri: 'http://localhost:54322/' }],
+    ['of another scheme', { imagedUri: 'file:///etc/passwd' }],
+    ['without a host', { imagedUri: 'https://' }],
+    ['with a path', { imagedUri: 'https://localhost/admin' }],
+    ['of a ticket that is no UUID', { transferTicketId: '../info' }],
+    ['that never ends', { endsUnixSeconds: 1e300 }],
+    ['without a fingerprint', { fingerprint: undefined }],
+  ];
+  for (const [what, change] of foreign) {
+    test(`counts as absent, and is removed: a grant ${what}`, async (t) => {
+      await using server = await RedisServer.start();
+      const { connection, sessions, grants, lines } = await open(t, server.url);
+      const grant = makeGrant();
+      const [session, stored] = [await sessions.create(grant), await grants.put(grant)];
+      const ends: SessionEnd[] = [];
+      for (const each of [session, stored]) each.run((end) => ends.push(end));
+      const text = JSON.stringify({ ...grant, ...change });
+      const keys = [sessionKey(session.id), grantKey(grant.transferTicketId)];
+      await connection.run((client) => Promise.all(keys.map((key) => client.hSet(key, 'grant', text))));
+      assert.equal(await sessions.find(session.id), undefined);
+      assert.equal(await grants.find(grant.transferTicketId), undefined);
+      assert.equal(await connection.run((client) => client.exists(keys)), 0);
+      assert.deepEqual(ends, ['deleted', 'deleted']);
+      const warnings = lines.filter((line) => line.includes('no proxy has written'));
+      assert.equal(warnings.length, 2, 'one for sessions, one for grants');
+      for (const secret of [session.id, grant.transferTicketId]) assert.ok(!lines.join('').includes(secret));
+      assert.equal((await sessions.create(grant)).grant, grant);
+    });
+  }
+
+  test('counts as absent: a grant under the id of another transfer ticket', async (t) => {
+    await using server = await RedisServer.start();
+    const { connection, grants } = await open(t, server.url);
+    const [mine, theirs] = [makeGrant(), makeGrant()];
+    await grants.put(theirs);
+    await connection.run((client) =>
+      client.hSet(grantKey(theirs.transferTicketId), 'grant', JSON.stringify(mine)),
+    );
+    assert.equal(await grants.find(theirs.transferTicketId), undefined);
+  });
+
+  test('gives no signed ticket a session that is not its own', async (t) => {
+    await using server = await RedisServer.start();
+    const { connection, sessions } = await open(t, server.url);
+    const grant = makeGrant();
+    const first = await sessions.findOrCreate(grant);
+    const key = sessionKey(first.id);
+    for (const fields of [
+      { id: 'no\r\nid' },
+      { id: crypto.randomUUID() },
+      { grant: JSON.stringify({ ...grant, transferTicketId: crypto.randomUUID() }) },
+      { grant: 'x'.repeat(100_000) },
+    ]) {
+      await connection.run((client) => client.hSet(key, fields));
+      const session = await sessions.findOrCreate(grant);
+      assert.notEqual(session.id, first.id);
+      assert.equal(session.grant, grant);
+      assert.equal(await sessions.delete(session.id), true);
+      await sessions.delete(first.id);
+      // As a proxy would write it, for the next round.
+      await connection.run((client) =>
+        client.hSet(key, {
+          id: first.id,
+          grant: JSON.stringify(grant),
+          fingerprint: grant.fingerprint,
+          transfer: sha256(grant.transferTicketId),
+          ends: String(grant.endsUnixSeconds),
+        }),
+      );
+      await connection.run((client) =>
+        client.set(`ovirt-imageio:2:session:ticket:${grant.fingerprint}`, sha256(first.id)),
+      );
+    }
+  });
+
+  test('of another type than is expected neither counts nor is in the way', async (t) => {
+    await using server = await RedisServer.start();
+    const { connection, sessions, grants } = await open(t, server.url);
+    const grant = makeGrant();
+    const id = crypto.randomUUID();
+    const keys = [sessionKey(id), grantKey(grant.transferTicketId)];
+    const ticketKey = `ovirt-imageio:2:session:ticket:${grant.fingerprint}`;
+    await connection.run((client) => Promise.all(keys.map((key) => client.set(key, 'text'))));
+    await connection.run((client) => client.lPush(ticketKey, 'item'));
+    assert.equal(await sessions.renew(id, grant), undefined);
+    assert.equal(await sessions.find(id), undefined);
+    await grants.put(grant);
+    assert.deepEqual((await grants.find(grant.transferTicketId))?.grant, grant);
+    const session = await sessions.findOrCreate(grant);
+    assert.equal(await sessions.find(session.id), session);
+    assert.equal(await sessions.delete(session.id), true);
   });
 });
 
@@ -334,7 +463,7 @@ describe('a Redis server that fails', { skip }, () => {
     await connection.open();
     const grant = makeGrant();
     const session = await store.findOrCreate(grant);
-    await store.renew(session.id, { ...grant, fingerprint: crypto.randomUUID() });
+    await store.renew(session.id, { ...grant, fingerprint: makeFingerprint() });
     assert.equal(await store.find(session.id), session);
     assert.equal(await store.count(), 1);
     assert.equal(await store.delete(session.id), true);
