@@ -36,6 +36,7 @@ export async function createRelayApplication(
   const relay = new RelayProxy(agents, {
     connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
     readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
+    operationTimeoutSeconds: proxy.imagedOperationTimeoutSeconds,
   });
   const access = new RelayAccess(ticketsOnly, tickets, {
     inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,

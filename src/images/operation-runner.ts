@@ -1,5 +1,6 @@
 import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
+import { showSignsOfLife } from '../http/signs-of-life.js';
 import type { Operation, OperationKind } from '../tickets/operation.js';
 import type { Ticket, TicketAccess } from '../tickets/ticket.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
@@ -76,6 +77,7 @@ export class OperationRunner {
     const backendTime = new BusyTime();
     const observed = this.observer?.begin(request.kind, exchange.listener);
     if (observed !== undefined) operation.report(observed);
+    const endSigns = showSignsOfLife(exchange);
     try {
       signal.throwIfAborted();
       const backend = await backendTime.during(() => this.images.open(exchange.connection, ticket, signal));
@@ -90,6 +92,7 @@ export class OperationRunner {
       // What an operation fails with after it was aborted is a consequence of that.
       throw signal.aborted ? signal.reason : error;
     } finally {
+      endSigns();
       exchange.signal.removeEventListener('abort', abort);
       operation.end();
       const backendSeconds = backendTime.seconds;

@@ -137,6 +137,7 @@ export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyModu
   const relay = new RelayProxy(agents, {
     connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
     readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
+    operationTimeoutSeconds: proxy.imagedOperationTimeoutSeconds,
   });
   const credentials = new Credentials(
     ticketVerifier,

@@ -10,6 +10,8 @@ export interface BodyUploadOptions {
   readonly silence: SilenceTimer;
   /** Called with each piece that was handed to the daemon's connection, in order. Its memory is freed afterwards. */
   readonly onSent: (chunk: Buffer) => void;
+  /** All of the body has come from the client. */
+  readonly onWhole: () => void;
   /** The body will never be whole. The daemon gets what arrived of it, and then the end of the connection instead of the body's. */
   readonly onBroken: (reason: Error) => void;
 }
@@ -51,6 +53,7 @@ export class BodyUpload {
     const { request, bodyBroken } = this.exchange;
     if (request.readableEnded) {
       // An empty body, which an earlier try has read to its end.
+      this.options.onWhole();
       this.upstream.end();
       return;
     }
@@ -108,6 +111,7 @@ export class BodyUpload {
 
   readonly #onEnd = (): void => {
     this.#detach();
+    this.options.onWhole();
     this.#waitForDaemon();
     this.#writer.end();
   };

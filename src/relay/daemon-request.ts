@@ -6,6 +6,7 @@ import { GatewayTimeoutError, ServiceError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
 import { daemonFailure, errorCode } from './daemon-failure.js';
+import { InterimAnswers } from './interim-answers.js';
 import { closeByReset } from '../socket-calls.js';
 import { expectsContinue, relaysBody } from './relayed-request.js';
 import { SilenceTimer } from './silence-timer.js';
@@ -15,9 +16,13 @@ export interface DaemonTimeouts {
   readonly connectTimeoutSeconds: number;
   /** How long it may be silent while it is waited for: before 100, before and in the middle of its answer. */
   readonly readTimeoutSeconds: number;
+  /** The same after the last byte of a request for work that nobody but the daemon can end. */
+  readonly operationTimeoutSeconds: number;
 }
 
 export interface DaemonRequestOptions extends DaemonTimeouts {
+  /** The daemon works for as long as it takes before it answers: it writes, zeroes, flushes, reads it all. */
+  readonly isLongWork: boolean;
   readonly onSent: (chunk: Buffer) => void;
   /** Adds up how long the daemon was waited for. */
   readonly waited: BusyTime;
@@ -30,8 +35,9 @@ const staleCodes = new Set(['ECONNRESET', 'EPIPE']);
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT']);
 
 /**
- * One request on its way to a daemon: waits for the connection, sends the body and hands out the answer, each within its time. Whatever goes
- * wrong, it ends here: the request to the daemon is aborted as soon as the exchange aborts, the body breaks or a time is over.
+ * One request on its way to a daemon: waits for the connection, sends the body and hands out the answer,
+ * each within its time. Whatever goes wrong, it ends here: the request to the daemon is aborted as soon as
+ * the exchange aborts, the body breaks or a time is over.
  */
 export class DaemonRequest {
   readonly silence: SilenceTimer;
@@ -41,7 +47,7 @@ export class DaemonRequest {
   #failure: unknown;
   /** Why the body can never be whole. */
   #broken: Error | undefined;
-  #continued = false;
+  readonly #interim = new InterimAnswers();
   #answered = false;
 
   constructor(
@@ -57,6 +63,9 @@ export class DaemonRequest {
       this.#upload = new BodyUpload(exchange, upstream, {
         silence: this.silence,
         onSent: options.onSent,
+        onWhole: () => {
+          this.#awaitWork();
+        },
         onBroken: (reason) => {
           this.#broken = reason;
         },
@@ -64,6 +73,7 @@ export class DaemonRequest {
     }
     this.answer = this.#awaitAnswer();
     exchange.signal.addEventListener('abort', this.#onAbort);
+    this.#awaitInterimAnswers();
     this.#awaitConnection();
     if (exchange.signal.aborted) this.#onAbort();
     else if (this.#upload === undefined) this.#endWithoutBody();
@@ -75,7 +85,7 @@ export class DaemonRequest {
     return (
       this.upstream.reusedSocket &&
       !this.#answered &&
-      !this.#continued &&
+      !this.#interim.any &&
       sentBytes === 0 &&
       staleCodes.has(errorCode(this.#failure)) &&
       idempotentMethods.has(this.upstream.method)
@@ -105,6 +115,7 @@ export class DaemonRequest {
       return await new Promise<IncomingMessage>((resolve, reject) => {
         upstream.once('response', (response) => {
           this.#answered = true;
+          this.silence.limitSeconds = this.options.readTimeoutSeconds;
           // An early answer: the rest of the body is of no use to anybody.
           this.#upload?.stop();
           // The daemon wrote the part that it got. What is wrong with the whole is better known here.
@@ -123,6 +134,21 @@ export class DaemonRequest {
     } finally {
       this.silence.rest();
     }
+  }
+
+  /** Everything was sent, and only the daemon can end what was asked for. */
+  #awaitWork(): void {
+    const { isLongWork, readTimeoutSeconds, operationTimeoutSeconds } = this.options;
+    if (isLongWork) this.silence.limitSeconds = Math.max(readTimeoutSeconds, operationTimeoutSeconds);
+  }
+
+  /** None of them goes on to the client: the proxy says 100 itself, and to none but who asked for it. */
+  #awaitInterimAnswers(): void {
+    this.upstream.on('information', ({ statusCode }) => {
+      const tooMany = this.#interim.add();
+      if (tooMany !== undefined) this.abort(tooMany);
+      else if (statusCode === 102) this.silence.renew();
+    });
   }
 
   #awaitConnection(): void {
@@ -164,7 +190,6 @@ export class DaemonRequest {
     if (this.#upload === undefined) return;
     if (expectsContinue(exchange.request)) {
       upstream.once('continue', () => {
-        this.#continued = true;
         exchange.readyForBody();
         this.#upload?.start();
       });
@@ -177,6 +202,7 @@ export class DaemonRequest {
 
   #endWithoutBody(): void {
     const { upstream } = this;
+    this.#awaitWork();
     // Node would say `Content-Length: 0` where the client said nothing, which makes a difference to a PUT.
     if (upstream.getHeader('content-length') === undefined) {
       upstream.removeHeader('content-length');

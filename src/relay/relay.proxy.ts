@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import httpProxy from 'http-proxy';
 import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
+import { processingIntervalHeader } from '../http/signs-of-life.js';
 import { downloadBody } from './body-download.js';
 import type { DaemonAgents } from './daemon-agents.js';
 import { clipExtents, ExtentsClip } from './extents-clip.js';
@@ -39,24 +40,35 @@ export interface RelayOptions {
   readonly isCapabilities?: boolean;
   /** The request is for extents, which are told up to here. */
   readonly extentsEndBytes?: number | undefined;
+  /** The daemon may work for as long as it takes before it answers. */
+  readonly isLongWork?: boolean;
   /** The client asked for the connection to be closed after the answer. */
   readonly closes?: boolean;
 }
 
+/** Signs of life that a daemon is asked for in the time that it may be silent: one or two may come late. */
+const signsPerTimeout = 3;
+
 /**
  * Relays requests to daemons. It knows nothing of who may: that was decided before.
  *
- * http-proxy makes the request to the daemon and nothing else. Its own way of moving bodies and watching over the two sides leaves requests
- * running for clients that left, clients waiting for daemons that died, early answers lost and bodies of one request taken for
- * another, so `DaemonRequest` and `downloadBody` do that.
+ * http-proxy makes the request to the daemon and nothing else. Its own way of moving bodies and watching
+ * over the two sides leaves requests running for clients that left, clients waiting for daemons that died,
+ * early answers lost and bodies of one request taken for another, so `DaemonRequest` and `downloadBody` do
+ * that.
  */
 export class RelayProxy {
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, secure: true });
 
+  readonly #processingInterval: string;
+
   constructor(
     private readonly agents: DaemonAgents,
     private readonly timeouts: DaemonTimeouts,
-  ) {}
+  ) {
+    const seconds = Math.floor(timeouts.readTimeoutSeconds / signsPerTimeout);
+    this.#processingInterval = String(Math.max(1, seconds));
+  }
 
   /** Where the authorities come from that daemons are believed by. */
   get authoritiesSource(): string {
@@ -64,10 +76,12 @@ export class RelayProxy {
   }
 
   /**
-   * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the answer was sent. The signal of the
-   * exchange cuts both sides; its reason is the answer, if there is none yet.
+   * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the
+   * answer was sent. The signal of the exchange cuts both sides; its reason is the answer, if there is none
+   * yet.
    * @throws BadGatewayError, UnavailableError or GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's
-   *   body breaks off, the reason of the signal. Once the head of the answer is out the response is then incomplete.
+   *   body breaks off, the reason of the signal. Once the head of the answer is out the response is then
+   * incomplete.
    */
   async relay(exchange: Exchange, target: RelayTarget, options: RelayOptions): Promise<void> {
     exchange.signal.throwIfAborted();
@@ -92,8 +106,10 @@ export class RelayProxy {
 
   #send(exchange: Exchange, target: RelayTarget, options: RelayOptions): DaemonRequest {
     const headers = relayedRequestHeaders(exchange.request, exchange.requestId);
+    headers[processingIntervalHeader] = this.#processingInterval;
     return new DaemonRequest(this.#open(exchange, target, headers), exchange, {
       ...this.timeouts,
+      isLongWork: options.isLongWork === true,
       onSent: (chunk) => options.observer?.sent(chunk),
       waited: options.daemonTime ?? new BusyTime(),
     });
@@ -199,8 +215,8 @@ function withoutContentLength(headers: readonly string[]): string[] {
 }
 
 /**
- * What http-proxy gets to see of a request: not the client's own, which it would change, listen to and pipe into the request to the daemon.
- * This one keeps hold of that instead.
+ * What http-proxy gets to see of a request: not the client's own, which it would change, listen to and pipe
+ * into the request to the daemon. This one keeps hold of that instead.
  */
 class RequestOutline extends EventEmitter {
   readonly method: string | undefined;

@@ -7,6 +7,7 @@ import type { Exchange } from '../http/exchange.js';
 import { hijack } from '../http/hijack.js';
 import type { Logger } from '../logger.js';
 import type { ByteRange } from '../units.js';
+import type { OperationKind } from '../tickets/operation.js';
 import type { TransferObserver } from '../tickets/transfer-observer.js';
 import { daemonFailureKind, isUntrusted, type DaemonFailureObserver } from './daemon-failure.js';
 import { imageRequest, type ImageRequest, type SubResource } from './image-request.js';
@@ -19,6 +20,9 @@ export const allowedMethods = 'OPTIONS,GET,HEAD,PUT,PATCH,POST';
 
 /** What the images of other hosts are called where images of this host are called by their storage. */
 const backend = 'http';
+
+/** What a daemon answers only when all of it is done. A PATCH may also be a flush. */
+const longWork: ReadonlySet<OperationKind> = new Set(['write', 'zero', 'flush', 'extents', 'checksum']);
 
 /** Who wants to know what is relayed. */
 export interface RelayObservers {
@@ -91,6 +95,7 @@ export class RelayedImages {
           ...(progress === undefined ? {} : { observer: progress }),
           daemonTime,
           extentsEndBytes: kind === 'extents' ? permit.sizeBytes : undefined,
+          isLongWork: longWork.has(kind),
           isCapabilities: kind === 'options' && subResource === '',
           closes: wanted.closes,
         },

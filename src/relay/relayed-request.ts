@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { processingIntervalHeader } from '../http/signs-of-life.js';
 
 /** Meant for one connection only (RFC 9110 section 7.6.1), besides those that `Connection` names. */
 const hopByHop = new Set([
@@ -18,10 +19,17 @@ const hopByHop = new Set([
 const credentials = new Set(['authorization', 'session-id', 'cookie', 'cookie2']);
 
 /**
- * Said by the proxy itself. `Host` must be the daemon's: the name that its certificate is verified for is
+ * Said by the proxy itself, or not at all. `Host` must be the daemon's: the name that its certificate is verified for is
  * taken from it. Image data travels as it is, so nobody on the way is asked to compress it.
  */
-const ownHeaders = new Set(['host', 'expect', 'content-length', 'accept-encoding', 'x-request-id']);
+const ownHeaders = new Set([
+  'host',
+  'expect',
+  'content-length',
+  'accept-encoding',
+  'x-request-id',
+  processingIntervalHeader,
+]);
 
 /**
  * What says which bytes are meant, where they go, how they are framed or coded, on which condition, or how

@@ -62,7 +62,7 @@ describe('the daemon', () => {
       'Upgrade: h2c',
     ]);
     const names = Object.keys(headers).sort();
-    assert.deepEqual(names, ['connection', 'host', 'x-request-id']);
+    assert.deepEqual(names, ['connection', 'host', 'processing-interval', 'x-request-id']);
     assert.equal(headers['connection'], 'keep-alive');
   });
 

@@ -24,6 +24,7 @@ import { RawSocket } from '../support/raw-socket.js';
 export interface RelayUnderTestOptions {
   readonly connectTimeoutSeconds?: number;
   readonly readTimeoutSeconds?: number;
+  readonly operationTimeoutSeconds?: number;
   readonly inactivityTimeoutSeconds?: number;
   readonly idleSeconds?: number;
   /** Take http tickets and daemons, as with TLS off. */
@@ -70,6 +71,7 @@ export class RelayUnderTest implements AsyncDisposable {
     const proxy = new RelayProxy(agents, {
       connectTimeoutSeconds: options.connectTimeoutSeconds ?? 10,
       readTimeoutSeconds: options.readTimeoutSeconds ?? 30,
+      operationTimeoutSeconds: options.operationTimeoutSeconds ?? 600,
     });
     const access = new RelayAccess(new Credentials(verifier, sessions, grants), tickets, {
       inactivityTimeoutSeconds: options.inactivityTimeoutSeconds ?? 60,

@@ -47,7 +47,17 @@ export const proxySection = defineSection({
       minimum: 0.001,
       maximum: timeoutSecondsMax,
       unit: 'seconds',
-      description: 'How long a daemon may be silent before the head of its answer until the client gets 504.',
+      description:
+        'How long a daemon may give no sign of life before the head of its answer until the client gets 504.',
+    }),
+    imagedOperationTimeoutSeconds: float('imaged_operation_timeout_sec', {
+      default: 600,
+      minimum: 0.001,
+      maximum: timeoutSecondsMax,
+      unit: 'seconds',
+      description:
+        'The same for work that only the daemon can end: PATCH, the end of an upload, extents, checksums. Other ' +
+        'daemons than ours give no signs of life. Never less than imaged_read_timeout_sec.',
     }),
     sessionStore: string('session_store', {
       default: 'memory',

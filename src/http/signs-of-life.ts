@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http';
+import type { Exchange } from './exchange.js';
+
+/**
+ * By this header a peer says that it takes `102 Processing` (RFC 2518 section 10.1) while it waits, and that
+ * it wants one each so many seconds. Nobody gets one who did not ask: Python's `http.client` takes it for the
+ * answer.
+ */
+export const processingIntervalHeader = 'processing-interval';
+
+/** Nobody needs them more often, and each costs both sides a packet. */
+const intervalSecondsMin = 1;
+/** Firewalls forget connections that are silent for some minutes. */
+const intervalSecondsMax = 60;
+
+const wholeSeconds = /^\d{1,9}$/;
+
+/**
+ * Tells a peer that asked for it, again and again until the head of the answer is out, that its request is
+ * being worked on. It is not told while it is the peer that is waited for.
+ * @returns ends it; idempotent
+ */
+export function showSignsOfLife(exchange: Exchange): () => void {
+  const { request, response } = exchange;
+  const intervalSeconds = wantedInterval(request);
+  if (intervalSeconds === undefined) return nothing;
+  const timer = setInterval(() => {
+    // A peer that does not read them gets no more, so that they do not pile up.
+    const isRead = response.writableLength === 0 && request.socket.writableLength === 0;
+    if (!response.headersSent && !exchange.waitsForClient && isRead) response.writeProcessing();
+  }, intervalSeconds * 1000);
+  const end = (): void => {
+    clearInterval(timer);
+    response.off('close', end);
+  };
+  response.once('close', end);
+  return end;
+}
+
+function wantedInterval({ headers, httpVersion }: IncomingMessage): number | undefined {
+  const { [processingIntervalHeader]: wanted } = headers;
+  // HTTP/1.0 has no answers before the answer.
+  if (typeof wanted !== 'string' || !wholeSeconds.test(wanted) || httpVersion !== '1.1') return undefined;
+  return Math.min(Math.max(Number(wanted), intervalSecondsMin), intervalSecondsMax);
+}
+
+function nothing(): void {
+  // There is nothing to end.
+}
