@@ -46,7 +46,8 @@ export class RequestReports {
     const { request, response, requestId, clientAddress, route, logFields } = exchange;
     const { method = '' } = request;
     const status = response.headersSent ? response.statusCode : 0;
-    const level = exchange.polled && status < 400 ? 'debug' : requestLogLevel;
+    const succeeded = status < 400 && response.writableFinished;
+    const level = exchange.polled && succeeded ? 'debug' : requestLogLevel;
     this.logger[level](
       {
         request_id: requestId,
