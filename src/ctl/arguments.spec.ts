@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { helpText, parseCommandLine } from './arguments.js';
 
+const signing = ['--imaged-uri', 'https://h', '--key', 'k', '--cert', 'c'];
+
 const commandOf = (...args: string[]) => {
   const line = parseCommandLine(args);
   assert.ok(line.action === 'run', JSON.stringify(line));
@@ -44,6 +46,57 @@ test('understands each command with its options', () => {
   );
 });
 
+test('leaves it to the terminal how a ticket is shown, and takes the commands of a profiler', () => {
+  assert.deepEqual(commandOf('show-ticket', 't'), { name: 'show-ticket', id: 't', output: undefined });
+  for (const name of ['start-profile', 'stop-profile'] as const) assert.deepEqual(commandOf(name), { name });
+});
+
+test('takes numbers up to their bounds', () => {
+  const numbers = [
+    ['--interval', ['list-tickets', '-w'], [1, 86_400]],
+    ['--timeout', ['mod-ticket', 't'], [0, 2 ** 31 - 1]],
+    ['--lifetime', ['sign-ticket', 't', ...signing], [1, 315_360_000]],
+  ] as const;
+  for (const [option, args, bounds] of numbers)
+    for (const bound of bounds)
+      assert.ok(
+        Object.values(commandOf(...args, option, String(bound))).includes(bound),
+        `${option} ${bound}`,
+      );
+});
+
+for (const [option, args, range, outside] of [
+  ['--interval', ['list-tickets', '-w'], '1 to 86400', ['0', '86401']],
+  ['--timeout', ['mod-ticket', 't'], '0 to 2147483647', ['2147483648']],
+  ['--lifetime', ['sign-ticket', 't', ...signing], '1 to 315360000', ['0', '315360001']],
+] as const) {
+  test(`refuses what is no number of seconds from ${range} for ${option}`, () => {
+    const bad = [
+      '-1',
+      '+1',
+      '1e9',
+      'NaN',
+      'Infinity',
+      '1.5',
+      '0x10',
+      '1_0',
+      ' 1',
+      '٣',
+      '9'.repeat(400),
+      ...outside,
+    ];
+    for (const value of bad) {
+      const line = parseCommandLine([...args, `${option}=${value}`]);
+      assert.ok(line.action === 'refuse', `${option}=${value}`);
+      const reason = `${option} must be a whole number of seconds from ${range}`;
+      assert.equal(line.message, `ovirt-imageioctl: ${reason}\nTry 'ovirt-imageioctl --help'.`);
+    }
+    for (const value of ['', '-1']) {
+      assert.equal(parseCommandLine([...args, option, value]).action, 'refuse', `${option} '${value}'`);
+    }
+  });
+}
+
 test('takes the configuration folder and the role before or after the command', () => {
   for (const args of [
     ['-c', '/conf', '--role', 'proxy', 'list-tickets'],
@@ -65,7 +118,7 @@ const refused = [
   { args: ['list-tickets', 'a'], reason: 'list-tickets was given too much' },
   { args: ['del-ticket', 'a', '--watch'], reason: 'del-ticket has no option --watch' },
   { args: ['mod-ticket', 'a'], reason: '--timeout is required' },
-  { args: ['mod-ticket', 'a', '--timeout', '1.5'], reason: '--timeout must be a number of whole seconds' },
+  { args: ['start-profile', 'a'], reason: 'start-profile was given too much' },
   { args: ['list-tickets', '-o', 'xml'], reason: '--output must be text or json' },
   { args: ['--role', 'engine', 'list-tickets'], reason: '--role must be daemon or proxy' },
 ];

@@ -1,13 +1,15 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { defaultConfDir } from '../config/load-config.js';
 import { roles, type Role } from '../config/role.js';
+import { secondsMax } from '../contract/schemas.js';
 
 export type Command =
   | { readonly name: 'add-ticket'; readonly file: string }
-  | { readonly name: 'show-ticket'; readonly id: string; readonly output: Output }
+  | { readonly name: 'show-ticket'; readonly id: string; readonly output: Output | undefined }
   | { readonly name: 'list-tickets'; readonly output: Output; readonly watchSeconds: number | undefined }
   | { readonly name: 'mod-ticket'; readonly id: string; readonly timeoutSeconds: number }
   | { readonly name: 'del-ticket'; readonly id: string }
+  | { readonly name: 'start-profile' | 'stop-profile' }
   | {
       readonly name: 'sign-ticket';
       readonly id: string;
@@ -37,6 +39,8 @@ Commands:
   mod-ticket ID --timeout SECONDS
                            let a ticket expire SECONDS from now
   del-ticket ID            remove a ticket and stop its transfer
+  start-profile, stop-profile
+                           not supported: say what to do instead
   sign-ticket ID --imaged-uri URI --key FILE --cert FILE
                            print a signed ticket as the engine makes it, for
                            development: the key is the engine's secret
@@ -45,9 +49,11 @@ Options:
   -c, --conf-dir DIR       find the control socket in DIR/conf.d/*.conf
                            (default ${defaultConfDir})
       --role daemon|proxy  whose defaults the configuration has (default daemon)
-  -o, --output text|json   show-ticket, list-tickets: how to print
+  -o, --output text|json   show-ticket, list-tickets: how to print (default
+                           text; show-ticket: json, unless to a terminal)
   -w, --watch              list-tickets: again and again, until interrupted
-      --interval SECONDS   list-tickets: time between two lists (default 1)
+      --interval SECONDS   list-tickets: time between two lists, 1 to 86400
+                           (default 1)
       --timeout SECONDS    mod-ticket: when the ticket expires
       --imaged-uri URI     sign-ticket: the daemon, e.g. https://host:54322
       --key FILE           sign-ticket: PEM of the engine's private key
@@ -88,8 +94,22 @@ const rules: Readonly<Record<Command['name'], Rule>> = {
   'list-tickets': { options: ['output', 'watch', 'interval'] },
   'mod-ticket': { operand: 'ID', options: ['timeout'] },
   'del-ticket': { operand: 'ID', options: [] },
+  'start-profile': { options: [] },
+  'stop-profile': { options: [] },
   'sign-ticket': { operand: 'ID', options: ['imaged-uri', 'key', 'cert', 'lifetime'] },
 };
+
+interface Bounds {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** Nobody reads more than a list a second, and the service has better things to do. */
+const intervalBounds: Bounds = { minimum: 1, maximum: 86_400 };
+/** As in the contract. */
+const timeoutBounds: Bounds = { minimum: 0, maximum: secondsMax };
+/** Ten years: longer than the certificate of any engine is valid. */
+const lifetimeBounds: Bounds = { minimum: 1, maximum: 315_360_000 };
 
 class UsageError extends Error {}
 
@@ -133,15 +153,18 @@ function commandOf(name: Command['name'], operand: string, values: Values): Comm
     case 'add-ticket':
       return { name, file: operand };
     case 'show-ticket':
-      return { name, id: operand, output: outputOf(values) };
+      return { name, id: operand, output: values.output === undefined ? undefined : outputOf(values) };
     case 'list-tickets': {
-      const interval = seconds(values, 'interval', '1');
+      const interval = seconds(values, 'interval', intervalBounds, '1');
       return { name, output: outputOf(values), watchSeconds: values.watch === true ? interval : undefined };
     }
     case 'mod-ticket':
-      return { name, id: operand, timeoutSeconds: seconds(values, 'timeout') };
+      return { name, id: operand, timeoutSeconds: seconds(values, 'timeout', timeoutBounds) };
     case 'del-ticket':
       return { name, id: operand };
+    case 'start-profile':
+    case 'stop-profile':
+      return { name };
     case 'sign-ticket':
       return {
         name,
@@ -149,7 +172,7 @@ function commandOf(name: Command['name'], operand: string, values: Values): Comm
         imagedUri: text(values, 'imaged-uri'),
         keyFile: text(values, 'key'),
         certFile: text(values, 'cert'),
-        lifetimeSeconds: seconds(values, 'lifetime', '3600'),
+        lifetimeSeconds: seconds(values, 'lifetime', lifetimeBounds, '3600'),
       };
   }
 }
@@ -164,10 +187,12 @@ function text(values: Values, name: Option, fallback?: string): string {
   return value;
 }
 
-function seconds(values: Values, name: Option, fallback?: string): number {
+function seconds(values: Values, name: Option, { minimum, maximum }: Bounds, fallback?: string): number {
   const value = text(values, name, fallback);
-  if (!/^\d{1,9}$/.test(value)) throw new UsageError(`--${name} must be a number of whole seconds`);
-  return Number(value);
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= minimum && number <= maximum))
+    throw new UsageError(`--${name} must be a whole number of seconds from ${minimum} to ${maximum}`);
+  return number;
 }
 
 function outputOf(values: Values): Output {

@@ -1,16 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TicketsClient, type Ticket } from '#sdk';
+import { ImageioError, TicketsClient, type Ticket } from '#sdk';
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import type { Command } from './arguments.js';
 import { controlEndpoint } from './control-endpoint.js';
+import { indentedJson } from './indented-json.js';
 import { signTicket } from './signed-ticket.js';
 import { ticketLines, ticketTable } from './ticket-table.js';
 
 /** A command cannot be carried out; the text says why. */
 export class CommandError extends Error {}
+
+const noProfiler =
+  'there is no profiler to start or stop; the metrics tell where time goes, and NODE_OPTIONS=--cpu-prof in the environment of the ' +
+  'service makes it write a profile of its code when it stops';
 
 const clearScreen = '\u001b[H\u001b[2J';
 
@@ -28,16 +33,15 @@ export async function runCommand(
     await printSignedTicket(command);
     return;
   }
+  if (command.name === 'start-profile' || command.name === 'stop-profile') throw new CommandError(noProfiler);
   await using tickets = new TicketsClient(controlEndpoint(loadConfig()));
   switch (command.name) {
     case 'add-ticket':
       await tickets.put(await readTicket(command.file));
       return;
-    case 'show-ticket': {
-      const ticket = await tickets.get(command.id);
-      print(command.output === 'json' ? json(ticket) : ticketLines(ticket));
+    case 'show-ticket':
+      await show(tickets, command);
       return;
-    }
     case 'list-tickets':
       await list(tickets, command, stopped);
       return;
@@ -45,8 +49,33 @@ export async function runCommand(
       await tickets.extend(command.id, command.timeoutSeconds);
       return;
     case 'del-ticket':
-      await tickets.remove(command.id);
+      await remove(tickets, command.id);
   }
+}
+
+/** As lines for people; for programs as JSON, which is what the Python tool prints. */
+async function show(
+  tickets: TicketsClient,
+  { id, output = process.stdout.isTTY ? 'text' : 'json' }: Extract<Command, { name: 'show-ticket' }>,
+): Promise<void> {
+  if (output === 'text') print(ticketLines(await tickets.get(id)));
+  else print(`${indentedJson(await tickets.getJson(id))}\n`);
+}
+
+/**
+ * Removing is idempotent, so the service does not tell whether there was anything to remove. Who wants to stop a transfer must hear that
+ * nothing was stopped.
+ */
+async function remove(tickets: TicketsClient, id: string): Promise<void> {
+  let unknown: ImageioError | undefined;
+  try {
+    await tickets.get(id);
+  } catch (error: unknown) {
+    if (!(error instanceof ImageioError && error.status === 404)) throw error;
+    unknown = error;
+  }
+  await tickets.remove(id);
+  if (unknown !== undefined) throw unknown;
 }
 
 async function list(

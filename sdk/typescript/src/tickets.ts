@@ -29,6 +29,14 @@ export class TicketsClient implements AsyncDisposable {
     return dataOf(await this.api.GET('/tickets/{id}', { params: { path: { id } } }));
   }
 
+  /**
+   * The ticket as the text that the service sent: a size may have more digits than a number holds.
+   * @throws ImageioError 404 when there is no such ticket
+   */
+  async getJson(id: string): Promise<string> {
+    return dataOf(await this.api.GET('/tickets/{id}', { params: { path: { id } }, parseAs: 'text' }));
+  }
+
   /** Adds the ticket, or replaces an idle one. */
   async put(ticket: Ticket): Promise<void> {
     const answer = await this.api.PUT('/tickets/{id}', {
