@@ -23,7 +23,7 @@ export class UnauthenticatedError extends ServiceError {
   readonly code = 'unauthenticated';
 }
 
-/** The ticket does not exist, has expired, was cancelled or forbids the operation; which one is told, but not which ids exist. */
+/** The ticket does not exist, has expired, was cancelled or forbids the operation; which one is told. */
 export class NotAllowedError extends ServiceError {
   readonly code = 'not_allowed';
 
