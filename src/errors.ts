@@ -18,6 +18,15 @@ export class InvalidRequestError extends ServiceError {
   readonly code = 'invalid_request';
 }
 
+/** The request is of a version of HTTP that is not spoken here. */
+export class UnsupportedVersionError extends ServiceError {
+  readonly code = 'unsupported_version';
+
+  constructor(version: string) {
+    super(`HTTP version ${version} is not supported, only 1.0 and 1.1`);
+  }
+}
+
 /** No credential, or none that holds, was shown. */
 export class UnauthenticatedError extends ServiceError {
   readonly code = 'unauthenticated';

@@ -6,6 +6,8 @@ import { ClientGoneError, ClientTimeoutError } from '../errors.js';
 /** What a connection needs to know of a request that is being answered on it. */
 export interface RunningExchange {
   readonly response: ServerResponse;
+  /** In milliseconds, as `performance.now()` has them. */
+  readonly startedAt: number;
   readonly waitsForClient: boolean;
   readonly bodyPending: boolean;
   abort(reason: Error): void;
@@ -21,17 +23,16 @@ export interface ConnectionResource {
 export interface ConnectionLimits {
   /** How long a connection that has not shown a valid ticket may be silent. */
   readonly unauthorisedSilenceSeconds: number;
+  /** How long a connection that has not shown a valid ticket may last, whatever it does. */
+  readonly unauthorisedLifeSeconds: number;
   /** How much of an unread body is read and dropped after an early answer. */
   readonly drainBytes: number;
   /** How long the socket stays open after an early answer so that the client can read it. */
   readonly lingerSeconds: number;
 }
 
-/**
- * How often it is looked for a client that has ended its side: one that has gone is to be noticed within a
- * second.
- */
-const goneCheckMilliseconds = 500;
+/** Who has sent a request and waits for it is looked for only when it takes longer than most do. */
+const quickMilliseconds = 500;
 
 const connections = new WeakMap<Socket, ClientConnection>();
 
@@ -44,11 +45,17 @@ export class ClientConnection {
   readonly #limits: ConnectionLimits;
   readonly #resources = new Map<object, ConnectionResource>();
   readonly #exchanges: RunningExchange[] = [];
+  readonly #acceptedAt = performance.now();
   #silenceSeconds: number;
+  #authorized = false;
   #lingering = false;
   #halfClosed = false;
 
-  private constructor(socket: Socket, limits: ConnectionLimits) {
+  private constructor(
+    socket: Socket,
+    limits: ConnectionLimits,
+    private readonly onAuthorized: () => void,
+  ) {
     this.#socket = socket;
     this.#limits = limits;
     this.#silenceSeconds = limits.unauthorisedSilenceSeconds;
@@ -56,24 +63,21 @@ export class ClientConnection {
     socket.on('timeout', () => {
       this.#silent();
     });
-    socket.once('end', () => {
-      // Whoever has ended its side may be there still, for its answer. Node does not tell when it has gone
-      // then.
-      const look = setInterval(() => {
-        if (isPeerGone(socket)) socket.destroy();
-      }, goneCheckMilliseconds);
-      socket.once('close', () => {
-        clearInterval(look);
-      });
-    });
     socket.once('close', () => {
       this.#closed();
     });
   }
 
-  /** Takes charge of a socket that a listener accepted. */
-  static accept(socket: Socket, limits: ConnectionLimits): ClientConnection {
-    const connection = new ClientConnection(socket, limits);
+  /**
+   * Takes charge of a socket that a listener accepted.
+   * @param onAuthorized called once, when the client has shown a valid ticket
+   */
+  static accept(
+    socket: Socket,
+    limits: ConnectionLimits,
+    onAuthorized: () => void = () => undefined,
+  ): ClientConnection {
+    const connection = new ClientConnection(socket, limits, onAuthorized);
     connections.set(socket, connection);
     return connection;
   }
@@ -114,9 +118,27 @@ export class ClientConnection {
 
   /** A request with a valid ticket came: from now on the ticket says how long the connection may be silent. */
   authorized(inactivityTimeoutSeconds: number): void {
+    if (!this.#authorized) {
+      this.#authorized = true;
+      this.onAuthorized();
+    }
     if (inactivityTimeoutSeconds === this.#silenceSeconds) return;
     this.#silenceSeconds = inactivityTimeoutSeconds;
     this.#arm();
+  }
+
+  /** The client has had its time without a ticket: no request after the one that is being answered. */
+  get overdue(): boolean {
+    if (this.#authorized) return false;
+    return performance.now() - this.#acceptedAt > this.#limits.unauthorisedLifeSeconds * 1000;
+  }
+
+  /** Notices what no event tells. To be called about twice a second. */
+  check(): void {
+    if (this.#mayHaveGone && isPeerGone(this.#socket)) this.#socket.destroy();
+    else if (this.overdue) {
+      this.#giveUp(`Client showed no ticket for ${this.#limits.unauthorisedLifeSeconds} seconds`);
+    }
   }
 
   begin(exchange: RunningExchange): void {
@@ -194,15 +216,28 @@ export class ClientConnection {
   }
 
   #silent(): void {
+    // The silence may be ours: a flush, a checksum or slow storage. The ticket's expiry bounds those.
+    if (!this.#giveUp(`Client was silent for ${this.#silenceSeconds} seconds`)) this.#arm();
+  }
+
+  /** Ends the connection unless it is us who are waited for. */
+  #giveUp(reason: string): boolean {
     const current = this.#exchanges[0];
-    if (current !== undefined && !current.waitsForClient) {
-      // The silence is ours: a flush, a checksum or slow storage. The ticket's expiry bounds those.
-      this.#arm();
-      return;
-    }
+    if (current !== undefined && !current.waitsForClient) return false;
     // Once the response has ended, nobody but us can cut a client that does not read it.
     if (current === undefined || current.response.writableEnded) this.#socket.destroy();
-    else current.abort(new ClientTimeoutError(`Client was silent for ${this.#silenceSeconds} seconds`));
+    else current.abort(new ClientTimeoutError(reason));
+    return true;
+  }
+
+  /**
+   * Node may not tell when the client goes: it has read to the end of the socket already, or does not read
+   * while a request is being worked on.
+   */
+  get #mayHaveGone(): boolean {
+    const current = this.#exchanges[0];
+    if (current !== undefined) return performance.now() - current.startedAt > quickMilliseconds;
+    return this.#socket.readableEnded;
   }
 
   #closed(): void {

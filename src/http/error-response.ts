@@ -18,6 +18,7 @@ import {
   UnavailableError,
   UnsupportedMediaTypeError,
   UnsupportedTransferCodingError,
+  UnsupportedVersionError,
 } from '../errors.js';
 import { prefersJson } from './accept.js';
 
@@ -51,6 +52,7 @@ export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [TooManyFailuresError, 429],
   [UnavailableError, 503],
   [GatewayTimeoutError, 504],
+  [UnsupportedVersionError, 505],
 ];
 
 /** The status that `error` is answered with; 500 for everything that is not of the domain. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { InvalidRequestError, UnsupportedTransferCodingError } from '../errors.js';
-import { ClientConnection } from './client-connection.js';
+import { ClientConnection, type ConnectionLimits } from './client-connection.js';
 
 interface Refusal {
   readonly status: number;
@@ -15,12 +15,23 @@ const badRequest: Refusal = { status: 400, reason: 'Bad Request', text: 'Request
 /** What the parser says of `Transfer-Encoding: chunked, gzip`, and of others where `chunked` is not the last. */
 const unsupportedCoding = 'HPE_INVALID_TRANSFER_ENCODING';
 
+const plainHttp: Refusal = { status: 400, reason: 'Bad Request', text: 'This port speaks HTTPS' };
+
+const unsupportedVersion: Refusal = {
+  status: 505,
+  reason: 'HTTP Version Not Supported',
+  text: 'HTTP version is not supported, only 1.0 and 1.1',
+};
+
 const refusals: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
     reason: 'Request Header Fields Too Large',
     text: 'Request line and headers are too large',
   },
+  HPE_INVALID_VERSION: unsupportedVersion,
+  // The preface of a client that speaks HTTP/2 without asking (RFC 9113 section 3.4).
+  HPE_PAUSED_H2_UPGRADE: unsupportedVersion,
   HPE_INVALID_METHOD: { status: 405, reason: 'Method Not Allowed', text: 'Method is not supported' },
   [unsupportedCoding]: {
     status: 501,
@@ -84,6 +95,20 @@ function refusalOf({ code = '', message }: NodeJS.ErrnoException): Refusal {
   // The same code says that there is a length as well: then it is the request that contradicts itself.
   if (code === unsupportedCoding && message.includes('Content-Length')) return badRequest;
   return refusals[code] ?? badRequest;
+}
+
+/**
+ * Answers a client that speaks HTTP without TLS to a port for HTTPS, in its own language, and ends the connection.
+ * @returns the status that it answered with
+ */
+export function answerPlainHttp(socket: Socket, limits: ConnectionLimits): number {
+  const connection = ClientConnection.accept(socket, limits);
+  socket.write(refusalBytes(plainHttp, []));
+  connection.linger();
+  socket.on('data', () => {
+    if (socket.bytesRead > limits.drainBytes) socket.pause();
+  });
+  return plainHttp.status;
 }
 
 function refusalBytes({ status, reason, text }: Refusal, allowedMethods: readonly string[]): string {

@@ -1,22 +1,20 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { createSecureContext, type SecureVersion } from 'node:tls';
-import { InvalidRequestError, UnavailableError } from '../errors.js';
+import { createSecureContext } from 'node:tls';
+import { UnavailableError } from '../errors.js';
 import { framingRefusal } from '../http/body-coding.js';
-import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
+import { ClientConnection } from '../http/client-connection.js';
 import { Exchange } from '../http/exchange.js';
-import { answerUnparsable } from '../http/unparsable.js';
+import { answerPlainHttp, answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
+import { headRefusal } from './head-check.js';
+import { ListenerConnections, type ListenerConnectionsLimits } from './listener-connections.js';
+import { createNodeServer, type ServerTls } from './node-server.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
-import { isSurplus, ListenerRequest, ListenerResponse } from './surplus-requests.js';
+import { isSurplus } from './surplus-requests.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
 
 /** What answers requests: the router of a Nest application. */
@@ -29,15 +27,6 @@ export interface TcpAddress {
   readonly port: number;
 }
 
-/** What a TLS server shows and accepts. */
-export interface ServerTls {
-  /** PEM. */
-  readonly key: Buffer | string;
-  /** PEM, the server's own certificate first. */
-  readonly cert: Buffer | string;
-  readonly minVersion: SecureVersion;
-}
-
 export interface HttpListenerOptions extends RequestReportOptions {
   readonly handler: RequestHandler;
   readonly allowedMethods: readonly string[];
@@ -46,11 +35,9 @@ export interface HttpListenerOptions extends RequestReportOptions {
   readonly tls?: ServerTls | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
   readonly requireHostHeader: boolean;
-  readonly limits: ConnectionLimits & {
+  readonly limits: ListenerConnectionsLimits & {
     readonly requestHeadBytes: number;
     readonly headersTimeoutSeconds: number;
-    /** Open connections: each takes a file descriptor. More are closed at once. */
-    readonly connectionsMax: number;
     /** Requests of one connection that wait for the one before them. With one more the connection ends. */
     readonly pipelinedRequestsMax: number;
   };
@@ -66,8 +53,7 @@ export class HttpListener {
   readonly name: string;
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  readonly #accepted = new Set<ClientConnection>();
+  readonly #connections: ListenerConnections;
   readonly #reports: RequestReports;
   #unixSocket: BoundUnixSocket | undefined;
   #certificate: X509Certificate | undefined;
@@ -80,47 +66,20 @@ export class HttpListener {
     this.name = options.name;
     this.#options = options;
     this.#reports = new RequestReports(options, logger);
-    const serverOptions = {
-      IncomingMessage: ListenerRequest,
-      ServerResponse: ListenerResponse,
-      maxHeaderSize: options.limits.requestHeadBytes,
-      headersTimeout: options.limits.headersTimeoutSeconds * 1000,
-      // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead, by ClientConnection.
-      requestTimeout: 0,
-      keepAliveTimeout: 0,
-      connectionsCheckingInterval: 1000,
-      // Node would refuse with an empty body.
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      noDelay: true,
-      // A client may send its request, close its side and still wants the whole answer. TLS sockets have a setting of their own.
-      allowHalfOpen: true,
-    };
-    this.#server =
-      options.tls === undefined
-        ? createHttpServer(serverOptions)
-        : createHttpsServer({
-            ...serverOptions,
-            ...options.tls,
-            ALPNProtocols: ['http/1.1'],
-            handshakeTimeout: options.limits.unauthorisedSilenceSeconds * 1000,
-          });
+    this.#server = createNodeServer(options.limits, options.tls);
+    this.#connections = new ListenerConnections(
+      this.#server,
+      {
+        name: this.name,
+        speaksTls: options.tls !== undefined,
+        limits: options.limits,
+        onPlainHttp: (socket) => {
+          this.#refusePlainHttp(socket);
+        },
+      },
+      logger,
+    );
     if (options.tls !== undefined) this.#certificate = new X509Certificate(options.tls.cert);
-    // Node would drop headers past the thousandth without a word, a Content-Range among them;
-    // `headBeyondBounds` refuses them.
-    this.#server.maxHeadersCount = 0;
-    this.#server.maxConnections = options.limits.connectionsMax;
-    (this.#server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
-    this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
-      this.#accept(socket);
-    });
-    // Counts the raw sockets of TLS handshakes as well, so that stopping does not leave them behind.
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
-    // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection decides who is to blame.
-    this.#server.on('timeout', () => undefined);
     this.#server.on('request', (request, response) => {
       this.#handle(request, response, false);
     });
@@ -157,6 +116,7 @@ export class HttpListener {
     } catch (error: unknown) {
       throw new Error(`Cannot open the ${this.name} listener`, { cause: error });
     }
+    this.#connections.open();
     server.on('error', (error) => {
       this.logger.error({ listener: this.name, err: error.message }, 'Listener failed');
     });
@@ -177,7 +137,7 @@ export class HttpListener {
 
   /** How many connections are open, TLS handshakes included. */
   get connections(): number {
-    return this.#sockets.size;
+    return this.#connections.count;
   }
 
   /** It is bound and takes new work. */
@@ -206,28 +166,24 @@ export class HttpListener {
   drain(): void {
     this.#draining = true;
     this.#stopListening();
-    for (const socket of this.#sockets) {
-      const connection = ClientConnection.find(socket);
-      if (connection !== undefined && connection.exchanges.length === 0) socket.destroy();
-    }
-    this.#server.closeIdleConnections();
+    this.#connections.closeIdle();
   }
 
   /** How many requests are being answered. */
   get running(): number {
-    return this.#exchanges().length;
+    return this.#connections.exchanges.length;
   }
 
   /** Cancels every running request. */
   abort(reason: Error): void {
-    for (const exchange of this.#exchanges()) exchange.abort(reason);
+    for (const exchange of this.#connections.exchanges) exchange.abort(reason);
   }
 
   /** Cuts what is left. */
   close(): void {
     this.#stopListening();
     this.#server.closeAllConnections();
-    for (const socket of this.#sockets) socket.destroy();
+    this.#connections.close();
   }
 
   #stopListening(): void {
@@ -235,21 +191,6 @@ export class HttpListener {
     this.#unixSocket?.removeFile();
     this.#unixSocket = undefined;
     this.#server.close();
-  }
-
-  #exchanges(): RunningExchange[] {
-    return [...this.#accepted].flatMap((connection) => connection.exchanges);
-  }
-
-  #accept(socket: Socket): void {
-    const connection = ClientConnection.accept(socket, this.#options.limits);
-    this.#accepted.add(connection);
-    socket.once('close', () => this.#accepted.delete(connection));
-    // No `data` listener here, ever: it would make the HTTP parser read through JavaScript instead of straight from the socket.
-    // Failed writes and resets end the connection; its exchanges hear of that by `close`.
-    socket.on('error', (error) => {
-      this.logger.debug({ listener: this.name, err: error.message }, 'Connection failed');
-    });
   }
 
   #handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -288,22 +229,14 @@ export class HttpListener {
       exchange.fail(new UnavailableError('The service is stopping', drainingRetryAfterSeconds));
       return;
     }
-    const { request, response } = exchange;
-    const refusal = framingRefusal(request);
+    const { request, response, connection } = exchange;
+    const refusal = headRefusal(request, this.#options.requireHostHeader) ?? framingRefusal(request);
     if (refusal !== undefined) {
       exchange.closeAfterResponse();
       exchange.fail(refusal);
       return;
     }
-    if (
-      this.#options.requireHostHeader &&
-      request.headers.host === undefined &&
-      request.httpVersion === '1.1'
-    ) {
-      exchange.closeAfterResponse();
-      exchange.fail(new InvalidRequestError('Host header is required'));
-      return;
-    }
+    if (connection.overdue && !exchange.bodyPending) exchange.closeAfterResponse();
     this.#options.handler(request, response);
   }
 
@@ -312,6 +245,12 @@ export class HttpListener {
     const client = socket.remoteAddress;
     const status = await answerUnparsable(error, socket, this.#options.allowedMethods);
     if (status !== undefined) this.#reports.refused({ client, status, code: error.code });
+  }
+
+  #refusePlainHttp(socket: Socket): void {
+    const client = socket.remoteAddress;
+    const status = answerPlainHttp(socket, this.#options.limits);
+    this.#reports.refused({ client, status, code: 'PLAIN_HTTP' });
   }
 }
 

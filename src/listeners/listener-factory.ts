@@ -88,6 +88,9 @@ export class ListenerFactory {
         observer: this.observer,
         limits: {
           unauthorisedSilenceSeconds: limits.unauthorisedSilenceSeconds,
+          unauthorisedLifeSeconds: limits.unauthorisedLifeSeconds,
+          unauthorisedConnectionsPerAddressMax: limits.unauthorisedConnectionsPerAddressMax,
+          handshakeTimeoutSeconds: limits.handshakeTimeoutSeconds,
           drainBytes: limits.drainBytesMax,
           lingerSeconds: limits.lingerSeconds,
           requestHeadBytes: limits.requestHeadBytesMax,

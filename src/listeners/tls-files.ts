@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls';
 import type { TlsConfig } from '../config/sections/tls.js';
 import { parseCertificates, parsePrivateKey, PemFileError, readPemFile, type PemFile } from '../pem-files.js';
 import { certificateDateProblem } from './certificate-dates.js';
-import type { ServerTls } from './http-listener.js';
+import type { ServerTls } from './node-server.js';
 
 /**
  * Reads what the remote listener shows to its clients; undefined when TLS is off.

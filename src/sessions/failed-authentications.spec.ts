@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FailedAuthentications, networkOf } from './failed-authentications.js';
+import { FailedAuthentications } from './failed-authentications.js';
 import { TooManyFailuresError, UnauthenticatedError } from '../errors.js';
 import { FakeClock } from '../../test/vectors/signed-ticket.fixtures.js';
 
@@ -66,18 +66,3 @@ test('remembers a bounded number of addresses, and forgets those that failed lon
   assert.notEqual(failures.refusal('192.0.2.1', wrong), wrong);
   assert.equal(failures.refusal('192.0.2.2', wrong), wrong);
 });
-
-for (const [address, network] of [
-  ['192.0.2.1', '192.0.2.1'],
-  ['::ffff:192.0.2.1', '192.0.2.1'],
-  ['::1', '0:0:0:0::/64'],
-  ['2001:db8::1', '2001:db8:0:0::/64'],
-  ['2001:db8:0:0:ffff::', '2001:db8:0:0::/64'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-  ['2001:0DB8:1:2:3:4:192.0.2.1', '2001:db8:1:2::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-] as const) {
-  test(`takes ${address} for a client of ${network}`, () => {
-    assert.equal(networkOf(address), network);
-  });
-}

@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import type { Clock } from '../clock.js';
 import { type ServiceError, TooManyFailuresError } from '../errors.js';
+import { networkOf } from '../http/client-network.js';
 
 export interface FailedAuthenticationsOptions {
   /** How many failures in a row an address is answered for. */
@@ -74,22 +74,4 @@ export class FailedAuthentications {
       return;
     }
   }
-}
-
-/** An IPv4 address is its own; of IPv6 a customer has a /64 at least, and would otherwise have 2^64 buckets. */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const [plain = ''] = address.split('%');
-  if (!isIPv6(plain)) return address;
-  const [head = '', tail] = plain.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  // A dotted IPv4 address at the end stands for two groups.
-  const missing = 8 - before.length - after.length - (plain.includes('.') ? 1 : 0);
-  const groups = [...before, ...Array<string>(tail === undefined ? 0 : missing).fill('0'), ...after];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
 }

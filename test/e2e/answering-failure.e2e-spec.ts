@@ -5,10 +5,10 @@ import { Exchange } from '../../src/http/exchange.js';
 import { HttpListener } from '../../src/listeners/http-listener.js';
 import type { Logger } from '../../src/logger.js';
 import pino from 'pino';
-import { KiB, MiB } from '../../src/units.js';
 import { parseAddress } from '../support/address.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { eventually } from '../support/deadline.js';
+import { listenerLimits } from '../fixtures/listener-limits.js';
 
 test('a refusal that cannot be written closes the connection and is logged', async () => {
   const lines: string[] = [];
@@ -22,15 +22,7 @@ test('a refusal that cannot be written closes the connection and is logged', asy
       allowedMethods: ['GET'],
       listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
       requireHostHeader: true,
-      limits: {
-        unauthorisedSilenceSeconds: 60,
-        drainBytes: MiB,
-        lingerSeconds: 2,
-        requestHeadBytes: 16 * KiB,
-        headersTimeoutSeconds: 10,
-        connectionsMax: 10,
-        pipelinedRequestsMax: 16,
-      },
+      limits: listenerLimits,
     },
     logger,
   );

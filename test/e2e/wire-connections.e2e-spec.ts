@@ -100,7 +100,17 @@ describeWire('connections', { routes: allWireRoutes }, (wire) => {
   for (const [what, garbage, status] of [
     ['a request line without path', 'GET \r\n\r\n', 400],
     ['an unknown method', wire.request('FOO', '/images/x'), 405],
-    ['another protocol', 'GET / HTTP/3.7\r\n\r\n', 400],
+    ['another version of HTTP', 'GET / HTTP/3.7\r\n\r\n', 505],
+    ['HTTP/2.0', 'GET /info/ HTTP/2.0\r\nHost: localhost\r\n\r\n', 505],
+    ['HTTP/0.9', 'GET /info/ HTTP/0.9\r\nHost: localhost\r\n\r\n', 505],
+    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
+    ['another protocol', 'GET /info/ SMTP/1.0\r\n\r\n', 400],
+    ['two Hosts', 'GET /info/ HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n', 400],
+    [
+      'an upload with two Hosts',
+      wire.request('PUT', '/images/x', ['host: b', 'Content-Length: 9'], 'body'),
+      400,
+    ],
     ['a header without colon', 'GET / HTTP/1.1\r\nHost localhost\r\n\r\n', 400],
     ['too long headers', wire.request('GET', '/', [`X: ${'x'.repeat(20_000)}`]), 431],
   ] as const) {
@@ -115,7 +125,7 @@ describeWire('connections', { routes: allWireRoutes }, (wire) => {
     const ticket = await wire.addImage(largeBytes, { ops: ['read'] });
     const bytes = await wire.exchangeBytes(`${wire.request('GET', ticket.path)}GET / HTTP/7\r\n\r\n`);
     const [answer, refusal] = parseAnswers(bytes);
-    assert.deepEqual([answer!.status, answer!.complete, refusal!.status], [200, true, 400]);
+    assert.deepEqual([answer!.status, answer!.complete, refusal!.status], [200, true, 505]);
   });
 
   for (const [what, request, status] of [

@@ -26,25 +26,3 @@ describeWire('500 idle connections', {}, (wire) => {
     assert.ok((await client.request('GET', ticket.path)).body.equals(data));
   });
 });
-
-const configuration = { limits: { connections: 16 } };
-// Each has its own listener.
-const routes = [
-  'straight to the daemon',
-  'over the local socket',
-  'through the proxy with a session',
-] as const;
-
-describeWire('connections beyond the limit', { configuration, routes }, (wire) => {
-  test('are closed, those within it work', async () => {
-    const ticket = await wire.addImage(Buffer.from('DATA'));
-    const sockets: RawSocket[] = [];
-    for (let count = 0; count < 16; count++) sockets.push(await wire.connect());
-    const beyond = RawSocket.connect(wire.address).then((socket) => socket.readUntilClose());
-    // In the handshake already, where there is one.
-    assert.equal((await beyond.catch(() => Buffer.alloc(0))).length, 0);
-    await sockets[0]!.send(wire.request('GET', ticket.path));
-    await sockets[0]!.readUntil('DATA');
-    assert.equal((await wire.vdsm.getTicket(ticket.id)).connections, 1);
-  });
-});

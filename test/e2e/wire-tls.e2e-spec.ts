@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { after, test } from 'node:test';
+import { MiB } from '../../src/units.js';
 import { connectOptions } from '../support/address.js';
 import { within } from '../support/deadline.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { withoutTls } from './daemon.fixture.js';
-import { requestBytes } from './raw-answers.js';
+import { parseAnswer, requestBytes } from './raw-answers.js';
 import { describeWire } from './wire.fixture.js';
 
 // What stops in the middle of a record is waited for that long.
-const configuration = { limits: { unauthorised_silence_sec: 5, headers_timeout_sec: 5 } };
+const configuration = { limits: { handshake_timeout_sec: 5 } };
 // Whatever it shows, nobody gets so far as to show it.
 const routes = ['straight to the daemon', 'through the proxy with a session'] as const;
 
@@ -53,7 +54,6 @@ describeWire('TLS', { configuration, routes }, (wire) => {
   });
 
   const hellos: readonly (readonly [string, string | Uint8Array])[] = [
-    ['plain HTTP', requestBytes('GET', '/info/')],
     ['garbage', Buffer.alloc(2000, 0xff)],
     ['a hello of nonsense', Buffer.from('16030100050100000100', 'hex')],
     ['an old SSL hello', Buffer.from('802e0100020015000000100100800200', 'hex')],
@@ -65,6 +65,21 @@ describeWire('TLS', { configuration, routes }, (wire) => {
       await socket.send(bytes).catch(() => undefined);
       const answer = await socket.readUntilClose();
       assert.ok(!answer.includes('HTTP/1.1 2'));
+    });
+  }
+
+  for (const [what, bytes] of [
+    ['GET', requestBytes('GET', '/info/')],
+    ['OPTIONS', requestBytes('OPTIONS', '/images/x')],
+    ['PATCH', requestBytes('PATCH', '/images/x', ['Content-Length: 4'], 'body')],
+    ['an unknown method', requestBytes('brew', '/')],
+    ['an upload', requestBytes('PUT', '/images/x', [`Content-Length: ${8 * MiB}`], 'x'.repeat(8 * MiB))],
+  ] as const) {
+    test(`tells a client of plain HTTP that begins with ${what} that the port speaks HTTPS`, async () => {
+      const socket = await RawSocket.connect(withoutTls(wire.address));
+      await socket.send(bytes).catch(() => undefined);
+      const { status, headers, body } = parseAnswer(await socket.readUntilClose());
+      assert.deepEqual([status, headers['connection'], body], [400, 'close', 'This port speaks HTTPS\n']);
     });
   }
 });

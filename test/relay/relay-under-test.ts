@@ -15,11 +15,12 @@ import { MemorySessionStore } from '../../src/sessions/memory-session.store.js';
 import { PlainTicketVerifier } from '../../src/sessions/signed-ticket.verifier.js';
 import { MemoryTicketStore } from '../../src/tickets/memory-ticket.store.js';
 import type { TicketDefinition } from '../../src/tickets/ticket.js';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB } from '../../src/units.js';
 import { parseAddress, type Address } from '../support/address.js';
 import { ImagesClient, type ClientOptions } from '../support/client.js';
 import type { Pki } from '../support/pki.js';
 import { RawSocket } from '../support/raw-socket.js';
+import { listenerLimits } from '../fixtures/listener-limits.js';
 
 export interface RelayUnderTestOptions {
   readonly connectTimeoutSeconds?: number;
@@ -98,15 +99,7 @@ export class RelayUnderTest implements AsyncDisposable {
         ? {}
         : { tls: { cert: host.certPem, key: host.keyPem, minVersion: 'TLSv1.2' as const } }),
       requireHostHeader: true,
-      limits: {
-        unauthorisedSilenceSeconds: 60,
-        drainBytes: MiB,
-        lingerSeconds: 2,
-        requestHeadBytes: 16 * KiB,
-        headersTimeoutSeconds: 10,
-        connectionsMax: 100,
-        pipelinedRequestsMax: 16,
-      },
+      limits: listenerLimits,
     };
     const listener = new HttpListener(listenerOptions, logger);
     await listener.open();

@@ -8,7 +8,8 @@ import { FailedAuthentications } from '../../src/sessions/failed-authentications
 import { MemoryGrantStore } from '../../src/sessions/memory-grant.store.js';
 import { MemorySessionStore } from '../../src/sessions/memory-session.store.js';
 import { SessionsModule } from '../../src/sessions/sessions.module.js';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB } from '../../src/units.js';
+import { listenerLimits } from '../fixtures/listener-limits.js';
 
 export interface SessionsApp {
   /** Without a slash at its end. */
@@ -53,15 +54,7 @@ export async function startSessionsApp(
       allowedMethods: application.allowedMethods,
       listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
       requireHostHeader: true,
-      limits: {
-        unauthorisedSilenceSeconds: 60,
-        drainBytes: MiB,
-        lingerSeconds: 2,
-        requestHeadBytes: 16 * KiB,
-        headersTimeoutSeconds: 10,
-        connectionsMax: 100,
-        pipelinedRequestsMax: 16,
-      },
+      limits: listenerLimits,
     },
     logger,
   );

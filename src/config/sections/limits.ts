@@ -34,11 +34,30 @@ export const limitsSection = defineSection({
       description:
         'How long a connection without an authorised request may be silent. Clients keep idle ones alive every 30 s.',
     }),
+    unauthorisedLifeSeconds: seconds('unauthorised_life_sec', 120, {
+      minimum: 1,
+      description:
+        'How long a connection without an authorised request may last, whatever it does. Clients of images authorise at once.',
+    }),
+    unauthorisedConnectionsPerAddressMax: count('unauthorised_connections_per_address', 1000, {
+      minimum: 1,
+      maximum: 1_000_000,
+      unit: 'connections',
+      description:
+        'Connections of one client address (IPv6: a /64) without an authorised request, and at most half of connections. ' +
+        'With one more the oldest of them is closed. Many clients may share the address of a gateway.',
+    }),
+    handshakeTimeoutSeconds: seconds('handshake_timeout_sec', 10, {
+      minimum: 0.1,
+      description: 'How long a client may take from connecting until TLS is spoken; then it is closed.',
+    }),
     connectionsMax: count('connections', 10_000, {
       minimum: 16,
       maximum: 1_000_000,
       unit: 'connections',
-      description: 'Open connections of one listener; each takes a file descriptor and some KiB of memory.',
+      description:
+        'Open connections of one listener, each a file descriptor and some KiB. With one more the oldest without an ' +
+        'authorised request is closed.',
     }),
     pipelinedRequestsMax: count('pipelined_requests', 16, {
       minimum: 0,

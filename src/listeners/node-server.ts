@@ -1,0 +1,76 @@
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { SecureVersion } from 'node:tls';
+import { ListenerRequest, ListenerResponse } from './surplus-requests.js';
+
+/** What a TLS server shows and accepts. */
+export interface ServerTls {
+  /** PEM. */
+  readonly key: Buffer | string;
+  /** PEM, the server's own certificate first. */
+  readonly cert: Buffer | string;
+  readonly minVersion: SecureVersion;
+}
+
+export interface NodeServerOptions {
+  readonly requestHeadBytes: number;
+  readonly headersTimeoutSeconds: number;
+  readonly handshakeTimeoutSeconds: number;
+}
+
+/**
+ * Makes the server of Node that a listener has, with everything off that would decide by itself what becomes of a connection.
+ * @param tls absent: plain HTTP
+ */
+export function createNodeServer(options: NodeServerOptions, tls: ServerTls | undefined): Server {
+  const serverOptions = {
+    IncomingMessage: ListenerRequest,
+    ServerResponse: ListenerResponse,
+    maxHeaderSize: options.requestHeadBytes,
+    headersTimeout: options.headersTimeoutSeconds * 1000,
+    // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead, by
+    // ClientConnection.
+    requestTimeout: 0,
+    keepAliveTimeout: 0,
+    connectionsCheckingInterval: 1000,
+    // Node would refuse with an empty body.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    noDelay: true,
+    // A client may send its request, close its side and still wants the whole answer. TLS sockets have a setting of
+    // their own.
+    allowHalfOpen: true,
+  };
+  const server =
+    tls === undefined
+      ? createHttpServer(serverOptions)
+      : createHttpsServer({
+          ...serverOptions,
+          ...tls,
+          ALPNProtocols: ['http/1.1'],
+          handshakeTimeout: options.handshakeTimeoutSeconds * 1000,
+        });
+  // Node would drop headers past the thousandth without a word, a Content-Range among them;
+  // `headBeyondBounds` refuses them.
+  server.maxHeadersCount = 0;
+  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection decides who is
+  // to blame.
+  server.on('timeout', () => undefined);
+  return server;
+}
+
+/**
+ * Node starts TLS in a listener of its own as soon as a connection is accepted. Takes that listener away from the
+ * server, so that the connection can be looked at before.
+ * @returns what starts TLS on a connection, whose TLS socket then comes with `secureConnection`
+ */
+export function takeTlsStart(server: Server): (socket: Socket) => void {
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
+  if (listeners.length === 0) throw new Error('Node starts TLS in another way than is known');
+  server.removeAllListeners('connection');
+  return (socket) => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
+}

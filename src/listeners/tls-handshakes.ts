@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net';
+
+export interface TlsHandshakesOptions {
+  /** From connecting until TLS is spoken. */
+  readonly timeoutSeconds: number;
+  /** Makes a TLS socket of a connection whose first bytes were received. */
+  readonly startTls: (socket: Socket) => void;
+  /** The client speaks HTTP without TLS. */
+  readonly onPlainHttp: (socket: Socket) => void;
+}
+
+/**
+ * The connections to a TLS port on which TLS is not spoken yet. TLS starts with the first byte, so that a client that
+ * speaks plain HTTP can be told. Whoever ends its side before TLS is spoken wants nothing, and its connection is closed
+ * at once.
+ */
+export class TlsHandshakes {
+  readonly #running = new Map<string, Socket>();
+
+  constructor(private readonly options: TlsHandshakesOptions) {}
+
+  /** Takes charge of a connection that was accepted. */
+  begin(socket: Socket): void {
+    // A reset; `close` follows.
+    socket.on('error', () => undefined);
+    const ends = endsOf(socket);
+    // It was reset before it was accepted.
+    if (ends === undefined) {
+      socket.destroy();
+      return;
+    }
+    const timer = setTimeout(() => {
+      if (this.#running.get(ends) === socket) socket.destroy();
+    }, this.options.timeoutSeconds * 1000);
+    this.#running.set(ends, socket);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#running.delete(ends);
+    });
+    // Its TLS socket takes this over.
+    socket.allowHalfOpen = false;
+    socket.once('readable', () => {
+      this.#begun(socket, ends);
+    });
+  }
+
+  /**
+   * TLS is spoken. From now on the client may end its side and still gets its answer.
+   * @returns the connection below; undefined when it is closed already
+   */
+  end(tlsSocket: Socket): Socket | undefined {
+    tlsSocket.allowHalfOpen = true;
+    const ends = endsOf(tlsSocket) ?? '';
+    const socket = this.#running.get(ends);
+    this.#running.delete(ends);
+    return socket;
+  }
+
+  #begun(socket: Socket, ends: string): void {
+    const received = socket.read() as Buffer | null;
+    // The client has ended its side.
+    if (received === null) return;
+    if (!isLetter(received[0])) {
+      socket.unshift(received);
+      this.options.startTls(socket);
+      return;
+    }
+    this.#running.delete(ends);
+    socket.allowHalfOpen = true;
+    this.options.onPlainHttp(socket);
+  }
+}
+
+/**
+ * By what the socket of a connection and the TLS socket on it find together, as Node does not tell which belong to each
+ * other.
+ */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string | undefined {
+  return remoteAddress === undefined
+    ? undefined
+    : `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
+
+/** So begins every method of HTTP, and no record of TLS. */
+function isLetter(byte = 0): boolean {
+  const lowerCase = byte | 0x20;
+  return lowerCase >= 0x61 && lowerCase <= 0x7a;
+}
