@@ -34,7 +34,12 @@ const running = new AbortController().signal;
 
 function connect(): { connection: ClientConnection; socket: Socket } {
   const socket = new Socket();
-  const limits = { unauthorisedSilenceSeconds: 60, unauthorisedLifeSeconds: 120, drainBytes: 0, lingerSeconds: 0 };
+  const limits = {
+    unauthorisedSilenceSeconds: 60,
+    unauthorisedLifeSeconds: 120,
+    drainBytes: 0,
+    lingerSeconds: 0,
+  };
   return { connection: ClientConnection.accept(socket, limits), socket };
 }
 
