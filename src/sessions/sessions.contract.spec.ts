@@ -24,13 +24,13 @@ test('describes every operation with all its statuses', async (t) => {
   const config = addProxySecurity(new DocumentBuilder()).build();
   const document = SwaggerModule.createDocument(app, config);
   assert.deepEqual(describeOperations(document), {
-    openSession: 'post /sessions: 200 401 429 431 503',
-    deleteSession: 'delete /sessions/{id}: 204 400 404 429 431 503',
-    getSessionsOptions: 'options /sessions: 204 431 503',
-    getSessionOptions: 'options /sessions/{id}: 204 400 431 503',
-    putSignedTicket: 'put /tickets: 200 400 403 408 413 429 431 503',
-    putSignedTicketById: 'put /tickets/{id}: 200 400 403 408 413 429 431 503',
-    deleteSignedTicket: 'delete /tickets/{id}: 204 400 404 429 431 503',
+    openSession: 'post /sessions: 200 401 429 431 501 503',
+    deleteSession: 'delete /sessions/{id}: 204 400 404 429 431 501 503',
+    getSessionsOptions: 'options /sessions: 204 431 501 503',
+    getSessionOptions: 'options /sessions/{id}: 204 400 431 501 503',
+    putSignedTicket: 'put /tickets: 200 400 403 408 413 415 429 431 501 503',
+    putSignedTicketById: 'put /tickets/{id}: 200 400 403 408 413 415 429 431 501 503',
+    deleteSignedTicket: 'delete /tickets/{id}: 204 400 404 429 431 501 503',
   });
   const openSession = document.paths['/sessions']?.post;
   // A signed ticket opens a session, a live session is answered as it is, both renew it.
