@@ -25,7 +25,7 @@ describe('errors of the images API', () => {
     ['a patch that is not JSON', '{', /not valid JSON/],
     ['a patch that is a list', '[]', /must be a JSON object/],
     ['a patch that is null', 'null', /must be a JSON object/],
-    ['a patch without op', '{}', /op must be "zero" or "flush"/],
+    ['a patch without op', '{}', /op is required/],
     ['an unknown op', '{"op":"trim"}', /op must be "zero" or "flush"/],
     ['a zero without size', '{"op":"zero","offset":0}', /size/],
     ['a zero of a negative size', '{"op":"zero","size":-1}', /size/],
