@@ -74,6 +74,7 @@ export class HttpListener {
         speaksTls: options.tls !== undefined,
         limits: options.limits,
         onPlainHttp: (socket) => {
+          options.observer?.handshakeFailed(this.name);
           this.#refusePlainHttp(socket);
         },
       },
