@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { describeOptions } from '../../src/config/describe-options.js';
 import { statusOfError } from '../../src/http/error-response.js';
 import { projectRoot } from '../support/project.js';
 
@@ -12,6 +13,16 @@ test('the protocol explains every status that the contracts and the errors have'
   const used = new Set([...statusesOfContracts(), ...statusOfError.map(([, status]) => status)]);
   assert.deepEqual(
     [...used].filter((status) => !explained.has(status)),
+    [],
+  );
+});
+
+test('the protocol names options that there are', () => {
+  const options = new Set(describeOptions().map(({ section, option }) => `[${section}] ${option}`));
+  const named = [...page.matchAll(/`(\[[a-z_]+\] [a-z_0-9]+)(?: = [^`]*)?`/g)].map(([, name = '']) => name);
+  assert.ok(named.length > 30, 'options are no longer found in the page');
+  assert.deepEqual(
+    named.filter((name) => name !== '[section] option' && !options.has(name)),
     [],
   );
 });
