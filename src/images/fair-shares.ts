@@ -14,10 +14,12 @@ interface Waiter<C> {
 /**
  * Shares of something limited, such as buffers, that are taken and given back one by one.
  *
- * - **No image takes all.** An image may hold as many as it leaves free: alone one half, each of two a
+ * No image takes all: one may hold as many as it leaves free. Alone that is one half, each of two gets a
  * third. So storage that hangs, or clients that do nothing, keep from others no more than a part, however
- * many ask. - **Waiting is fair.** Whoever holds the fewest is next; of equals the one who has been served
- * longest ago. A claimant that asks often waits in its own queue and no one else's.
+ * many ask.
+ *
+ * Waiting is fair: whoever holds the fewest is next; of equals the one who has been served longest ago. A
+ * claimant that asks often waits in its own queue and no one else's.
  */
 export class FairShares<C extends Claimant = Claimant> {
   readonly #heldByClaimant = new Map<C, number>();

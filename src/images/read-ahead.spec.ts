@@ -15,8 +15,8 @@ function createPool(): BufferPool {
   return new BufferPool({ poolBytes: 4 * MiB, bufferBytes });
 }
 
-async function acquire(lengthBytes: number, countMax: number): Promise<BufferSet> {
-  return BufferSet.acquire(createPool(), { claimant: createClaimant(), lengthBytes, countMax });
+async function acquire(lengthBytes: number, countMax: number, pool = createPool()): Promise<BufferSet> {
+  return BufferSet.acquire(pool, { claimant: createClaimant(), lengthBytes, countMax });
 }
 
 async function readAll(backend: MemoryBackend, range: ByteRange, countMax: number): Promise<Buffer> {
@@ -74,11 +74,7 @@ describe('reading ahead', () => {
   test('reads again what it had to drop, and gives all in order', async () => {
     const backend = new MemoryBackend(randomBytes(MiB));
     const pool = createPool();
-    const buffers = await BufferSet.acquire(pool, {
-      claimant: createClaimant(),
-      lengthBytes: MiB,
-      countMax: 3,
-    });
+    const buffers = await acquire(MiB, 3, pool);
     const ahead = new ReadAhead(backend, buffers, { offsetBytes: 0, lengthBytes: MiB });
     const pieces: Buffer[] = [];
     for (let readBytes = 0; readBytes < MiB;) {
@@ -99,11 +95,7 @@ describe('reading ahead', () => {
     const gate = Promise.withResolvers<undefined>();
     backend.gate = gate.promise.then(() => undefined);
     const pool = createPool();
-    const buffers = await BufferSet.acquire(pool, {
-      claimant: createClaimant(),
-      lengthBytes: MiB,
-      countMax: 3,
-    });
+    const buffers = await acquire(MiB, 3, pool);
     const ahead = new ReadAhead(backend, buffers, { offsetBytes: 0, lengthBytes: MiB });
     ahead.drop(() => true);
     gate.resolve(undefined);

@@ -40,6 +40,18 @@ describe('the API documentation of the proxy', () => {
     await deployment[Symbol.asyncDispose]();
   });
 
+  /** Opens a session for the ticket, and has the page show it with what is tried out. */
+  async function authorize(page: Page, ticketId: string): Promise<void> {
+    const opened = await client.request('POST', '/sessions', {
+      headers: { Authorization: deployment.signTicket(ticketId), 'Content-Length': 0 },
+    });
+    await page.locator('.auth-wrapper .btn.authorize').click();
+    const session = page.locator('.auth-container', { hasText: 'sessionHeader' });
+    await session.locator('input').fill(String(opened.headers['session-id']));
+    await session.locator('button[type=submit]').click();
+    await page.locator('.modal-ux .btn-done').first().click();
+  }
+
   for (const name of contractNames) {
     test(`has the committed contract ${name}.json`, async () => {
       const answer = await client.request('GET', `/docs/${name}.json`);
@@ -120,9 +132,6 @@ describe('the API documentation of the proxy', () => {
       const image = deployment.folder.file('image.raw');
       await writeFile(image, Buffer.alloc(MiB, 'x'));
       const ticketId = await deployment.addTicket('read', image, MiB);
-      const opened = await client.request('POST', '/sessions', {
-        headers: { Authorization: deployment.signTicket(ticketId), 'Content-Length': 0 },
-      });
       await using browser = await openBrowser();
       const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
       const complaints: string[] = [];
@@ -130,11 +139,7 @@ describe('the API documentation of the proxy', () => {
         if (message.type() === 'error') complaints.push(message.text());
       });
       await page.goto(`${deployment.proxy.url}/docs`);
-      await page.locator('.auth-wrapper .btn.authorize').click();
-      const session = page.locator('.auth-container', { hasText: 'sessionHeader' });
-      await session.locator('input').fill(String(opened.headers['session-id']));
-      await session.locator('button[type=submit]').click();
-      await page.locator('.modal-ux .btn-done').first().click();
+      await authorize(page, ticketId);
 
       const operation = page.locator('#operations-images-readImage');
       await operation.locator('.opblock-summary-control').click();
@@ -166,17 +171,10 @@ describe('the API documentation of the proxy', () => {
       const image = deployment.folder.file('kept.raw');
       await writeFile(image, Buffer.alloc(2 * MiB, 'x'));
       const ticketId = await deployment.addTicket('write', image, 2 * MiB);
-      const opened = await client.request('POST', '/sessions', {
-        headers: { Authorization: deployment.signTicket(ticketId), 'Content-Length': 0 },
-      });
       await using browser = await openBrowser();
       const page = await browser.newPage();
       await page.goto(`${deployment.proxy.url}/docs`);
-      await page.locator('.auth-wrapper .btn.authorize').click();
-      const session = page.locator('.auth-container', { hasText: 'sessionHeader' });
-      await session.locator('input').fill(String(opened.headers['session-id']));
-      await session.locator('button[type=submit]').click();
-      await page.locator('.modal-ux .btn-done').first().click();
+      await authorize(page, ticketId);
 
       const open = async (operationId: string): Promise<Locator> => {
         const operation = page.locator(`.opblock[id$="-${operationId}"]`);
