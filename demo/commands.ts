@@ -37,7 +37,9 @@ export const demoFiles = {
   downloadTicket: 'download.ticket',
 } as const;
 
-const curl = `curl -sS -f --cacert ${demoFiles.ca}`;
+/** A refusal fails the command, and its reason is read. */
+const plainCurl = 'curl -sS --fail-with-body';
+const curl = `${plainCurl} --cacert ${demoFiles.ca}`;
 /** Cuts a transfer of the demo's 64 MiB in the middle: it would take four seconds and gets two. */
 const interrupted = '--limit-rate 16M --max-time 2';
 const curlTimedOut = 28;
@@ -70,7 +72,7 @@ function proxyTour({ proxyUrl, controlSocket, throughProxy }: DemoParties): Comm
     },
     {
       title: 'The session is gone: this one fails with 403',
-      line: `${curl} "${downloadUrl}${sessionQuery}" -o /dev/null`,
+      line: `${curl} "${downloadUrl}${sessionQuery}"`,
       exitCode: curlHttpError,
     },
     ...removeTicket(downloadTicketId, controlSocket),
@@ -93,7 +95,7 @@ function daemonTour({ daemonUrl, controlSocket, direct }: DemoParties): Command[
     ...removeTicket(downloadTicketId, controlSocket),
     {
       title: 'The ticket is gone: this one fails with 403',
-      line: `${curl} ${downloadUrl} -o /dev/null`,
+      line: `${curl} ${downloadUrl}`,
       exitCode: curlHttpError,
     },
   ];
@@ -121,7 +123,7 @@ function uploadCommands(
   offsetFile: string,
 ): Command[] {
   const request = credentials === '' ? curl : `${curl} ${credentials}`;
-  const ticket = `curl -sS -f --unix-socket ${controlSocket} http://localhost/tickets/${ticketId}`;
+  const ticket = `${plainCurl} --unix-socket ${controlSocket} http://localhost/tickets/${ticketId}`;
   return [
     { title: 'What can be done with this image', line: `${request} -X OPTIONS ${url}` },
     {
@@ -170,7 +172,7 @@ function removeTicket(ticketId: string, controlSocket: string): Command[] {
   return [
     {
       title: 'Remove the ticket',
-      line: `curl -sS -f -X DELETE --unix-socket ${controlSocket} http://localhost/tickets/${ticketId}`,
+      line: `${plainCurl} -X DELETE --unix-socket ${controlSocket} http://localhost/tickets/${ticketId}`,
     },
   ];
 }
