@@ -1,5 +1,6 @@
 // Who may import whom: arrows point one way, main -> daemon|proxy -> (images, relay, sessions) -> tickets -> shared.
 const shared = '^src/(config|contract|http|logging|observability)/|^src/[^/]+\\.ts$';
+const nodeInternals = '^src/node-internals/';
 const only = (name, folders, allowed) => ({
   name: `${name}-imports`,
   severity: 'error',
@@ -9,6 +10,23 @@ const only = (name, folders, allowed) => ({
 });
 module.exports = {
   forbidden: [
+    {
+      name: 'node-internals-imports',
+      severity: 'error',
+      from: { path: '^src/node-internals/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^src/', pathNot: ['^src/node-internals/', '^src/(units|errors)\\.ts$'] },
+      comment: 'plain helpers alone, so that a trick can be looked at by itself',
+    },
+    {
+      name: 'node-internals-users',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: ['^src/(node-internals|http|listeners|images|relay)/', '^src/(main|run)\\.ts$'],
+      },
+      to: { path: '^src/node-internals/' },
+      comment: 'what moves bytes or starts the process',
+    },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-orphans',
@@ -23,14 +41,15 @@ module.exports = {
       to: { path: '^src/(tickets|images|sessions|relay|listeners|daemon|proxy|ctl)/' },
     },
     only('tickets', 'shared', [shared]),
-    only('images', 'shared, tickets', [shared, '^src/tickets/']),
+    only('images', 'shared, tickets', [shared, nodeInternals, '^src/tickets/']),
     only('sessions', 'shared', [shared]),
     only('relay', 'shared and the stores of sessions and tickets', [
       shared,
+      nodeInternals,
       '^src/tickets/',
       '^src/sessions/',
     ]),
-    only('listeners', 'shared', [shared]),
+    only('listeners', 'shared', [shared, nodeInternals]),
     only('ctl', 'shared: it knows the service by its contract only', [shared]),
     { name: 'roles-apart', severity: 'error', from: { path: '^src/daemon/' }, to: { path: '^src/proxy/' } },
     {

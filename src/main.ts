@@ -3,7 +3,7 @@ import { helpText, parseCommandLine } from './command-line.js';
 import { ConfigError } from './config/config-error.js';
 import { loadConfig } from './config/load-config.js';
 import { showConfig } from './config/show-config.js';
-import { restartWithRuntimeOptions } from './runtime-options.js';
+import { restartWithRuntimeOptions } from './node-internals/runtime-options.js';
 import { version } from './version.js';
 
 const usageExitCode = 2;

@@ -10,7 +10,7 @@ import type { Service } from './listeners/service.js';
 import { notifyReady, notifyStopping } from './listeners/systemd.js';
 import { createLogger, describeError, type Logger } from './logger.js';
 import { createProxy } from './proxy/proxy.js';
-import { returnStartMemory } from './start-memory.js';
+import { returnStartMemory } from './node-internals/start-memory.js';
 import { version } from './version.js';
 
 const roleFactories = { daemon: createDaemon, proxy: createProxy } satisfies Record<Role, unknown>;

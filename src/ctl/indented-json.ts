@@ -1,14 +1,14 @@
 /** The same JSON for people, with every digit of its numbers, also of those that no JavaScript number holds. */
 export function indentedJson(json: string): string {
-  return JSON.stringify(parse(json, keepDigits), undefined, 2);
+  return JSON.stringify(newJson.parse(json, keepDigits), undefined, 2);
 }
 
 function keepDigits(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
-  return typeof value === 'number' && source !== undefined ? rawJson(source) : value;
+  return typeof value === 'number' && source !== undefined ? newJson.rawJSON(source) : value;
 }
 
 // TypeScript's library does not know these yet (ECMAScript 2026).
-const { parse, rawJSON: rawJson } = JSON as unknown as {
+const newJson = JSON as typeof JSON & {
   readonly parse: (json: string, reviver: typeof keepDigits) => unknown;
   readonly rawJSON: (text: string) => unknown;
 };

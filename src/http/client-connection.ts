@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { isPeerGone } from '../socket-calls.js';
+import { isPeerGone } from '../node-internals/socket-descriptor.js';
 import { ClientGoneError, ClientTimeoutError } from '../errors.js';
 
 /** What a connection needs to know of a request that is being answered on it. */

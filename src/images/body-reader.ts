@@ -1,6 +1,6 @@
-import { pushDirectly } from '../http/direct-push.js';
+import { pushDirectly } from '../node-internals/direct-push.js';
 import type { Exchange } from '../http/exchange.js';
-import { releaseMemory } from '../http/release-memory.js';
+import { releaseMemory } from '../node-internals/release-memory.js';
 
 /**
  * What arrived is written when nothing more came for this long, or up to twice as long. Data that lies in

@@ -1,7 +1,7 @@
 import { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
-import { unacknowledgedBytes } from '../socket-calls.js';
+import { unacknowledgedBytes } from '../node-internals/socket-descriptor.js';
 import { KiB } from '../units.js';
 
 /**

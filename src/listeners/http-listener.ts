@@ -14,7 +14,7 @@ import { headRefusal } from './head-check.js';
 import { ListenerConnections, type ListenerConnectionsLimits } from './listener-connections.js';
 import { createNodeServer, type ServerTls } from './node-server.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
-import { isSurplus } from './surplus-requests.js';
+import { isSurplus } from '../node-internals/surplus-requests.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
 
 /** What answers requests: the router of a Nest application. */

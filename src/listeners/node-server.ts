@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { SecureVersion } from 'node:tls';
-import { ListenerRequest, ListenerResponse } from './surplus-requests.js';
+import { ListenerRequest, ListenerResponse } from '../node-internals/surplus-requests.js';
 
 /** What a TLS server shows and accepts. */
 export interface ServerTls {

@@ -49,7 +49,7 @@ export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
   for (const path of ownedPaths) giveTo(path, userId, groupId);
 
   // The types leave these open for systems without them and lack initgroups; geteuid has just shown that this is none.
-  const { initgroups, setgid, setuid } = process as unknown as PosixProcess;
+  const { initgroups, setgid, setuid } = process as PosixProcess;
   try {
     // This order: after setuid the process may no longer change its groups. As root, each call sets the real, effective
     // and saved id at once, so there is no way back.
@@ -62,11 +62,10 @@ export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
   return { dropped: true, userId, groupId, groupIds: process.getgroups?.() ?? [], ownedPaths };
 }
 
-interface PosixProcess {
-  readonly initgroups: (user: string, extraGroup: number) => void;
-  readonly setgid: (id: number) => void;
-  readonly setuid: (id: number) => void;
-}
+type PosixProcess = NodeJS.Process &
+  Required<Pick<NodeJS.Process, 'setgid' | 'setuid'>> & {
+    readonly initgroups: (user: string, extraGroup: number) => void;
+  };
 
 function giveTo(path: string, userId: number, groupId: number): void {
   try {

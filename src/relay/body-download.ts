@@ -3,7 +3,7 @@ import { BadGatewayError, ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { ClientWait } from './client-wait.js';
 import { CoalescingWriter } from './coalescing-writer.js';
-import { DirectDownload } from './direct-download.js';
+import { DirectDownload } from '../node-internals/direct-download.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyDownloadOptions {

@@ -1,5 +1,5 @@
 import type { ClientRequest } from 'node:http';
-import { pushDirectly } from '../http/direct-push.js';
+import { pushDirectly } from '../node-internals/direct-push.js';
 import type { Exchange } from '../http/exchange.js';
 import { ClientWait } from './client-wait.js';
 import { CoalescingWriter, type BodySink } from './coalescing-writer.js';

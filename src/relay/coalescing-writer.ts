@@ -1,4 +1,4 @@
-import { releaseMemory } from '../http/release-memory.js';
+import { releaseMemory } from '../node-internals/release-memory.js';
 import { RelayBuffers } from './relay-buffers.js';
 
 /** Where a relayed body goes: the response to the client, or the request to the daemon. */

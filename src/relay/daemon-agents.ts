@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { Config } from '../config/config.js';
 import { parseCertificates, readPemFile } from '../pem-files.js';
-import { DaemonReceiver } from './daemon-receiver.js';
+import { SocketReceiver } from '../node-internals/socket-receiver.js';
 
 /** What certificates of daemons are verified with. */
 export interface DaemonAuthorities {
@@ -104,7 +104,7 @@ class DaemonAgent extends HttpsAgent {
   override createConnection(
     ...[options, callback]: Parameters<HttpsAgent['createConnection']>
   ): ReturnType<HttpsAgent['createConnection']> {
-    return DaemonReceiver.connect(options, (receiving) => super.createConnection(receiving, callback));
+    return SocketReceiver.connect(options, (receiving) => super.createConnection(receiving, callback));
   }
 }
 
@@ -113,7 +113,7 @@ class PlainDaemonAgent extends HttpAgent {
   override createConnection(
     ...[options, callback]: Parameters<HttpAgent['createConnection']>
   ): ReturnType<HttpAgent['createConnection']> {
-    return DaemonReceiver.connect(options, (receiving) => super.createConnection(receiving, callback));
+    return SocketReceiver.connect(options, (receiving) => super.createConnection(receiving, callback));
   }
 }
 

@@ -7,7 +7,7 @@ import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
 import { daemonFailure, errorCode } from './daemon-failure.js';
 import { InterimAnswers } from './interim-answers.js';
-import { closeByReset } from '../socket-calls.js';
+import { closeByReset } from '../node-internals/socket-descriptor.js';
 import { expectsContinue, relaysBody } from './relayed-request.js';
 import { SilenceTimer } from './silence-timer.js';
 

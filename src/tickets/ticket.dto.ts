@@ -280,4 +280,4 @@ export function ticketInfoDto(info: TicketInfo): TicketInfoDto {
 }
 
 // TypeScript's library does not know JSON.rawJSON yet (ECMAScript 2026).
-const { rawJSON: rawJson } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
+const { rawJSON: rawJson } = JSON as typeof JSON & { readonly rawJSON: (text: string) => unknown };

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { DaemonAgents } from '../../src/relay/daemon-agents.js';
-import { DirectDownload } from '../../src/relay/direct-download.js';
+import { DirectDownload } from '../../src/node-internals/direct-download.js';
 import { KiB, MiB } from '../../src/units.js';
 import { imagePath } from '../support/client.js';
 import { certificates } from './relay.fixtures.js';

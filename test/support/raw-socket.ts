@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { connect as connectNet, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { closeByReset } from '../../src/socket-calls.js';
+import { closeByReset } from '../../src/node-internals/socket-descriptor.js';
 import { connectOptions, type Address } from './address.js';
 import { patienceMs, within } from './deadline.js';
 

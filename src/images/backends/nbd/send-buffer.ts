@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { setSendBuffer } from '../../../socket-calls.js';
+import { setSendBuffer } from '../../../node-internals/socket-descriptor.js';
 import { MiB } from '../../../units.js';
 
 /** One write of the usual size, so that it is handed over at once. */

@@ -20,23 +20,22 @@ export interface ByteTaker {
 const shared = Buffer.allocUnsafeSlow(64 * KiB);
 
 /** Receives on one connection to a daemon, into memory of ours. */
-export class DaemonReceiver {
-  static readonly #receivers = new WeakMap<Socket, DaemonReceiver>();
+export class SocketReceiver {
+  static readonly #receivers = new WeakMap<object, SocketReceiver>();
 
   /** Set while somebody wants to see the bytes before the parser. */
   taker: ByteTaker | undefined;
 
   /** The receiver of a connection that `connect` made. */
-  static of(socket: Socket): DaemonReceiver | undefined {
-    return DaemonReceiver.#receivers.get(socket);
+  static of(socket: Socket): SocketReceiver | undefined {
+    return SocketReceiver.#receivers.get(socket);
   }
 
   /** @param open makes a connection with the options it is given, `options` and how to receive */
   static connect<O, S>(options: O, open: (receiving: O & { onread: OnReadOpts }) => S): S {
-    const receiver = new DaemonReceiver();
+    const receiver = new SocketReceiver();
     const socket = open({ ...options, onread: receiver.#onread() });
-    if (socket !== null && typeof socket === 'object')
-      DaemonReceiver.#receivers.set(socket as unknown as Socket, receiver);
+    if (socket !== null && typeof socket === 'object') SocketReceiver.#receivers.set(socket, receiver);
     return socket;
   }
 

@@ -1,11 +1,9 @@
-import type { Role } from './config/role.js';
-
 /**
  * V8 lets the young generation grow to 16 MiB and more for short-lived objects. A daemon makes few of them, because image data is outside of
  * V8's heap, and a small one stays in the processor's caches: with 2 MiB it takes 40 MiB less memory and a sixth less CPU for each GiB. A
  * proxy has two HTTP messages for each request: with 8 MiB it relays a sixth more small requests than with 2 MiB, and more gains nothing.
  */
-const youngGenerationMiB: Readonly<Record<Role, number>> = { daemon: 2, proxy: 8 };
+const youngGenerationMiB = { daemon: 2, proxy: 8 } as const;
 
 /** V8 reads it only when the process starts. */
 const youngGeneration = '--max-semi-space-size';
@@ -21,7 +19,7 @@ const mallocArenas = { MALLOC_ARENA_MAX: '2' };
  * the operator has set them, or this version of Node cannot.
  */
 export function restartWithRuntimeOptions(
-  role: Role,
+  role: keyof typeof youngGenerationMiB,
   environment: NodeJS.ProcessEnv,
   argv: readonly string[],
 ): void {

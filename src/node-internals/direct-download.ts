@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { KiB } from '../units.js';
-import { DaemonReceiver, type ByteTaker } from './daemon-receiver.js';
+import { SocketReceiver, type ByteTaker } from './socket-receiver.js';
 
 /** The memory that a body is received into, and what becomes of it. */
 export interface DirectSink {
@@ -22,12 +22,12 @@ const leastBytes = 128 * KiB;
  * the parser leaves the connection to the next request. The parser does not miss what it did not see.
  */
 export class DirectDownload implements ByteTaker {
-  readonly #receiver: DaemonReceiver;
+  readonly #receiver: SocketReceiver;
   #leftBytes: number;
   #began = false;
 
   private constructor(
-    receiver: DaemonReceiver,
+    receiver: SocketReceiver,
     private readonly source: IncomingMessage,
     private readonly sink: DirectSink,
     leftBytes: number,
@@ -47,7 +47,7 @@ export class DirectDownload implements ByteTaker {
     // The answer keeps what came with its head until somebody listens.
     const leftBytes = Number(headers['content-length'] ?? 0) - readableLength;
     if (!hasBody || complete || !(leftBytes >= leastBytes)) return undefined;
-    const receiver = DaemonReceiver.of(socket);
+    const receiver = SocketReceiver.of(socket);
     return receiver === undefined ? undefined : new DirectDownload(receiver, source, sink, leftBytes);
   }
 

@@ -39,10 +39,10 @@ export class ListenerRequest extends IncomingMessage {
 
 /** What Node makes for the answers of a listener. */
 export class ListenerResponse extends ServerResponse {
-  constructor(request: IncomingMessage, options?: object) {
-    if (isSurplus(request)) return surplusResponse;
-    // Node hands it options that its types do not know.
-    super(...([request, options] as unknown as [IncomingMessage]));
+  // Node hands it options as well, which its types do not know.
+  constructor(...received: [request: IncomingMessage]) {
+    if (isSurplus(received[0])) return surplusResponse;
+    super(...received);
   }
 }
 
