@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import { listOfRoots } from '../config/sections/backend-file.js';
 import { systemClock } from '../clock.js';
 import { createControlApplication } from '../control/control-application.js';
 import { showTickets } from '../control/ticket-metrics.js';
@@ -108,11 +109,15 @@ export async function createDaemon(
 // A server on this host answers in milliseconds; one that takes longer than this is not going to.
 const nbdConnectTimeoutSeconds = 10;
 
-export function imageSources({ limits }: Config, logger: Logger): readonly ImageSource[] {
+export function imageSources({ limits, backendFile }: Config, logger: Logger): readonly ImageSource[] {
   const warn = (message: string): void => {
     logger.warn(message);
   };
-  const files = new FileSource({ warn, threadCount: limits.fileThreads });
+  const files = new FileSource({
+    warn,
+    threadCount: limits.fileThreads,
+    allowedRoots: listOfRoots(backendFile.allowedRoots),
+  });
   return [files, new NbdSource({ connectTimeoutSeconds: nbdConnectTimeoutSeconds })];
 }
 

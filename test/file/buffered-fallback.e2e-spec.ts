@@ -26,7 +26,11 @@ describe('FileSource on a file system that refuses direct I/O', { skip }, () => 
 
   it('works through the page cache and warns once', async () => {
     const warnings: string[] = [];
-    const source = new FileSource({ warn: (message) => warnings.push(message), threadCount: 4 });
+    const source = new FileSource({
+      warn: (message) => warnings.push(message),
+      threadCount: 4,
+      allowedRoots: [],
+    });
     for (const name of ['one', 'two']) {
       const file = path.join(mountPoint, name);
       fs.writeFileSync(file, Buffer.alloc(100, 7));

@@ -25,7 +25,7 @@ function describeFullStorage(name: string, mountIn: (mountPoint: string) => void
     before(async () => {
       mountIn(mountPoint);
       fs.writeFileSync(path.join(mountPoint, 'image'), '');
-      const source = new FileSource({ warn: () => {}, threadCount: 4 });
+      const source = new FileSource({ warn: () => {}, threadCount: 4, allowedRoots: [] });
       const url = `file://${mountPoint}/image`;
       backend = await source.open({ url, writable: true, sparse: true, dirty: false });
     });

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 
+import { NotAllowedError } from '../../src/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
 import { describeBackend } from '../../src/images/backends/backend.conformance.js';
 import { FileSource } from '../../src/images/backends/file/file-source.js';
@@ -16,6 +17,7 @@ const source = new FileSource({
     assert.fail(message);
   },
   threadCount: 4,
+  allowedRoots: [],
 });
 
 after(() => {
@@ -92,6 +94,27 @@ describe('FileSource with a block device', { skip: skip ?? false }, () => {
         assert.ok(content.every((byte, position) => byte === round + Math.floor(position / 64)));
       }
       await Promise.all(backends.map((backend) => backend.close()));
+    }),
+  );
+
+  it(
+    'is opened through the links of a storage domain, and with its real path alone below the allowed roots',
+    withDevice(async (device) => {
+      // As a host has them: image -> /dev/group/volume -> ../dm-0, which is a device node of /dev.
+      const image = path.join(folder, 'mnt/blockSD/domain/images/image/volume');
+      const volume = path.join(folder, 'dev/group/volume');
+      for (const name of [image, volume]) fs.mkdirSync(path.dirname(name), { recursive: true });
+      fs.symlinkSync(device, path.join(folder, 'dev/dm-0'));
+      fs.symlinkSync('../dm-0', volume);
+      fs.symlinkSync(volume, image);
+      const backend = await open(image);
+      assert.equal(await backend.sizeBytes(), 1_048_576);
+      await backend.close();
+      const request = { url: `file://${image}`, writable: true, sparse: false, dirty: false };
+      const bounded = (allowedRoots: string[]) =>
+        new FileSource({ warn: () => {}, threadCount: 4, allowedRoots }).open(request);
+      await (await bounded(['/dev'])).close();
+      await assert.rejects(bounded([folder]), NotAllowedError);
     }),
   );
 

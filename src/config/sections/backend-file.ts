@@ -1,10 +1,33 @@
 import { bufferSize } from '../buffer-size.js';
+import { string } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
+
+/** The directories in the text of `allowed_roots`. */
+export function listOfRoots(text: string): string[] {
+  return text === '' ? [] : text.split(',').map((root) => root.trim());
+}
+
+/** What a path looks like once all links are followed, since that is what roots are compared with. */
+const resolvedDirectory = /^\/(?!\/)(?!.*\/\/)(?!.*\/\.{1,2}(\/|$))/;
 
 export const backendFileSection = defineSection({
   name: 'backend_file',
   description: 'Images in files and on block devices.',
-  options: { bufferBytes: bufferSize('a file or block device') },
+  options: {
+    bufferBytes: bufferSize('a file or block device'),
+    allowedRoots: string('allowed_roots', {
+      default: '',
+      check: (text) =>
+        listOfRoots(text).every((root) => resolvedDirectory.test(root))
+          ? undefined
+          : 'expected absolute directories without "." and "..", separated by commas',
+      description:
+        'Directories, separated by commas, that images must lie below when all symbolic links are followed: with ' +
+        'logical volumes list /dev as well, where the links of a storage domain lead. Empty: everywhere, as who may ' +
+        'add tickets decides, and images of a host lie in many places. Kernel file systems such as /proc and /sys ' +
+        'are refused always.',
+    }),
+  },
 });
 
 export type BackendFileConfig = SectionValues<typeof backendFileSection>;

@@ -59,7 +59,7 @@ export function writeOnce(fd: number): Transfer {
     });
 }
 
-export function openFile(path: string, flags: number): Promise<number> {
+export function openFile(path: string | Buffer, flags: number): Promise<number> {
   return new Promise((resolve, reject) => {
     fs.open(path, flags, (error, fd) => {
       if (error) reject(error);
@@ -68,16 +68,27 @@ export function openFile(path: string, flags: number): Promise<number> {
   });
 }
 
-/** Inode numbers need all their 64 bits to tell files apart, hence bigint. */
-export function statPath(path: string): Promise<fs.BigIntStats> {
+/** The text of a symbolic link, as bytes. */
+export function readLink(path: string | Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    fs.stat(path, { bigint: true }, (error, stats) => {
+    fs.readlink(path, 'buffer', (error, text) => {
       if (error) reject(error);
-      else resolve(stats);
+      else resolve(text);
     });
   });
 }
 
+/** The type of the file system that has `path`, as `statfs(2)` tells it. */
+export function fileSystemType(path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.statfs(path, (error, stats) => {
+      if (error) reject(error);
+      else resolve(stats.type);
+    });
+  });
+}
+
+/** Inode numbers need all their 64 bits to tell files apart, hence bigint. */
 export function statFile(fd: number): Promise<fs.BigIntStats> {
   return new Promise((resolve, reject) => {
     fs.fstat(fd, { bigint: true }, (error, stats) => {

@@ -20,7 +20,7 @@ describe('FileSource', () => {
     const warn = (message: string) => {
       assert.fail(message);
     };
-    source = new FileSource({ warn, threadCount: 4 });
+    source = new FileSource({ warn, threadCount: 4, allowedRoots: [] });
   });
   after(() => {
     fs.rmSync(folder, { recursive: true });

@@ -1,16 +1,17 @@
 import { type BigIntStats, constants } from 'node:fs';
 
-import { StorageError } from '../../../errors.js';
+import { NotAllowedError, StorageError } from '../../../errors.js';
 import { FairShares } from '../../fair-shares.js';
 import type { Backend, ImageRequest, ImageSource } from '../backend.js';
 import { ImageLocks } from '../image-locks.js';
 import { detectBlockSize } from './block-size.js';
 import { BounceBuffers } from './bounce-buffers.js';
-import { closeFile, openFile, statFile, statPath } from './file-calls.js';
+import { closeFile, openFile } from './file-calls.js';
 import { FileBackend } from './file-backend.js';
 import { FileTurns } from './file-turns.js';
 import { filePath } from './file-url.js';
-import { errorCode, storageFailure } from './storage-failure.js';
+import { findImage } from './image-place.js';
+import { errorCode, namingPath, storageFailure } from './storage-failure.js';
 
 /** Tells an operator something; the message may name paths. */
 export type Warn = (message: string) => void;
@@ -19,6 +20,8 @@ export interface FileSourceOptions {
   readonly warn: Warn;
   /** How many threads there are for file I/O. */
   readonly threadCount: number;
+  /** `[backend_file] allowed_roots`: directories that images must lie below; none for no such bound. */
+  readonly allowedRoots: readonly string[];
 }
 
 /**
@@ -34,13 +37,19 @@ export class FileSource implements ImageSource {
   readonly #warned = new Set<bigint>();
 
   readonly #threads: FairShares;
+  readonly #allowedRoots: readonly string[];
 
-  constructor({ warn, threadCount }: FileSourceOptions) {
+  constructor({ warn, threadCount, allowedRoots }: FileSourceOptions) {
     this.#warn = warn;
+    this.#allowedRoots = allowedRoots;
     this.#threads = new FairShares(threadCount);
   }
 
-  /** @param signal gives up while opening waits for a thread */
+  /**
+   * @param signal gives up while opening waits for a thread
+   * @throws NotAllowedError when the url names a place where no image may be (docs/protocol.md, "Image urls");
+   *   StorageError when the image cannot be opened
+   */
   async open(request: ImageRequest, signal?: AbortSignal): Promise<Backend> {
     const path = filePath(request.url);
     const turns = new FileTurns(this.#threads, { imageUrl: request.url });
@@ -51,26 +60,25 @@ export class FileSource implements ImageSource {
     try {
       return await turns.run(() => this.#open(path, request.writable, turns));
     } catch (error: unknown) {
-      throw storageFailure('Opening the image failed', error);
+      if (error instanceof NotAllowedError) throw error;
+      throw storageFailure('Opening the image failed', namingPath(error, path));
     } finally {
       signal?.removeEventListener('abort', giveUp);
     }
   }
 
   async #open(path: string, writable: boolean, turns: FileTurns): Promise<Backend> {
-    // Opening alone can do harm: it starts a watchdog, rewinds a tape, wakes the other side of a FIFO. So look first.
-    assertImageType(await statPath(path));
-    const { fd, blockSizeBytes } = await this.#openDirect(
-      path,
-      writable ? constants.O_RDWR : constants.O_RDONLY,
-    );
+    // Opening alone can do harm: it starts a watchdog, rewinds a tape, wakes the other side of a FIFO. So it
+    // is held and looked at first, and what is opened is what was looked at, whatever the path means by then.
+    const place = await findImage(path, this.#allowedRoots);
+    const { stats } = place;
     try {
-      // And look again, as the name may mean something else by now.
-      const stats = await statFile(fd);
       assertImageType(stats);
-      if (blockSizeBytes === 1) {
-        this.#warnOfBuffering(path, stats.dev);
-      }
+      const { fd, blockSizeBytes } = await openDirect(
+        place.path,
+        writable ? constants.O_RDWR : constants.O_RDONLY,
+      );
+      if (blockSizeBytes === 1) this.#warnOfBuffering(path, stats.dev);
       const key = imageKey(stats);
       return new FileBackend({
         fd,
@@ -83,24 +91,9 @@ export class FileSource implements ImageSource {
           this.#locks.leave(key);
         },
       });
-    } catch (error: unknown) {
-      await closeFile(fd);
-      throw error;
+    } finally {
+      await place.release();
     }
-  }
-
-  async #openDirect(path: string, access: number): Promise<{ fd: number; blockSizeBytes: number }> {
-    // Should it be a FIFO by now, O_NONBLOCK keeps the open from hanging; on files and block devices it does nothing.
-    const flags = access | constants.O_NONBLOCK;
-    const fd = await openUnlessInvalid(path, flags | constants.O_DIRECT);
-    if (fd !== undefined) {
-      const blockSizeBytes = await detectBlockSize(fd);
-      if (blockSizeBytes !== undefined) {
-        return { fd, blockSizeBytes };
-      }
-      await closeFile(fd);
-    }
-    return { fd: await openFile(path, flags), blockSizeBytes: 1 };
   }
 
   #warnOfBuffering(path: string, device: bigint): void {
@@ -109,6 +102,18 @@ export class FileSource implements ImageSource {
       this.#warn(`The file system of ${path} refuses direct I/O, its images go through the page cache`);
     }
   }
+}
+
+async function openDirect(path: string, access: number): Promise<{ fd: number; blockSizeBytes: number }> {
+  const fd = await openUnlessInvalid(path, access | constants.O_DIRECT);
+  if (fd !== undefined) {
+    const blockSizeBytes = await detectBlockSize(fd);
+    if (blockSizeBytes !== undefined) {
+      return { fd, blockSizeBytes };
+    }
+    await closeFile(fd);
+  }
+  return { fd: await openFile(path, access), blockSizeBytes: 1 };
 }
 
 /** @returns undefined when the file system refuses the flags, as those without `O_DIRECT` do */

@@ -1,3 +1,5 @@
+import { getSystemErrorMap } from 'node:util';
+
 import { NoSpaceError, StorageError } from '../../../errors.js';
 
 /** Out of room: of the device, of the owner's quota, or of the largest file that the file system can hold. */
@@ -19,4 +21,15 @@ export function storageFailure(doing: string, cause: unknown): StorageError {
 /** The name of a failed system call's errno, e.g. `EINVAL`. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * A failed system call's error as if the kernel had been asked for `path`. What it was asked for is a
+ * descriptor that held the file or a folder above it, whose name means nothing to people.
+ */
+export function namingPath(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !('errno' in error) || !('syscall' in error)) return error;
+  const { errno, syscall } = error as NodeJS.ErrnoException;
+  const [code, text] = getSystemErrorMap().get(Number(errno)) ?? [errorCode(error), 'unknown error'];
+  return Object.assign(new Error(`${code}: ${text}, ${syscall} '${path}'`), { code, errno, syscall });
 }
