@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, open, readFile } from 'node:fs/promises';
+import { cp, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/units.js';
@@ -10,7 +10,7 @@ import { sha256OfFile, writeRandomImage } from '../support/images.js';
 import { Program } from '../support/program.js';
 import { projectRoot } from '../support/project.js';
 import { programPath } from '../support/requirements.js';
-import { writeDocumentedPrograms } from './documented-program.js';
+import { startDocumentedCommands, writeDocumentedPrograms } from './documented-program.js';
 
 const sdk = join(projectRoot, 'sdk', 'go');
 const buildMsMax = 240_000;
@@ -26,25 +26,15 @@ function needsGoModules(): string | false {
 describe('the generated Go client', { skip: needsGoModules() }, () => {
   let deployment: Deployment;
 
-  const go = async (...args: string[]): Promise<Program> => {
-    const program = await Program.start('go', args, { cwd: deployment.folder.file('go') });
-    const { code } = await program.waitForExit(buildMsMax);
-    assert.equal(code, 0, program.lastLines(40));
-    return program;
-  };
-
   before(async () => {
     deployment = await Deployment.start();
-    const folder = deployment.folder.file('go');
-    await mkdir(folder);
-    for (const file of ['go.mod', 'go.sum']) await copyFile(join(sdk, file), join(folder, file));
+    const clone = deployment.folder.file('clone');
+    for (const folder of ['openapi', 'sdk/go'])
+      await cp(join(projectRoot, folder), join(clone, folder), { recursive: true });
+    await succeed(await startDocumentedCommands('go.md', { cwd: clone }));
+    const folder = deployment.folder.file('transfer');
     await writeDocumentedPrograms('go.md', folder);
-    for (const name of ['daemon', 'control', 'proxy']) {
-      await mkdir(join(folder, name));
-      const options = ['-generate', 'types,client', '-package', name, '-o', join(name, 'client.go')];
-      await go('tool', 'oapi-codegen', ...options, join(projectRoot, 'openapi', `${name}.json`));
-    }
-    await go('build', '-o', 'transfer', '.');
+    await succeed(await Program.start('go', ['build', '-o', 'transfer'], { cwd: folder }));
   });
   after(() => deployment[Symbol.asyncDispose]());
 
@@ -55,7 +45,7 @@ describe('the generated Go client', { skip: needsGoModules() }, () => {
     const ticketId = randomUUID();
     const control = deployment.daemon.address('control');
     assert.ok(control.kind === 'unix');
-    const program = await Program.start(deployment.folder.file('go/transfer'), [
+    const program = await Program.start(deployment.folder.file('transfer/transfer'), [
       ...[deployment.daemon.url, deployment.proxy.url, deployment.folder.file('ca.pem'), control.path],
       ...[ticketId, source, target, deployment.signTicket(ticketId)],
     ]);
@@ -67,3 +57,8 @@ describe('the generated Go client', { skip: needsGoModules() }, () => {
     assert.deepEqual(await deployment.daemon.vdsm.listTickets(), []);
   });
 });
+
+async function succeed(program: Program): Promise<void> {
+  const { code } = await program.waitForExit(buildMsMax);
+  assert.equal(code, 0, program.lastLines(40));
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, open } from 'node:fs/promises';
+import { copyFile, cp, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { MiB } from '../../src/units.js';
@@ -9,7 +9,7 @@ import { sha256OfFile, writeRandomImage } from '../support/images.js';
 import { Program } from '../support/program.js';
 import { projectRoot } from '../support/project.js';
 import { needs } from '../support/requirements.js';
-import { writeDocumentedPrograms } from './documented-program.js';
+import { startDocumentedCommands, writeDocumentedPrograms } from './documented-program.js';
 
 const buildMsMax = 240_000;
 const unresolved = /Could not (resolve|transfer)|PluginResolutionException|Unknown host/;
@@ -22,14 +22,14 @@ describe('the generated Java client', { skip: needs('mvn', 'java', 'javac') }, (
 
   before(async () => {
     deployment = await Deployment.start({ daemon: { control: { transport: 'tcp', port: 0 } } });
-    project = deployment.folder.file('java');
+    const clone = deployment.folder.file('clone');
+    project = join(clone, 'sdk', 'java');
     const sources = join(project, 'src', 'main', 'java');
     await mkdir(sources, { recursive: true });
     await copyFile(join(projectRoot, 'sdk', 'java', 'pom.xml'), join(project, 'pom.xml'));
+    await cp(join(projectRoot, 'openapi'), join(clone, 'openapi'), { recursive: true });
     await writeDocumentedPrograms('java.md', sources);
-    const contracts = `-Dcontracts=${join(projectRoot, 'openapi')}`;
-    const options = ['--quiet', '--batch-mode', '--no-transfer-progress', contracts];
-    const maven = await Program.start('mvn', [...options, 'process-classes'], { cwd: project });
+    const maven = await startDocumentedCommands('java.md', { cwd: clone });
     const { code } = await maven.waitForExit(buildMsMax);
     if (code === 0) return;
     unavailable = maven.lines.find((line) => unresolved.test(line));

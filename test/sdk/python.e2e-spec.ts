@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { open } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
+import { cp, open } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/units.js';
 import { Deployment } from '../e2e/deployment.js';
@@ -9,7 +9,7 @@ import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { Program } from '../support/program.js';
 import { projectRoot } from '../support/project.js';
 import { needsPythonTool, pythonTool } from '../support/python-tools.js';
-import { writeDocumentedPrograms } from './documented-program.js';
+import { startDocumentedCommands, writeDocumentedPrograms } from './documented-program.js';
 
 const imageBytes = 64 * MiB + 12_345;
 const uploadLinesMax = 20;
@@ -20,20 +20,18 @@ describe('the generated Python client', { skip: needsPythonTool('openapi-python-
   let authority: string;
 
   const run = async (command: string, ...args: string[]): Promise<void> => {
-    const program = await Program.start(pythonTool(command), args, { cwd: deployment.folder.path });
-    const { code } = await program.waitForExit(120_000);
-    assert.equal(code, 0, program.lastLines(40));
+    await succeed(await Program.start(pythonTool(command), args, { cwd: deployment.folder.path }));
   };
 
   before(async () => {
     deployment = await Deployment.start();
     authority = deployment.folder.file('ca.pem');
     programs = await writeDocumentedPrograms('python.md', deployment.folder.path);
-    for (const name of ['daemon', 'control', 'proxy']) {
-      const contract = join(projectRoot, 'openapi', `${name}.json`);
-      const output = ['--meta', 'none', '--output-path', deployment.folder.file(`imageio_${name}`)];
-      await run('openapi-python-client', 'generate', '--path', contract, ...output);
-    }
+    await cp(join(projectRoot, 'openapi'), deployment.folder.file('openapi'), { recursive: true });
+    const path = [dirname(pythonTool('openapi-python-client')), process.env['PATH']].join(delimiter);
+    await succeed(
+      await startDocumentedCommands('python.md', { cwd: deployment.folder.path, env: { PATH: path } }),
+    );
   });
   after(() => deployment[Symbol.asyncDispose]());
 
@@ -65,3 +63,8 @@ describe('the generated Python client', { skip: needsPythonTool('openapi-python-
     assert.equal((await deployment.daemon.vdsm.request('GET', `/tickets/${ticketId}`)).status, 404);
   });
 });
+
+async function succeed(program: Program): Promise<void> {
+  const { code } = await program.waitForExit(120_000);
+  assert.equal(code, 0, program.lastLines(40));
+}

@@ -10,7 +10,7 @@ import { Deployment } from '../e2e/deployment.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { pinnedNode, projectRoot } from '../support/project.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
-import { writeDocumentedPrograms } from './documented-program.js';
+import { startDocumentedCommands, writeDocumentedPrograms } from './documented-program.js';
 
 const run = promisify(execFile);
 const sdk = join(projectRoot, 'sdk', 'typescript');
@@ -43,6 +43,9 @@ test('the packed TypeScript client runs its documented programs in a project of 
   // What npm install would fetch.
   for (const dependency of [
     ...Object.keys(dependencies),
+    // What the documented command needs.
+    'typescript',
+    '.bin',
     '@types',
     'openapi-typescript-helpers',
     'undici-types',
@@ -63,7 +66,11 @@ test('the packed TypeScript client runs its documented programs in a project of 
     ...['--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable'],
     ...['--types', 'node', '--module', 'nodenext'],
   ];
-  await run(pinnedNode, [...compile, 'example.ts', 'transfer.ts'], { cwd: folder.path });
+  await run(pinnedNode, [...compile, 'example.ts'], { cwd: folder.path });
+  const compiler = await startDocumentedCommands('typescript.md', { cwd: folder.path });
+  assert.equal((await compiler.waitForExit(60_000)).code, 0, compiler.lastLines());
+  // Node.js 22 does not know this.
+  assert.doesNotMatch(await readFile(folder.file('transfer.js'), 'utf8'), /await using/);
   const program = `import * as sdk from '${name}'; console.log(Object.keys(sdk).sort().join())`;
   const { stdout } = await run(pinnedNode, ['--input-type=module', '--eval', program], { cwd: folder.path });
   assert.equal(stdout, 'ImageClient,ImageioError,SessionsClient,TicketsClient,Transport\n');
