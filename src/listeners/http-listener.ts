@@ -12,7 +12,7 @@ import { answerPlainHttp, answerUnparsable } from '../http/unparsable.js';
 import type { Logger } from '../logger.js';
 import { headRefusal } from './head-check.js';
 import { ListenerConnections, type ListenerConnectionsLimits } from './listener-connections.js';
-import { createNodeServer, type ServerTls } from './node-server.js';
+import { createNodeServer, secureContextOf, type ServerTls } from './node-server.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
 import { isSurplus } from '../node-internals/surplus-requests.js';
 import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
@@ -153,9 +153,10 @@ export class HttpListener {
   setCertificate(tls: ServerTls): void {
     if (!(this.#server instanceof HttpsServer)) throw new Error(`The ${this.name} listener has no TLS`);
     // The server forgets what it had before it looks at what it gets, so that is looked at first.
-    createSecureContext(tls);
+    const context = secureContextOf(tls);
+    createSecureContext(context);
     this.#certificate = new X509Certificate(tls.cert);
-    this.#server.setSecureContext(tls);
+    this.#server.setSecureContext(context);
   }
 
   /** When the certificate that new connections see expires, in seconds since 1970; undefined without TLS. */

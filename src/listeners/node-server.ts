@@ -1,7 +1,8 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import type { SecureVersion } from 'node:tls';
+import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import { forwardSecrecy } from '../forward-secrecy.js';
 import { ListenerRequest, ListenerResponse } from '../node-internals/surplus-requests.js';
 
 /** What a TLS server shows and accepts. */
@@ -47,7 +48,7 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
       ? createHttpServer(serverOptions)
       : createHttpsServer({
           ...serverOptions,
-          ...tls,
+          ...secureContextOf(tls),
           ALPNProtocols: ['http/1.1'],
           handshakeTimeout: options.handshakeTimeoutSeconds * 1000,
         });
@@ -59,6 +60,11 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
   // to blame.
   server.on('timeout', () => undefined);
   return server;
+}
+
+/** What OpenSSL makes of it, also when a server takes another certificate. */
+export function secureContextOf({ key, cert, minVersion }: ServerTls): SecureContextOptions {
+  return { key, cert, ...forwardSecrecy(minVersion) };
 }
 
 /**

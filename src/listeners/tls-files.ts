@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls';
 import type { TlsConfig } from '../config/sections/tls.js';
 import { parseCertificates, parsePrivateKey, PemFileError, readPemFile, type PemFile } from '../pem-files.js';
 import { certificateDateProblem } from './certificate-dates.js';
-import type { ServerTls } from './node-server.js';
+import { secureContextOf, type ServerTls } from './node-server.js';
 
 /**
  * Reads what the remote listener shows to its clients; undefined when TLS is off.
@@ -26,12 +26,18 @@ export function readServerTls(tls: TlsConfig, warn: (message: string) => void): 
     const which = certificates.length === 1 ? 'the certificate' : `certificate ${index + 1}`;
     if (problem !== undefined) warn(`${certFile.option} ${certFile.path}: ${which} ${problem}`);
   }
+  if (tls.enableTls11) {
+    warn(
+      '[tls] enable_tls1_1 is on: TLS 1.1 is accepted, which is not safe any more, and no key or signature is ' +
+        'too weak for a connection, whatever its version',
+    );
+  }
   return server;
 }
 
 /** OpenSSL itself takes a certificate and a key that are of different kinds, and then no handshake succeeds. */
 function checkPair(
-  server: { readonly key: string; readonly cert: string },
+  server: ServerTls & { readonly key: string },
   [own]: readonly X509Certificate[],
   { keyFile, certFile }: { readonly keyFile: PemFile; readonly certFile: PemFile },
 ): void {
@@ -40,7 +46,7 @@ function checkPair(
     throw new PemFileError(keyFile, `it is not the key of [tls] cert_file ${certFile.path}`);
   }
   try {
-    createSecureContext(server);
+    createSecureContext(secureContextOf(server));
   } catch (error: unknown) {
     // Such as a key that is too short to be allowed.
     throw new PemFileError(certFile, `OpenSSL does not take it with [tls] key_file ${keyFile.path}`, {

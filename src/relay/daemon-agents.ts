@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { Config } from '../config/config.js';
+import { forwardSecrecy } from '../forward-secrecy.js';
 import { parseCertificates, readPemFile } from '../pem-files.js';
 import { SocketReceiver } from '../node-internals/socket-receiver.js';
 
@@ -85,7 +86,7 @@ export class DaemonAgents {
       ALPNProtocols: ['http/1.1'],
       // Made once: parsing the authorities for each connection takes milliseconds.
       secureContext: createSecureContext({
-        minVersion: 'TLSv1.2',
+        ...forwardSecrecy('TLSv1.2'),
         ...(caPem === undefined ? {} : { ca: caPem }),
       }),
     });

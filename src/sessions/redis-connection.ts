@@ -1,4 +1,5 @@
 import { createClient, ErrorReply } from '@redis/client';
+import { forwardSecrecy } from '../forward-secrecy.js';
 import { redisScripts } from './redis-scripts.js';
 import { describeError, type Logger } from '../logger.js';
 import { UnavailableError } from '../errors.js';
@@ -218,7 +219,9 @@ function makeClient({ url, authoritiesPem, commandTimeoutSeconds }: RedisConnect
   return createClient({
     url,
     name: 'ovirt-imageio',
-    socket: url.startsWith('rediss:') ? { ...socket, tls: true as const, ca: [...authoritiesPem] } : socket,
+    socket: url.startsWith('rediss:')
+      ? { ...socket, tls: true as const, ca: [...authoritiesPem], ...forwardSecrecy('TLSv1.2') }
+      : socket,
     scripts: redisScripts,
     disableOfflineQueue: true,
     commandsQueueMaxLength: commandsMax,

@@ -453,6 +453,23 @@ describe('a Redis server that fails', { skip }, () => {
     assert.match(lines.join(''), /certificate/);
   });
 
+  test('over TLS is used with forward secrecy alone', async (t) => {
+    await using folder = await TemporaryFolder.create();
+    const pki = await Pki.create(folder.file('pki'));
+    const identity = await pki.issueHost('redis', { rsa: true });
+    for (const [ciphers, available] of [
+      ['AES128-GCM-SHA256:AES256-SHA', false],
+      ['ECDHE-RSA-AES128-GCM-SHA256', true],
+    ] as const) {
+      const only = ['--tls-protocols', 'TLSv1.2', '--tls-ciphers', ciphers];
+      await using server = await RedisServer.startTls(identity, pki.caFile, only);
+      const connection = connect(t, server.url.replace('redis:', 'rediss:'), [], [pki.caPem]);
+      await connection.open();
+      assert.equal(connection.isAvailable, available, ciphers);
+      await connection.close();
+    }
+  });
+
   test('may give the user no more than what docs/proxy.md says', async (t) => {
     const documented = readFileSync(join(projectRoot, 'docs/proxy.md'), 'utf8');
     const rights = [...documented.matchAll(/[+~&][a-z][a-z|:*0-9-]*/g)].map(([right]) => right);

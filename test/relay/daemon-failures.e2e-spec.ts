@@ -95,6 +95,22 @@ describe('a daemon that', () => {
     assert.equal(status, 502);
   });
 
+  test('has no cipher with forward secrecy is answered for with 502', async () => {
+    const { certPem, keyPem } = await pki.issueHost('rsa', { rsa: true });
+    const server = createTlsServer({
+      cert: certPem,
+      key: keyPem,
+      maxVersion: 'TLSv1.2',
+      ciphers: 'AES128-GCM-SHA256:AES256-SHA',
+    });
+    server.on('tlsClientError', () => undefined);
+    server.on('secureConnection', () => {
+      assert.fail('no handshake must succeed');
+    });
+    const { status } = await withServer(server, (origin) => answerFrom(origin));
+    assert.equal(status, 502);
+  });
+
   test('does not finish the TLS handshake in time is answered for with 504', async () => {
     const { status, text } = await withServer(createServer(), (origin) =>
       answerFrom(origin, { connectTimeoutSeconds: 0.2 }),

@@ -79,13 +79,15 @@ export class Pki {
   /**
    * Issues a server certificate for a daemon or proxy.
    * @param fileName base name of the two files, e.g. `daemon` for daemon.pem and daemon.key
+   * @param options `rsa`: with an RSA key, as the engine's authority issues them, instead of one that is quickly made
    */
   async issueHost(
     fileName: string,
-    options: Lifetime & { readonly names?: readonly string[] } = {},
+    options: Lifetime & { readonly names?: readonly string[]; readonly rsa?: boolean } = {},
   ): Promise<Identity> {
     const names = options.names ?? localNames;
-    return this.issue(fileName, `CN=${names[0] ?? fileName}`, ecKey, options, [
+    const key = options.rsa === true ? rsaKey : ecKey;
+    return this.issue(fileName, `CN=${names[0] ?? fileName}`, key, options, [
       new x509.SubjectAlternativeNameExtension(
         names.map((name) => ({ type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const), value: name })),
       ),
@@ -106,6 +108,12 @@ export class Pki {
     extensions: x509.Extension[],
   ): Promise<Identity> {
     const keys = await generateKeys(algorithm);
+    const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+    // Without the second a client may refuse an RSA key exchange for that reason alone.
+    const keyUsage =
+      algorithm === rsaKey
+        ? new x509.KeyUsagesExtension(digitalSignature | keyEncipherment, true)
+        : new x509.KeyUsagesExtension(digitalSignature, true);
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: randomUUID().replaceAll('-', ''),
       subject,
@@ -116,7 +124,7 @@ export class Pki {
       ...lifetime(dates),
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        keyUsage,
         await x509.AuthorityKeyIdentifierExtension.create(this.caKeys.publicKey),
         ...extensions,
       ],

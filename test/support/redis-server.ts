@@ -18,12 +18,17 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /** Speaks TLS alone. @param caFile authority of `identity` */
-  static async startTls(identity: Identity, caFile: string): Promise<RedisServer> {
+  static async startTls(
+    identity: Identity,
+    caFile: string,
+    moreArgs: readonly string[] = [],
+  ): Promise<RedisServer> {
     const port = await freePort();
     const args = [
       ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no'],
       ...['--tls-cert-file', identity.certFile, '--tls-key-file', identity.keyFile],
       ...['--tls-ca-cert-file', caFile],
+      ...moreArgs,
     ];
     return new RedisServer(port, args, await startProgram(port, args));
   }

@@ -27,7 +27,9 @@ export const tlsSection = defineSection({
     enableTls11: boolean('enable_tls1_1', {
       default: false,
       reloadable: true,
-      description: 'Accept TLS 1.1 for very old clients. Off means TLS 1.2 or newer.',
+      description:
+        'Accept TLS 1.1 for very old clients. Off means TLS 1.2 or newer. On, no key or signature is too weak for ' +
+        'a connection, whatever its version, which the log warns of.',
     }),
     reloadIntervalSeconds: float('reload_interval_sec', {
       default: 60,
