@@ -7,7 +7,7 @@ import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
 import { daemonFailure, errorCode } from './daemon-failure.js';
 import { InterimAnswers } from './interim-answers.js';
-import { closeByReset } from '../node-internals/socket-descriptor.js';
+import { closeByReset, unacknowledgedBytes } from '../node-internals/socket-descriptor.js';
 import { expectsContinue, relaysBody } from './relayed-request.js';
 import { SilenceTimer } from './silence-timer.js';
 
@@ -116,8 +116,7 @@ export class DaemonRequest {
         upstream.once('response', (response) => {
           this.#answered = true;
           this.silence.limitSeconds = this.options.readTimeoutSeconds;
-          // An early answer: the rest of the body is of no use to anybody.
-          this.#upload?.stop();
+          this.#endUpload();
           // The daemon wrote the part that it got. What is wrong with the whole is better known here.
           if (this.#broken !== undefined && response.statusCode === 400) reject(this.#broken);
           else resolve(response);
@@ -134,6 +133,21 @@ export class DaemonRequest {
     } finally {
       this.silence.rest();
     }
+  }
+
+  /**
+   * After an early answer the rest of the body is of no use to anybody. A daemon that has answered before it
+   * got all of the body may never read the rest, and behind that no later request, so the connection is for
+   * no other, even when all was handed to the kernel. A daemon that has received everything acknowledges
+   * the last byte with its answer.
+   */
+  #endUpload(): void {
+    const { upstream } = this;
+    if (this.#upload === undefined) return;
+    this.#upload.stop();
+    if (upstream.socket === null) return;
+    if (upstream.writableEnded && unacknowledgedBytes(upstream.socket) === 0) return;
+    upstream.shouldKeepAlive = false;
   }
 
   /** Everything was sent, and only the daemon can end what was asked for. */

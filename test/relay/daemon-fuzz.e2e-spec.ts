@@ -13,6 +13,8 @@ const { pki, daemon: identity } = await certificates();
 const silenceSeconds = 0.3;
 const answerDeadlineMs = 30_000;
 const runs = Number(process.env['FUZZ_RUNS'] ?? 300);
+// That of a failure, which is printed with it; each run has one of its own otherwise.
+const { FUZZ_SEED: seed } = process.env;
 
 /** What a daemon sends for a request, and what it does then. */
 interface Misbehaviour {
@@ -138,7 +140,10 @@ const requests: readonly Sent[] = [
 describe('whatever a daemon answers', () => {
   test('each request of a client ends, with an answer of the images API or a closed connection', async () => {
     await using daemon = await ScriptedDaemon.start(identity);
-    await using relay = await RelayUnderTest.start(pki, { readTimeoutSeconds: silenceSeconds });
+    await using relay = await RelayUnderTest.start(pki, {
+      readTimeoutSeconds: silenceSeconds,
+      operationTimeoutSeconds: silenceSeconds,
+    });
     const path = imagePath(await relay.addTicket(daemon.origin));
     const client = relay.client();
 
@@ -168,6 +173,7 @@ describe('whatever a daemon answers', () => {
     };
     await fc.assert(fc.asyncProperty(fc.constantFrom(...requests), misbehaviour, survive), {
       numRuns: runs,
+      ...(seed === undefined ? {} : { seed: Number(seed) }),
       // Shrinking waits for many silences; the seed is printed with the failure.
       endOnFailure: true,
     });

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MiB } from '../../src/units.js';
 import { imagePath } from '../support/client.js';
+import { eventually } from '../support/deadline.js';
 import { certificates } from './relay.fixtures.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { cut, ScriptedDaemon, type Script } from './scripted-daemon.js';
 
 const { pki, daemon: identity } = await certificates();
+
+const enough = 'enough\n';
 
 const refuses: Script = ({ request, response }) => {
   response.writeHead(416, { 'Content-Type': 'text/plain', 'Content-Range': 'bytes */10' }).end('too far\n');
@@ -47,6 +50,26 @@ describe('an answer while the client uploads', () => {
     const socket = await relay.connect();
     await socket.sendHead(`PUT ${imagePath(id)} HTTP/1.1`, 'Host: localhost', 'Content-Length: 1000');
     await socket.readUntil('too far');
+  });
+
+  test('leaves no connection that is blocked by a body that nobody reads to a later request', async () => {
+    const bodyBytes = 300_000;
+    // It keeps the connection but reads no more: the kernels hold what is left of the body.
+    await using daemon = await ScriptedDaemon.start(identity, () => undefined);
+    await using relay = await RelayUnderTest.start(pki);
+    const id = await relay.addTicket(daemon.origin, { ops: ['write'] });
+    const client = relay.client();
+    const answered = client.request('PUT', imagePath(id), { body: Buffer.alloc(bodyBytes) });
+    const { request } = await daemon.request();
+    await eventually(async () => {
+      const { transferredBytes } = await relay.tickets.info(id);
+      return transferredBytes === bodyBytes ? true : undefined;
+    }, 'the proxy has sent all of the body');
+    request.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${enough.length}\r\n\r\n${enough}`);
+    assert.equal((await answered).text, enough);
+    daemon.script = ({ response }) => response.end(enough);
+    assert.equal((await client.request('PATCH', imagePath(id), { body: '{"op":"flush"}' })).text, enough);
+    assert.equal(daemon.connectionCount, 2);
   });
 
   test('is relayed when the daemon closes at once after it', async () => {
