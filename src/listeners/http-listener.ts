@@ -15,7 +15,12 @@ import { ListenerConnections, type ListenerConnectionsLimits } from './listener-
 import { createNodeServer, secureContextOf, type ServerTls } from './node-server.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
 import { isSurplus } from '../node-internals/surplus-requests.js';
-import { listenOnUnixSocket, type BoundUnixSocket, type UnixAddress } from './unix-socket.js';
+import {
+  AbstractNameTakenError,
+  listenOnUnixSocket,
+  type BoundUnixSocket,
+  type UnixAddress,
+} from './unix-socket.js';
 
 /** What answers requests: the router of a Nest application. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -35,6 +40,8 @@ export interface HttpListenerOptions extends RequestReportOptions {
   readonly tls?: ServerTls | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
   readonly requireHostHeader: boolean;
+  /** When another process has its abstract name, the service goes on without it. */
+  readonly isDispensable?: boolean;
   readonly limits: ListenerConnectionsLimits & {
     readonly requestHeadBytes: number;
     readonly headersTimeoutSeconds: number;
@@ -58,6 +65,7 @@ export class HttpListener {
   #unixSocket: BoundUnixSocket | undefined;
   #certificate: X509Certificate | undefined;
   #draining = false;
+  #absent = false;
 
   constructor(
     options: HttpListenerOptions,
@@ -105,7 +113,10 @@ export class HttpListener {
     });
   }
 
-  /** Binds the socket. @throws Error naming the listener when the address cannot be bound */
+  /**
+   * Binds the socket. A dispensable listener whose abstract name another process has stays `absent`, which the log says.
+   * @throws Error naming the listener when the address cannot be bound
+   */
   async open(): Promise<void> {
     const server: NetServer = this.#server;
     const { listen } = this.#options;
@@ -115,12 +126,25 @@ export class HttpListener {
         await once(server, 'listening');
       } else this.#unixSocket = await listenOnUnixSocket(server, listen);
     } catch (error: unknown) {
+      if (this.#options.isDispensable === true && error instanceof AbstractNameTakenError) {
+        this.#absent = true;
+        this.logger.warn(
+          `No ${this.name} listener: ${error.message}. The service goes on without it and does not offer the ` +
+            'unix socket; clients on this host use the remote listener',
+        );
+        return;
+      }
       throw new Error(`Cannot open the ${this.name} listener`, { cause: error });
     }
     this.#connections.open();
     server.on('error', (error) => {
       this.logger.error({ listener: this.name, err: error.message }, 'Listener failed');
     });
+  }
+
+  /** The service goes on without it: its abstract name was another process's at the start. */
+  get absent(): boolean {
+    return this.#absent;
   }
 
   /** The file or abstract name it listens on; undefined for TCP. */

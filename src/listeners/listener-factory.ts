@@ -40,6 +40,8 @@ export class ListenerFactory {
       name: 'local',
       listen: unixAddress(this.config.local.socket),
       requireHostHeader: false,
+      // Any process of the host can take an abstract name, and must not stop the transfers over the network by that.
+      isDispensable: true,
     });
   }
 
@@ -77,7 +79,10 @@ export class ListenerFactory {
 
   #listener(
     application: ListenerApplication,
-    options: Pick<HttpListenerOptions, 'name' | 'listen' | 'requireHostHeader' | 'tls' | 'requestLogLevel'>,
+    options: Pick<
+      HttpListenerOptions,
+      'name' | 'listen' | 'requireHostHeader' | 'isDispensable' | 'tls' | 'requestLogLevel'
+    >,
   ): HttpListener {
     const { limits } = this.config;
     return new HttpListener(

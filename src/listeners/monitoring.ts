@@ -22,7 +22,9 @@ export function createMonitoring(
     help: 'Open connections, TLS handshakes included',
     labelNames: ['listener'],
     read: () =>
-      listeners.map(({ name, connections }) => ({ labels: { listener: name }, value: connections })),
+      listeners
+        .filter(({ absent }) => !absent)
+        .map(({ name, connections }) => ({ labels: { listener: name }, value: connections })),
   });
   metrics.sample({
     name: 'imageio_tls_certificate_expiry_timestamp_seconds',
@@ -41,7 +43,9 @@ function listenersCheck(listeners: readonly HttpListener[]): HealthCheck {
   return {
     name: 'listeners',
     check: () => {
-      const closed = listeners.filter(({ accepting }) => !accepting).map(({ name }) => name);
+      const closed = listeners
+        .filter(({ accepting, absent }) => !accepting && !absent)
+        .map(({ name }) => name);
       if (closed.length > 0) throw new Error(`${closed.join(', ')} not accepting`);
     },
   };

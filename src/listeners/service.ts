@@ -39,8 +39,9 @@ export class Service {
     }
   }
 
+  /** Where it can be reached, by the name of the listener. */
   get addresses(): { readonly name: string; readonly address: string }[] {
-    return this.#allListeners.map(({ name, address }) => ({ name, address }));
+    return this.#allListeners.filter(({ absent }) => !absent).map(({ name, address }) => ({ name, address }));
   }
 
   /** Takes what can be changed while it runs. A part that cannot take its new value keeps the old one, which one line of the log says. */

@@ -23,6 +23,9 @@ export class UnixSocketError extends Error {
   }
 }
 
+/** Another process has the abstract name. */
+export class AbstractNameTakenError extends UnixSocketError {}
+
 /** The address that a configured name means: one with a NUL first is abstract, an empty one a random abstract name. */
 export function unixAddress(name: string): UnixAddress {
   if (name === '') {
@@ -51,7 +54,7 @@ export interface BoundUnixSocket {
  * name also keeps libuv, which unlinks the path it bound when it closes, from removing a successor's file.
  *
  * @param mode permissions of the file; whoever may write to it may connect
- * @throws UnixSocketError when a live server, or a file that is no socket, has the name, or binding fails
+ * @throws AbstractNameTakenError when a live server has the abstract name; UnixSocketError when a live server, or a file that is no socket, has the name, or binding fails
  */
 export async function listenOnUnixSocket(
   server: Server,
@@ -59,7 +62,12 @@ export async function listenOnUnixSocket(
   mode = 0o660,
 ): Promise<BoundUnixSocket> {
   if (address.kind === 'abstract') {
-    await listen(server, address.address, address.address, mode);
+    try {
+      await listen(server, address.address, address.address, mode);
+    } catch (error: unknown) {
+      if (!(error instanceof UnixSocketError && codeOf(error.cause) === 'EADDRINUSE')) throw error;
+      throw new AbstractNameTakenError(address.address, reasonOf(error.cause), { cause: error.cause });
+    }
     return { address, removeFile: () => false };
   }
   const path = address.address;

@@ -43,6 +43,18 @@ describe('a daemon that cannot start', () => {
     assert.deepEqual(await fixture.vdsm.listTickets(), []);
   });
 
+  test('because the file of the local socket belongs to one that runs, or has no folder, says so in one line', async () => {
+    for (const [socket, reason] of [
+      [fixture.folder.file('daemon.sock'), /another process is listening there/],
+      [fixture.folder.file('missing/local.sock'), /its folder does not exist/],
+    ] as const) {
+      const lines = await failure({ local: { socket } });
+      assert.equal(lines.length, 1, lines.join('\n'));
+      assert.match(lines[0]!, /Cannot open the local listener/);
+      assert.match(lines[0]!, reason);
+    }
+  });
+
   for (const option of ['key_file', 'cert_file']) {
     test(`because [tls] ${option} does not exist says so in one line`, async () => {
       const lines = await failure({ tls: { [option]: fixture.folder.file('missing.pem') } });
