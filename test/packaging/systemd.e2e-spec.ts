@@ -13,6 +13,11 @@ const units = ['ovirt-imageio.service', 'ovirt-imageio-proxy.service'];
 const skip = needs('systemd-analyze');
 /** In tenths of systemd's scale from 0, closed, to 10, open. */
 const exposureMax = 20;
+const operationsPage = readFileSync(join(projectRoot, 'docs', 'operations.md'), 'utf8');
+
+function systemdVersion(): string {
+  return spawnSync('systemd-analyze', ['--version'], { encoding: 'utf8' }).stdout;
+}
 
 function read(unit: string): string {
   return readFileSync(join(projectRoot, 'packaging', 'systemd', unit), 'utf8');
@@ -49,6 +54,12 @@ describe('the systemd units', () => {
         { encoding: 'utf8' },
       );
       assert.equal(status, 0, stdout);
+      const exposure = /Overall exposure level for .*: ([\d.]+)/.exec(stdout)?.[1] ?? 'unknown';
+      const [, documentedRelease = ''] = /\(systemd (\d+)\)/.exec(operationsPage) ?? [];
+      // Other releases of systemd weigh other things.
+      if (!systemdVersion().startsWith(`systemd ${documentedRelease} `)) return;
+      const role = unit.includes('proxy') ? 'proxy' : 'daemon';
+      assert.ok(operationsPage.includes(`the ${role} ${exposure}`), `${role}: ${exposure}`);
     });
 
     test(`wait until the service is ready, and longer than its grace when it stops: ${unit}`, () => {
