@@ -29,7 +29,8 @@ try {
     }
     case 'start': {
       const { role, confDir, ticketFiles } = commandLine;
-      restartWithRuntimeOptions(role, process.env, process.argv);
+      const { refuseNewPrivileges } = await import('./node-internals/new-privileges.js');
+      restartWithRuntimeOptions(role, process.env, process.argv, refuseNewPrivileges());
       const load = () => loadConfig({ role, confDir, environment: process.env });
       const loaded = load();
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.

@@ -15,18 +15,21 @@ const youngGeneration = '--max-semi-space-size';
 const mallocArenas = { MALLOC_ARENA_MAX: '2' };
 
 /**
- * Replaces the process image by one with the options and memory that the role runs best with: same process id, same open sockets. Does nothing when
- * the operator has set them, or this version of Node cannot.
+ * Replaces the process image by one with the options and memory that the role runs best with: same process
+ * id, same open sockets. Options that the operator has set stay. Does nothing where this version of Node
+ * cannot.
+ * @param isDue there is another reason for it, so that it is done even when the operator has set the options
  */
 export function restartWithRuntimeOptions(
   role: keyof typeof youngGenerationMiB,
   environment: NodeJS.ProcessEnv,
   argv: readonly string[],
+  isDue: boolean,
 ): void {
   const given = [...process.execArgv, environment['NODE_OPTIONS'] ?? ''].join(' ');
-  if (given.includes(youngGeneration) || typeof process.execve !== 'function') return;
-  const options = [...process.execArgv, `${youngGeneration}=${youngGenerationMiB[role]}`];
-  process.execve(process.execPath, [process.execPath, ...options, ...argv.slice(1)], {
+  const ours = given.includes(youngGeneration) ? [] : [`${youngGeneration}=${youngGenerationMiB[role]}`];
+  if ((ours.length === 0 && !isDue) || typeof process.execve !== 'function') return;
+  process.execve(process.execPath, [process.execPath, ...process.execArgv, ...ours, ...argv.slice(1)], {
     ...mallocArenas,
     ...environment,
   });

@@ -22,6 +22,8 @@ export interface StartOptions {
   /** Laid over the defaults for tests. */
   readonly configuration?: Configuration;
   readonly env?: NodeJS.ProcessEnv;
+  /** A program and its arguments that start it, e.g. as another user; it becomes the service by execve. */
+  readonly startedBy?: readonly string[];
   /** More arguments, e.g. `['--ticket', file]`. */
   readonly args?: readonly string[];
 }
@@ -48,11 +50,12 @@ export class Service {
       options.configuration ?? {},
     );
     await writeConfiguration(confDir, configuration);
-    const program = await Program.start(
-      pinnedNode,
-      ['--enable-source-maps', serviceProgram, '-c', confDir, '--role', role, ...(options.args ?? [])],
-      options.env === undefined ? {} : { env: options.env },
-    );
+    const [command = pinnedNode, ...args] = [
+      ...(options.startedBy ?? []),
+      ...[pinnedNode, '--enable-source-maps', serviceProgram, '-c', confDir, '--role', role],
+      ...(options.args ?? []),
+    ];
+    const program = await Program.start(command, args, options.env === undefined ? {} : { env: options.env });
     try {
       const ready = await program.waitForLine(readyRecord, `the ${role} to be ready for requests`);
       const listeners = new Map(
