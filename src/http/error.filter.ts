@@ -54,6 +54,9 @@ export function logFailure(logger: Logger, exchange: Exchange, error: unknown): 
   exchange.logFields['error'] = error instanceof NotFoundError ? error.code : describeError(error);
   // Who tries many wrong credentials must not fill the log.
   if (error instanceof TooManyFailuresError) return;
-  if (status >= 500)
-    logger.error({ request_id: exchange.requestId, ...exchange.logFields, status }, 'Request failed');
+  if (status < 500) return;
+  const { requestId, listener, clientAddress: client, logFields } = exchange;
+  const record = { request_id: requestId, listener, client, ...logFields, status };
+  if (exchange.namesTransfer) logger.error(record, 'Request failed');
+  else exchange.strangerRecords.write('error', record, 'Request failed');
 }

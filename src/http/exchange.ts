@@ -4,6 +4,7 @@ import { BusyTime } from '../busy-time.js';
 import { describeError } from '../logger.js';
 import type { ClientConnection, RunningExchange } from './client-connection.js';
 import { errorResponse } from './error-response.js';
+import type { RecordSink } from './record-sink.js';
 import { requestIdHeader, requestIdOf } from './request-id.js';
 
 /**
@@ -28,6 +29,8 @@ export interface ExchangeOptions {
   readonly expectsContinue: boolean;
   /** The name of the listener that the request came in at. */
   readonly listener: string;
+  /** Where its log records go while it has shown no ticket. */
+  readonly strangerRecords: RecordSink;
 }
 
 /**
@@ -44,6 +47,7 @@ export class Exchange implements RunningExchange, RequestLog {
   readonly logFields: LogFields = {};
   readonly startedAt = performance.now();
   readonly listener: string;
+  readonly strangerRecords: RecordSink;
   /** By which the lines of one request are found in the logs of proxy and daemon. */
   readonly requestId: string;
   /** Asked now: a socket that is closed does not know it any more. Undefined for unix sockets. */
@@ -61,6 +65,7 @@ export class Exchange implements RunningExchange, RequestLog {
   ) {
     this.#expectsContinue = options.expectsContinue;
     this.listener = options.listener;
+    this.strangerRecords = options.strangerRecords;
     this.clientAddress = request.socket.remoteAddress;
     this.requestId = requestIdOf(request);
     response.setHeader(requestIdHeader, this.requestId);
@@ -76,6 +81,11 @@ export class Exchange implements RunningExchange, RequestLog {
     const { [exchangeOf]: exchange } = request as ReceivedRequest;
     if (exchange === undefined) throw new Error('The request did not come through one of our listeners');
     return exchange;
+  }
+
+  /** A ticket or session was found for it, so that its log record names a transfer. */
+  get namesTransfer(): boolean {
+    return this.logFields['transfer_id'] !== undefined;
   }
 
   /** Aborted when the client is gone, silent for too long, or the service stops: the reason is what to answer. */

@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
+import { systemClock } from '../clock.js';
 import { UnavailableError } from '../errors.js';
 import { framingRefusal } from '../http/body-coding.js';
 import { ClientConnection } from '../http/client-connection.js';
@@ -14,6 +15,7 @@ import { headRefusal } from './head-check.js';
 import { ListenerConnections, type ListenerConnectionsLimits } from './listener-connections.js';
 import { createNodeServer, secureContextOf, type ServerTls } from './node-server.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
+import { StrangerRecords } from './stranger-records.js';
 import { isSurplus } from '../node-internals/surplus-requests.js';
 import {
   AbstractNameTakenError,
@@ -47,6 +49,8 @@ export interface HttpListenerOptions extends RequestReportOptions {
     readonly headersTimeoutSeconds: number;
     /** Requests of one connection that wait for the one before them. With one more the connection ends. */
     readonly pipelinedRequestsMax: number;
+    /** Log records of one client address without a ticket that are not summed up. */
+    readonly unauthorisedRecordsPerSecond: number;
   };
 }
 
@@ -61,6 +65,7 @@ export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
   readonly #connections: ListenerConnections;
+  readonly #strangerRecords: StrangerRecords;
   readonly #reports: RequestReports;
   #unixSocket: BoundUnixSocket | undefined;
   #certificate: X509Certificate | undefined;
@@ -73,7 +78,12 @@ export class HttpListener {
   ) {
     this.name = options.name;
     this.#options = options;
-    this.#reports = new RequestReports(options, logger);
+    this.#strangerRecords = new StrangerRecords(
+      { listener: this.name, recordsPerSecondMax: options.limits.unauthorisedRecordsPerSecond },
+      systemClock,
+      logger,
+    );
+    this.#reports = new RequestReports(options, logger, this.#strangerRecords);
     this.#server = createNodeServer(options.limits, options.tls);
     this.#connections = new ListenerConnections(
       this.#server,
@@ -86,7 +96,7 @@ export class HttpListener {
           this.#refusePlainHttp(socket);
         },
       },
-      logger,
+      this.#strangerRecords,
     );
     if (options.tls !== undefined) this.#certificate = new X509Certificate(options.tls.cert);
     this.#server.on('request', (request, response) => {
@@ -106,9 +116,10 @@ export class HttpListener {
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       void this.#refuse(error, socket);
     });
-    this.#server.on('tlsClientError', (error: Error, socket: Socket) => {
+    this.#server.on('tlsClientError', ({ message }: Error, socket: Socket) => {
       options.observer?.handshakeFailed(this.name);
-      logger.debug({ listener: this.name, err: error.message }, 'TLS handshake failed');
+      const record = { listener: this.name, client: socket.remoteAddress, err: message };
+      this.#strangerRecords.write('debug', record, 'TLS handshake failed');
       socket.destroy();
     });
   }
@@ -212,6 +223,11 @@ export class HttpListener {
     this.#connections.close();
   }
 
+  /** Writes log records that are still summed up: the last ones, once nothing runs any more. */
+  flushRecords(): void {
+    this.#strangerRecords.flush();
+  }
+
   #stopListening(): void {
     // First the file: a server that is closing answers nobody, so a successor may take the name at any moment.
     this.#unixSocket?.removeFile();
@@ -225,7 +241,8 @@ export class HttpListener {
     // Bytes after the last request that was answered: dropped, never executed.
     if (connection.lingering) return;
     if (connection.exchanges.length > this.#options.limits.pipelinedRequestsMax) {
-      this.logger.debug({ listener: this.name }, 'Too many requests wait on one connection');
+      const record = { listener: this.name, client: request.socket.remoteAddress };
+      this.#strangerRecords.write('debug', record, 'Too many requests wait on one connection');
       connection.destroy();
       return;
     }
@@ -233,6 +250,7 @@ export class HttpListener {
     const exchange = new Exchange(request, response, connection, {
       expectsContinue,
       listener: this.name,
+      strangerRecords: this.#strangerRecords,
     });
     this.#reports.whenDone(exchange);
     if (before === undefined) {

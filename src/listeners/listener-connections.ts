@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
-import type { Logger } from '../logger.js';
+import type { RecordSink } from '../http/record-sink.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { takeTlsStart } from './node-server.js';
 import { TlsHandshakes } from './tls-handshakes.js';
@@ -36,7 +36,7 @@ export class ListenerConnections {
   constructor(
     server: Server,
     private readonly options: ListenerConnectionsOptions,
-    private readonly logger: Logger,
+    private readonly strangerRecords: RecordSink,
   ) {
     const { limits, speaksTls } = options;
     this.#slots = new ConnectionSlots({
@@ -98,6 +98,12 @@ export class ListenerConnections {
   /** @returns false when there is no room for the connection: then it is destroyed */
   #admit(socket: Socket): boolean {
     if (!this.#slots.take(socket)) {
+      const record = { listener: this.options.name, client: socket.remoteAddress };
+      this.strangerRecords.write(
+        'warn',
+        record,
+        'Connection refused, tickets have all of limits.connections',
+      );
       socket.destroy();
       return false;
     }
@@ -117,7 +123,8 @@ export class ListenerConnections {
     // No `data` listener here, ever: it would make the HTTP parser read through JavaScript instead of straight from the
     // socket. Failed writes and resets end the connection; its exchanges hear of that by `close`.
     socket.on('error', (error) => {
-      this.logger.debug({ listener: this.options.name, err: error.message }, 'Connection failed');
+      const record = { listener: this.options.name, client: socket.remoteAddress, err: error.message };
+      this.strangerRecords.write('debug', record, 'Connection failed');
     });
   }
 }

@@ -58,6 +58,7 @@ export class ListenerFactory {
           ? unixAddress(socket)
           : { kind: 'tcp', host: preferIpv4 ? '127.0.0.1' : '::1', port: Math.max(0, port) },
         requireHostHeader: false,
+        trustsClients: true,
       },
     );
   }
@@ -81,7 +82,7 @@ export class ListenerFactory {
     application: ListenerApplication,
     options: Pick<
       HttpListenerOptions,
-      'name' | 'listen' | 'requireHostHeader' | 'isDispensable' | 'tls' | 'requestLogLevel'
+      'name' | 'listen' | 'requireHostHeader' | 'isDispensable' | 'tls' | 'requestLogLevel' | 'trustsClients'
     >,
   ): HttpListener {
     const { limits } = this.config;
@@ -102,6 +103,7 @@ export class ListenerFactory {
           headersTimeoutSeconds: limits.headersTimeoutSeconds,
           connectionsMax: limits.connectionsMax,
           pipelinedRequestsMax: limits.pipelinedRequestsMax,
+          unauthorisedRecordsPerSecond: limits.unauthorisedRecordsPerSecond,
         },
       },
       this.logger,

@@ -1,5 +1,6 @@
 import type { Exchange } from '../http/exchange.js';
 import type { Logger } from '../logger.js';
+import type { RecordSink } from '../http/record-sink.js';
 import type { ListenerObserver } from './listener-observer.js';
 
 export interface RequestReportOptions {
@@ -7,6 +8,11 @@ export interface RequestReportOptions {
   readonly name: string;
   /** Requests that come all the time and say nothing, such as those of a monitoring system, are for debugging only. Default `info`. */
   readonly requestLogLevel?: 'info' | 'debug';
+  /**
+   * Only the managers of the host get anything here, so that what succeeds is always told, and only refusals
+   * may be summed up. Default false.
+   */
+  readonly trustsClients?: boolean;
   readonly observer?: ListenerObserver | undefined;
 }
 
@@ -15,6 +21,8 @@ export class RequestReports {
   constructor(
     private readonly options: RequestReportOptions,
     private readonly logger: Logger,
+    /** For requests of which no ticket is known. */
+    private readonly strangerRecords: RecordSink,
   ) {}
 
   /** Reports the request when its response and its work have ended, however they do. */
@@ -38,31 +46,31 @@ export class RequestReports {
     const { name, observer } = this.options;
     const { client, status, code } = refusal;
     observer?.requestRefused(name, status);
-    this.logger.info({ listener: name, client, status, error: code }, 'Request cannot be parsed');
+    const record = { listener: name, client, status, error: code };
+    this.strangerRecords.write('info', record, 'Request cannot be parsed');
   }
 
   #ended(exchange: Exchange, seconds: number): void {
-    const { name, requestLogLevel = 'info', observer } = this.options;
+    const { name, requestLogLevel = 'info', trustsClients = false, observer } = this.options;
     const { request, response, requestId, clientAddress, route, logFields } = exchange;
     const { method = '' } = request;
     const status = response.headersSent ? response.statusCode : 0;
     const succeeded = status < 400 && response.writableFinished;
     const level = exchange.polled && succeeded ? 'debug' : requestLogLevel;
-    this.logger[level](
-      {
-        request_id: requestId,
-        listener: name,
-        client: clientAddress,
-        method,
-        route: route ?? 'none',
-        ...logFields,
-        status,
-        complete: response.writableFinished,
-        milliseconds: Math.round(seconds * 1000),
-        client_milliseconds: Math.round(exchange.clientSeconds * 1000),
-      },
-      'Request ended',
-    );
+    const record = {
+      request_id: requestId,
+      listener: name,
+      client: clientAddress,
+      method,
+      route: route ?? 'none',
+      ...logFields,
+      status,
+      complete: response.writableFinished,
+      milliseconds: Math.round(seconds * 1000),
+      client_milliseconds: Math.round(exchange.clientSeconds * 1000),
+    };
+    if (exchange.namesTransfer || (trustsClients && succeeded)) this.logger[level](record, 'Request ended');
+    else this.strangerRecords.write(level, record, 'Request ended');
     observer?.requestEnded({ listener: name, method, route, status });
   }
 }

@@ -21,6 +21,8 @@ export interface ServiceParts {
 const pollMilliseconds = 20;
 // After their requests were cancelled operations still wait for the I/O in flight; storage that hangs must not hang the stop.
 const cancelSeconds = 5;
+// A socket that was destroyed is closed in the next turn of the event loop.
+const cutSeconds = 1;
 
 /** A running role: its listeners and applications, started and stopped together. */
 export class Service {
@@ -73,6 +75,9 @@ export class Service {
     for (const application of applications) await application.close();
     for (const resource of resources) await resource.close();
     monitoring?.close();
+    // What was cut reports its end, and only then the log can be complete.
+    await this.#idleWithin(cutSeconds);
+    for (const listener of this.#allListeners) listener.flushRecords();
   }
 
   get #allListeners(): readonly HttpListener[] {

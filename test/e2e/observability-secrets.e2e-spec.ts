@@ -12,7 +12,11 @@ import { Deployment } from './deployment.js';
 import { monitored } from './monitoring.js';
 import { requestBytes } from './raw-answers.js';
 
-const everything = { ...monitored, logging: { level: 'trace' } };
+const everything = {
+  ...monitored,
+  logging: { level: 'trace' },
+  limits: { unauthorised_records_per_sec: 1_000_000 },
+};
 const sizeBytes = MiB;
 /** The id of the ticket that transfers go well with: signed tickets name UUIDs only. Its second half is never logged. */
 const goodTicketId = '1d0f2a7c-61b5-4e0e-9fee-d00dfeedface';

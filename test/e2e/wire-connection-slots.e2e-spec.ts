@@ -47,6 +47,10 @@ describeWire(
       const beyond = wire.connect().then((socket) => socket.readUntilClose());
       // In the handshake already, where there is one.
       assert.equal((await beyond.catch(() => Buffer.alloc(0))).length, 0);
+      await eventually(
+        () => wire.service.log.find(({ msg }) => String(msg).startsWith('Connection refused')),
+        'the log tells of it',
+      );
       for (const socket of sockets) await read(wire, socket, image.path, 2);
       sockets.pop()?.close();
       const answer = await eventually(

@@ -185,6 +185,15 @@ export const limitsSection = defineSection({
       description:
         'How long browsers may remember a preflight answer; a day is the most that any of them grants.',
     }),
+    unauthorisedRecordsPerSecond: count('unauthorised_records_per_sec', 5, {
+      minimum: 0,
+      maximum: 1_000_000,
+      unit: 'records per second',
+      description:
+        'Log records of one client address (IPv6: a /64) without a ticket that are written as they are, ' +
+        'of all addresses ten times as many. Further ones become one record with counts each second, so ' +
+        'that strangers cannot flood the log.',
+    }),
     logRecordBytesMax: bytes('log_record_bytes', 2 * KiB, {
       minimum: 512,
       maximum: 64 * KiB,
