@@ -12,7 +12,7 @@ export type Trial =
   | { readonly kind: 'not run'; readonly reason: string };
 
 export interface ShellBlock {
-  /** `docs/page.md:12`, the line where the block begins. */
+  /** `README.md:12`, the line where the block begins. */
   readonly place: string;
   readonly commands: string;
   /** Undefined when nothing is said. */
