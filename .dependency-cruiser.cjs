@@ -59,6 +59,13 @@ module.exports = {
       to: { path: '^src/daemon/' },
     },
     {
+      name: 'permits-not-tickets',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/tickets/', '\\.spec\\.ts$'] },
+      to: { path: '^src/tickets/ticket\\.ts$' },
+      comment: 'outside of its store a ticket is known by permits and leases alone',
+    },
+    {
       name: 'plain-domain',
       severity: 'error',
       from: { path: '^src/(tickets/ticket(\\.store)?|sessions/session|images/backends/.*)\\.ts$' },

@@ -9,6 +9,7 @@ import { RelayAccess, type SessionCredentials } from '../relay/relay-access.js';
 import { RelayModule } from '../relay/relay.module.js';
 import { RelayProxy } from '../relay/relay.proxy.js';
 import { RelayedImages } from '../relay/relayed-images.js';
+import { OperationRunner } from '../tickets/operation-runner.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 
 /** A daemon has no sessions: a ticket of its own is the only permission. */
@@ -42,10 +43,8 @@ export async function createRelayApplication(
     inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,
     allowHttp: !tls.enable,
   });
-  const images = new RelayedImages(access, relay, logger, {
-    transfers: metrics?.transfers,
-    daemonFailures: metrics,
-  });
+  const runner = new OperationRunner(metrics?.transfers);
+  const images = new RelayedImages(access, relay, runner, logger, metrics);
   return HttpApplication.create(
     {
       module: RelayModule.register(images),

@@ -8,7 +8,7 @@ import { computeChecksum } from './checksum/checksum.js';
 import { clippedExtents } from './clipped-extents.js';
 import type { HashWorkers } from './checksum/hash-workers.js';
 import type { FairShares } from './fair-shares.js';
-import type { OperationContext, OperationRunner } from './operation-runner.js';
+import type { OperationContext, ImageOperations } from './image-operations.js';
 
 export interface ChecksumParameters {
   readonly algorithm: string;
@@ -31,7 +31,7 @@ const blockSizeMultipleBytes = 4096;
  */
 export class ChecksumHandler {
   constructor(
-    private readonly runner: OperationRunner,
+    private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
     private readonly workers: HashWorkers,
     /** How many are computed at once: of one image half of them, and fair between tickets. Others wait. */
@@ -39,16 +39,16 @@ export class ChecksumHandler {
   ) {}
 
   async handle(exchange: Exchange, { ticketId, algorithm, blockSizeBytes }: ChecksumRequest): Promise<void> {
-    const checksum = await this.runner.run(
+    const checksum = await this.operations.run(
       exchange,
       { ticketId, access: 'read', kind: 'checksum' },
       async (context) => {
-        const { ticket, operation } = context;
-        await this.turns.take(ticket, operation.signal);
+        const { permit, lease } = context;
+        await this.turns.take(permit, lease.signal);
         try {
           return await this.#compute(context, { algorithm, blockSizeBytes });
         } finally {
-          this.turns.give(ticket);
+          this.turns.give(permit);
         }
       },
     );
@@ -56,21 +56,18 @@ export class ChecksumHandler {
     exchange.send(200, { 'Content-Type': 'application/json' }, body);
   }
 
-  #compute(
-    { ticket, operation, backend }: OperationContext,
-    parameters: ChecksumParameters,
-  ): Promise<string> {
+  #compute({ permit, lease, backend }: OperationContext, parameters: ChecksumParameters): Promise<string> {
     let doneBytes = 0;
     return computeChecksum({
       ...parameters,
       backend,
-      extents: oneByOne(clippedExtents(backend.extents('zero'), ticket.sizeBytes)),
+      extents: oneByOne(clippedExtents(backend.extents('zero'), permit.sizeBytes)),
       pool: this.pool,
-      claimant: ticket,
+      claimant: permit,
       workers: this.workers,
-      signal: operation.signal,
+      signal: lease.signal,
       onProgress: (lengthBytes) => {
-        operation.progress({ offsetBytes: doneBytes, lengthBytes });
+        lease.progressed({ offsetBytes: doneBytes, lengthBytes });
         doneBytes += lengthBytes;
       },
     });

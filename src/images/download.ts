@@ -4,7 +4,7 @@ import type { ByteRange } from '../units.js';
 import type { BufferPool } from './backends/buffer-pool.js';
 import { BufferSet } from './buffer-set.js';
 import { DataSender } from './data-sender.js';
-import type { OperationContext } from './operation-runner.js';
+import type { OperationContext } from './image-operations.js';
 import { type Piece, ReadAhead } from './read-ahead.js';
 
 export interface ResponseHead {
@@ -38,25 +38,25 @@ export class Download {
 
   /**
    * Sends `head` and `part` of the image.
-   * @throws StorageError, UnavailableError, ClientGoneError or the reason of the operation's signal. A
+   * @throws StorageError, UnavailableError, ClientGoneError or the reason of the exchange's signal. A
    *   response that has begun is cut then.
    */
   async run(part: ByteRange, head: ResponseHead): Promise<void> {
     const { exchange } = this;
-    const { backend, operation, ticket } = this.context;
+    const { backend, lease, permit } = this.context;
     const buffers = await BufferSet.acquire(this.options.pool, {
-      claimant: ticket,
+      claimant: permit,
       lengthBytes: part.lengthBytes,
       countMax: Math.min(this.options.countMax, backend.inFlightMax + 1),
-      signal: operation.signal,
+      signal: lease.signal,
     });
     const ahead = new ReadAhead(backend, buffers, part);
-    const sender = new DataSender(exchange, { signal: operation.signal, amongMany: buffers.amongMany });
+    const sender = new DataSender(exchange, { signal: lease.signal, amongMany: buffers.amongMany });
     buffers.onStall = () => this.#giveWay(ahead, sender);
     try {
       for (let sentBytes = 0; sentBytes < part.lengthBytes;) {
         const { buffer, data } = await (sentBytes === 0 ? this.#firstPiece(ahead, head) : ahead.next());
-        operation.signal.throwIfAborted();
+        lease.signal.throwIfAborted();
         if (!exchange.response.headersSent) exchange.response.writeHead(head.status, head.headers);
         const range = { offsetBytes: part.offsetBytes + sentBytes, lengthBytes: data.length };
         sentBytes += data.length;
@@ -65,7 +65,7 @@ export class Download {
         await sender.send(data, sentBytes === part.lengthBytes);
         this.#sending = undefined;
         buffers.isSlow = performance.now() - startedAt > slowClientMilliseconds;
-        operation.progress(range);
+        lease.progressed(range);
         ahead.recycle(buffer);
       }
     } catch (error: unknown) {
@@ -97,7 +97,7 @@ export class Download {
     const isOver = performance.now() - this.#stalledAt >= pool.stallSeconds * 1000;
     if (!isOver || !pool.isWanted(sending)) return false;
     const text = `Client read nothing for ${pool.stallSeconds} seconds while others waited for its buffer`;
-    this.context.operation.abort(new ClientTimeoutError(text));
+    this.exchange.abort(new ClientTimeoutError(text));
     return true;
   }
 

@@ -4,31 +4,31 @@ import { KiB } from '../units.js';
 import type { Extent, ExtentContext } from './backends/backend.js';
 import { clippedExtents } from './clipped-extents.js';
 import { DataSender } from './data-sender.js';
-import type { OperationRunner } from './operation-runner.js';
+import type { ImageOperations } from './image-operations.js';
 
 // A list of this length is answered whole, with its length; longer ones are streamed in such pieces.
 const pieceCharacters = 64 * KiB;
 
 /** GET /images/{id}/extents: a JSON list, made while it is sent, because it may have 10^5 entries. */
 export class ExtentsHandler {
-  constructor(private readonly runner: OperationRunner) {}
+  constructor(private readonly operations: ImageOperations) {}
 
   async handle(exchange: Exchange, ticketId: string, context: ExtentContext): Promise<void> {
-    await this.runner.run(
+    await this.operations.run(
       exchange,
       { ticketId, access: 'read', kind: 'extents' },
-      async ({ ticket, operation, backend }) => {
-        if (context === 'dirty' && !(ticket.definition.dirty && backend.canDirtyExtents)) {
+      async ({ permit, lease, backend }) => {
+        if (context === 'dirty' && !(permit.definition.dirty && backend.canDirtyExtents)) {
           throw new NotFoundError('Ticket has no dirty extents');
         }
         exchange.settleFraming();
         const { response } = exchange;
-        const sender = new DataSender(exchange, { signal: operation.signal, amongMany: false });
+        const sender = new DataSender(exchange, { signal: lease.signal, amongMany: false });
         try {
           let piece = '[';
           let separator = '';
-          for await (const list of clippedExtents(backend.extents(context), ticket.sizeBytes)) {
-            operation.signal.throwIfAborted();
+          for await (const list of clippedExtents(backend.extents(context), permit.sizeBytes)) {
+            lease.signal.throwIfAborted();
             for (const extent of list) {
               piece += separator + JSON.stringify(wireExtent(extent, context));
               separator = ', ';

@@ -1,17 +1,17 @@
 import type { Exchange } from '../http/exchange.js';
-import type { OperationRunner } from './operation-runner.js';
+import type { ImageOperations } from './image-operations.js';
 
 /** PATCH /images/{id} with op flush: answers when everything written is on stable storage. */
 export class FlushHandler {
-  constructor(private readonly runner: OperationRunner) {}
+  constructor(private readonly operations: ImageOperations) {}
 
   async handle(exchange: Exchange, ticketId: string): Promise<void> {
-    await this.runner.run(
+    await this.operations.run(
       exchange,
       { ticketId, access: 'write', kind: 'flush' },
-      async ({ operation, backend }) => {
+      async ({ lease, backend }) => {
         await backend.flush();
-        operation.signal.throwIfAborted();
+        lease.signal.throwIfAborted();
       },
     );
     exchange.send(200);

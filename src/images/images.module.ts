@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { InfoController } from '../http/info.controller.js';
 import { LOGGER, type Logger } from '../logger.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
+import { OperationRunner } from '../tickets/operation-runner.js';
 import type { TransferObserver } from '../tickets/transfer-observer.js';
 import type { ImageSource } from './backends/backend.js';
 import type { BufferPool } from './backends/buffer-pool.js';
@@ -10,9 +11,9 @@ import type { HashWorkers } from './checksum/hash-workers.js';
 import { ExtentsHandler } from './extents.handler.js';
 import { FairShares } from './fair-shares.js';
 import { FlushHandler } from './flush.handler.js';
+import { ImageOperations } from './image-operations.js';
 import { ImagesController } from './images.controller.js';
 import { OpenImages } from './open-images.js';
-import { OperationRunner } from './operation-runner.js';
 import { OptionsHandler, type ServiceCapabilities } from './options.handler.js';
 import { PatchHandler } from './patch.handler.js';
 import { ReadHandler } from './read.handler.js';
@@ -38,21 +39,25 @@ export interface ImagesOptions {
 export class ImagesModule {
   static register(options: ImagesOptions): DynamicModule {
     const { pool, buffersPerTransfer } = options;
-    const runner = new OperationRunner(options.tickets, new OpenImages(options.sources), options.observer);
-    const zero = new ZeroHandler(runner, options.zeroStepBytes);
+    const operations = new ImageOperations(
+      options.tickets,
+      new OpenImages(options.sources),
+      new OperationRunner(options.observer),
+    );
+    const zero = new ZeroHandler(operations, options.zeroStepBytes);
     const turns = new FairShares(options.checksumsMax);
-    const checksums = new ChecksumHandler(runner, pool, options.hashWorkers, turns);
+    const checksums = new ChecksumHandler(operations, pool, options.hashWorkers, turns);
     return {
       module: ImagesModule,
       controllers: [ImagesController, InfoController],
       providers: [
         { provide: LOGGER, useValue: options.logger },
-        { provide: ReadHandler, useValue: new ReadHandler(runner, pool, buffersPerTransfer) },
-        { provide: WriteHandler, useValue: new WriteHandler(runner, pool, buffersPerTransfer) },
-        { provide: PatchHandler, useValue: new PatchHandler(runner, zero, new FlushHandler(runner)) },
-        { provide: ExtentsHandler, useValue: new ExtentsHandler(runner) },
+        { provide: ReadHandler, useValue: new ReadHandler(operations, pool, buffersPerTransfer) },
+        { provide: WriteHandler, useValue: new WriteHandler(operations, pool, buffersPerTransfer) },
+        { provide: PatchHandler, useValue: new PatchHandler(operations, zero, new FlushHandler(operations)) },
+        { provide: ExtentsHandler, useValue: new ExtentsHandler(operations) },
         { provide: ChecksumHandler, useValue: checksums },
-        { provide: OptionsHandler, useValue: new OptionsHandler(runner, options.capabilities) },
+        { provide: OptionsHandler, useValue: new OptionsHandler(operations, options.capabilities) },
       ],
     };
   }

@@ -1,6 +1,6 @@
 import { ClientGoneError, StorageError } from '../errors.js';
 import type { ClientConnection, ConnectionResource } from '../http/client-connection.js';
-import type { Ticket, TicketConnection } from '../tickets/ticket.js';
+import type { TicketConnection, TicketPermit } from '../tickets/ticket-permit.js';
 import type { Backend, ImageSource } from './backends/backend.js';
 
 /**
@@ -23,16 +23,16 @@ export class OpenImages {
    *   of them stops all that ask for this image on it: so opening may be given up with the first.
    * @throws StorageError when the image cannot be opened, or opening was given up
    */
-  open(connection: ClientConnection, ticket: Ticket, signal: AbortSignal): Promise<Backend> {
-    const kept = connection.resource(ticket);
+  open(connection: ClientConnection, permit: TicketPermit, signal: AbortSignal): Promise<Backend> {
+    const kept = connection.resource(permit);
     if (kept instanceof OpenImage) return kept.backend;
-    const image = new OpenImage(connection, ticket, this.#open(ticket, signal));
-    connection.keep(ticket, image);
-    ticket.attach(image);
+    const image = new OpenImage(connection, permit, this.#open(permit, signal));
+    connection.keep(permit, image);
+    permit.attach(image);
     return image.backend;
   }
 
-  async #open({ definition, writable }: Ticket, signal: AbortSignal): Promise<Backend> {
+  async #open({ definition, writable }: TicketPermit, signal: AbortSignal): Promise<Backend> {
     const scheme = definition.url.slice(0, definition.url.indexOf(':'));
     const source = this.#sources.get(scheme);
     if (source === undefined) throw new StorageError('The image is of a kind that this service cannot open');
@@ -46,7 +46,7 @@ class OpenImage implements ConnectionResource, TicketConnection {
 
   constructor(
     private readonly connection: ClientConnection,
-    private readonly ticket: Ticket,
+    private readonly permit: TicketPermit,
     opening: Promise<Backend>,
   ) {
     this.backend = opening.then(
@@ -77,7 +77,7 @@ class OpenImage implements ConnectionResource, TicketConnection {
   }
 
   #forget(): void {
-    this.connection.forget(this.ticket);
-    this.ticket.detach(this);
+    this.connection.forget(this.permit);
+    this.permit.detach(this);
   }
 }

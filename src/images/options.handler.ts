@@ -1,5 +1,5 @@
 import type { Exchange } from '../http/exchange.js';
-import type { OperationRunner } from './operation-runner.js';
+import type { ImageOperations } from './image-operations.js';
 
 export interface ServiceCapabilities {
   /** Address of the local service as it is put into a socket address, with a leading NUL when abstract; undefined when it is off. */
@@ -14,7 +14,7 @@ const writeFeatures = ['flush', 'zero'];
 /** OPTIONS /images/{id}: what can be done with the image and with how many connections. It is every client's first request. */
 export class OptionsHandler {
   constructor(
-    private readonly runner: OperationRunner,
+    private readonly operations: ImageOperations,
     private readonly capabilities: ServiceCapabilities,
   ) {}
 
@@ -23,13 +23,13 @@ export class OptionsHandler {
       this.#send(exchange, { writable: true });
       return;
     }
-    await this.runner.run(
+    await this.operations.run(
       exchange,
       { ticketId, access: 'read', kind: 'options' },
-      async ({ ticket, backend }) => {
+      async ({ permit, backend }) => {
         const { connectionsMax } = this.capabilities;
         this.#send(exchange, {
-          writable: ticket.writable,
+          writable: permit.writable,
           max_readers: Math.min(backend.readersMax, connectionsMax),
           max_writers: Math.min(backend.writersMax, connectionsMax),
         });

@@ -5,7 +5,7 @@ import { parseJsonObject, readBody } from '../http/json-body.js';
 import { toDto } from '../http/validation.js';
 import type { FlushHandler } from './flush.handler.js';
 import { ImagePatchDto } from './image-patch.dto.js';
-import type { OperationRunner } from './operation-runner.js';
+import type { ImageOperations } from './image-operations.js';
 import type { ZeroHandler } from './zero.handler.js';
 
 const what = 'image operation';
@@ -16,13 +16,13 @@ const what = 'image operation';
  */
 export class PatchHandler {
   constructor(
-    private readonly runner: OperationRunner,
+    private readonly operations: ImageOperations,
     private readonly zeroHandler: ZeroHandler,
     private readonly flushHandler: FlushHandler,
   ) {}
 
   async handle(exchange: Exchange, ticketId: string): Promise<void> {
-    await this.runner.authorize(exchange, { ticketId, access: 'write' });
+    await this.operations.authorize(exchange, { ticketId, access: 'write' });
     const body = await readBody(exchange.request, imageOperationBytesMax);
     const patch = toDto(ImagePatchDto, parseJsonObject(body, what), what);
     if (patch.op === 'flush') {

@@ -1,11 +1,11 @@
 import type { RequestedRange } from '../http/content-range.js';
 import type { Exchange } from '../http/exchange.js';
-import type { Ticket } from '../tickets/ticket.js';
+import type { TicketPermit } from '../tickets/ticket-permit.js';
 import type { ByteRange } from '../units.js';
 import type { BufferPool } from './backends/buffer-pool.js';
 import { contentDisposition } from './content-disposition.js';
 import { Download, type ResponseHead } from './download.js';
-import type { OperationContext, OperationRunner } from './operation-runner.js';
+import type { OperationContext, ImageOperations } from './image-operations.js';
 import { resolveRange } from '../tickets/range-check.js';
 
 export interface ReadRequest {
@@ -17,31 +17,31 @@ export interface ReadRequest {
 /** GET and HEAD /images/{id}: storage is read ahead while what was read drains to the client. */
 export class ReadHandler {
   constructor(
-    private readonly runner: OperationRunner,
+    private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
     private readonly buffersMax: number,
   ) {}
 
   async handle(exchange: Exchange, request: ReadRequest): Promise<void> {
     const { ticketId, range } = request;
-    await this.runner.run(
+    await this.operations.run(
       exchange,
       {
         ticketId,
         access: 'read',
         kind: 'read',
-        check: (ticket) => {
-          if (range !== undefined) resolveRange(range, ticket.sizeBytes, 'ticket');
+        check: ({ sizeBytes }) => {
+          if (range !== undefined) resolveRange(range, sizeBytes, 'ticket');
         },
       },
       async (context) => {
-        const { ticket, backend } = context;
-        const availableBytes = Math.min(ticket.sizeBytes, await backend.sizeBytes(endOf(range)));
+        const { permit, backend } = context;
+        const availableBytes = Math.min(permit.sizeBytes, await backend.sizeBytes(endOf(range)));
         const part =
           range === undefined
             ? { offsetBytes: 0, lengthBytes: availableBytes }
-            : resolveRange(range, availableBytes, availableBytes < ticket.sizeBytes ? 'image' : 'ticket');
-        const head = responseHead(ticket, part, range !== undefined);
+            : resolveRange(range, availableBytes, availableBytes < permit.sizeBytes ? 'image' : 'ticket');
+        const head = responseHead(permit, part, range !== undefined);
         exchange.logFields['offset'] = part.offsetBytes;
         exchange.logFields['length'] = part.lengthBytes;
         exchange.settleFraming();
@@ -76,7 +76,7 @@ function endOf(range: RequestedRange | undefined): number | undefined {
     : range.last + 1;
 }
 
-function responseHead({ definition }: Ticket, part: ByteRange, partial: boolean): ResponseHead {
+function responseHead({ definition }: TicketPermit, part: ByteRange, partial: boolean): ResponseHead {
   const headers: Record<string, string> = {
     'Content-Type': 'application/octet-stream',
     'Content-Length': String(part.lengthBytes),

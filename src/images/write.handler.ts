@@ -1,12 +1,12 @@
 import { InvalidRequestError, RangeNotSatisfiableError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
-import type { Operation } from '../tickets/operation.js';
+import type { TicketLease } from '../tickets/ticket-lease.js';
 import type { Backend } from './backends/backend.js';
 import { type BufferPool, smallBufferBytes } from './backends/buffer-pool.js';
 import { bodyBeyondTicket, checkWithinTicket } from '../tickets/range-check.js';
 import { BodyReader } from './body-reader.js';
 import { BufferSet } from './buffer-set.js';
-import type { OperationRunner } from './operation-runner.js';
+import type { ImageOperations } from './image-operations.js';
 
 export interface WriteRequest {
   readonly ticketId: string;
@@ -20,14 +20,14 @@ export interface WriteRequest {
 /** PUT /images/{id}: the body goes to storage while it arrives, one buffer filling from the socket while others are being written. */
 export class WriteHandler {
   constructor(
-    private readonly runner: OperationRunner,
+    private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
     private readonly buffersMax: number,
   ) {}
 
   async handle(exchange: Exchange, request: WriteRequest): Promise<void> {
     const { ticketId, offsetBytes, lengthBytes } = request;
-    await this.runner.run(
+    await this.operations.run(
       exchange,
       {
         ticketId,
@@ -35,28 +35,28 @@ export class WriteHandler {
         kind: 'write',
         // A chunked body may go on to the end of the ticket, which is not known yet.
         changes: { offsetBytes, lengthBytes: lengthBytes ?? Number.MAX_SAFE_INTEGER - offsetBytes },
-        check: (ticket) => {
-          checkWithinTicket({ offsetBytes, lengthBytes: lengthBytes ?? 0 }, ticket);
+        check: ({ sizeBytes }) => {
+          checkWithinTicket({ offsetBytes, lengthBytes: lengthBytes ?? 0 }, sizeBytes);
         },
       },
-      async ({ ticket, operation, backend }) => {
+      async ({ permit, lease, backend }) => {
         exchange.logFields['offset'] = offsetBytes;
         if (lengthBytes !== undefined) exchange.logFields['length'] = lengthBytes;
-        const endBytes = await this.#endOfBody(request, ticket.sizeBytes, backend);
+        const endBytes = await this.#endOfBody(request, permit.sizeBytes, backend);
         const buffers = await BufferSet.acquire(this.pool, {
-          claimant: ticket,
+          claimant: permit,
           lengthBytes: endBytes - offsetBytes,
           countMax: Math.min(this.buffersMax, backend.inFlightMax + 1),
-          signal: operation.signal,
+          signal: lease.signal,
         });
         try {
           exchange.readyForBody();
-          await writeBody(exchange, { backend, operation, buffers, offsetBytes, endBytes });
+          await writeBody(exchange, { backend, lease, buffers, offsetBytes, endBytes });
         } finally {
           buffers.release();
         }
         if (request.flush) await backend.flush();
-        operation.signal.throwIfAborted();
+        lease.signal.throwIfAborted();
       },
     );
     if (request.close) exchange.closeAfterResponse();
@@ -84,7 +84,7 @@ export class WriteHandler {
 
 interface BodyTransfer {
   readonly backend: Backend;
-  readonly operation: Operation;
+  readonly lease: TicketLease;
   readonly buffers: BufferSet;
   readonly offsetBytes: number;
   readonly endBytes: number;
@@ -99,21 +99,21 @@ const pageBytes = 4096;
  * body dropped.
  */
 async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<void> {
-  const { backend, operation, buffers, endBytes } = transfer;
-  const body = new BodyReader(exchange, operation.signal);
+  const { backend, lease, buffers, endBytes } = transfer;
+  const body = new BodyReader(exchange, lease.signal);
   let offset = transfer.offsetBytes;
   try {
     // Nothing that has not arrived needs a buffer.
     while (offset < endBytes && (await body.arrival())) {
       const buffer = await buffers.take();
-      operation.signal.throwIfAborted();
+      lease.signal.throwIfAborted();
       const skew = offset % pageBytes;
       const stepBytes = buffers.stepAt(buffer, offset, endBytes);
       const target = buffer.subarray(skew, skew + stepBytes);
       const filledBytes = await body.fill(target);
       buffers.isSlow = filledBytes < Math.min(stepBytes, smallBufferBytes);
       const startBytes = offset;
-      const written = operation.change(
+      const written = lease.change(
         { offsetBytes: startBytes, lengthBytes: filledBytes },
         ({ offsetBytes, lengthBytes }) => {
           const at = offsetBytes - startBytes;

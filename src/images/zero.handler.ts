@@ -1,6 +1,6 @@
 import type { Exchange } from '../http/exchange.js';
 import { GiB, type ByteRange } from '../units.js';
-import type { OperationRunner } from './operation-runner.js';
+import type { ImageOperations } from './image-operations.js';
 import { checkWithinImage, checkWithinTicket } from '../tickets/range-check.js';
 
 export interface ZeroRequest {
@@ -18,33 +18,33 @@ const stepBytesMax = 4 * GiB;
 export class ZeroHandler {
   /** @param stepBytes how much slow storage zeroes between two looks at whether the ticket was cancelled: it may take seconds */
   constructor(
-    private readonly runner: OperationRunner,
+    private readonly operations: ImageOperations,
     private readonly stepBytes: number,
   ) {}
 
   async handle(exchange: Exchange, { ticketId, range, flush }: ZeroRequest): Promise<void> {
-    await this.runner.run(
+    await this.operations.run(
       exchange,
       {
         ticketId,
         access: 'write',
         kind: 'zero',
         changes: range,
-        check: (ticket) => {
-          checkWithinTicket(range, ticket);
+        check: ({ sizeBytes }) => {
+          checkWithinTicket(range, sizeBytes);
         },
       },
-      async ({ ticket, operation, backend }) => {
+      async ({ permit, lease, backend }) => {
         if (!backend.growable) checkWithinImage(range, await backend.sizeBytes());
         exchange.logFields['offset'] = range.offsetBytes;
         exchange.logFields['length'] = range.lengthBytes;
         const endBytes = range.offsetBytes + range.lengthBytes;
         let stepBytes = this.stepBytes;
         for (let offsetBytes = range.offsetBytes; offsetBytes < endBytes;) {
-          operation.signal.throwIfAborted();
+          lease.signal.throwIfAborted();
           const step = { offsetBytes, lengthBytes: Math.min(stepBytes, endBytes - offsetBytes) };
           const startedAt = performance.now();
-          await operation.change(step, (part) => backend.zero(part, { sparse: ticket.definition.sparse }));
+          await lease.change(step, (part) => backend.zero(part, { sparse: permit.definition.sparse }));
           offsetBytes += step.lengthBytes;
           stepBytes =
             performance.now() - startedAt < quickMilliseconds
@@ -52,7 +52,7 @@ export class ZeroHandler {
               : this.stepBytes;
         }
         if (flush) await backend.flush();
-        operation.signal.throwIfAborted();
+        lease.signal.throwIfAborted();
       },
     );
     exchange.send(200);

@@ -22,6 +22,7 @@ import { FailedAuthentications } from '../sessions/failed-authentications.js';
 import { loadTicketVerifier } from '../sessions/ticket-verifier.factory.js';
 import type { TicketVerifier } from '../sessions/ticket.verifier.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
+import { OperationRunner } from '../tickets/operation-runner.js';
 import { readTicketFile } from '../tickets/ticket-file.js';
 import { ticketLogFields } from '../tickets/ticket-log.js';
 import { TransferNaming } from '../tickets/transfer-naming.js';
@@ -150,10 +151,8 @@ export function createProxyParts(config: Config, inputs: ProxyInputs): ProxyModu
     allowHttp: !tls.enable,
   });
   const { sessionStore, grantStore } = stores;
-  const images = new RelayedImages(access, relay, logger, {
-    transfers: metrics?.transfers,
-    daemonFailures: metrics,
-  });
+  const runner = new OperationRunner(metrics?.transfers);
+  const images = new RelayedImages(access, relay, runner, logger, metrics);
   return { images, ticketVerifier, sessionStore, grantStore, failedAuthentications };
 }
 

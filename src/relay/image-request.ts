@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { OperationKind } from '../tickets/operation.js';
-import type { TicketAccess } from '../tickets/ticket.js';
+import type { OperationKind } from '../tickets/operation-kind.js';
+import type { TicketAccess } from '../tickets/ticket-definition.js';
 
 /** What follows the id in the path; empty for the image itself. */
 export type SubResource = '' | '/extents' | '/checksum' | '/checksum/algorithms';

@@ -1,5 +1,6 @@
 import type { Credentials, ShownCredentials } from '../sessions/credentials.js';
-import type { Ticket, TicketDefinition } from '../tickets/ticket.js';
+import type { TicketDefinition } from '../tickets/ticket-definition.js';
+import type { TicketPermit } from '../tickets/ticket-permit.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 import type { ImageRequest } from './image-request.js';
 import type { RelayPermit } from './relay-permit.js';
@@ -62,7 +63,7 @@ export class RelayAccess {
   }
 
   /** @throws NotAllowedError when there is a ticket that forbids the request */
-  async #findTicket({ ticketId, access }: ImageRequest): Promise<Ticket | undefined> {
+  async #findTicket({ ticketId, access }: ImageRequest): Promise<TicketPermit | undefined> {
     if ((await this.tickets.find(ticketId)) === undefined) return undefined;
     return this.tickets.authorize(ticketId, access);
   }

@@ -33,7 +33,7 @@ export interface RelayObserver {
 }
 
 export interface RelayOptions {
-  readonly observer?: RelayObserver;
+  readonly observer?: RelayObserver | undefined;
   /** Adds up how long the daemon was waited for. */
   readonly daemonTime?: BusyTime;
   /** The request is for the capabilities of an image, which are told without the socket of the daemon's host. */

@@ -1,19 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BusyTime } from '../busy-time.js';
 import { refuseCodedBody, refuseWrappedBody } from '../http/body-coding.js';
 import { isPreflight } from '../http/cors.js';
 import type { Exchange } from '../http/exchange.js';
 import { hijack } from '../http/hijack.js';
+import type { Lease, ProgressListener } from '../lease.js';
 import type { Logger } from '../logger.js';
-import type { ByteRange } from '../units.js';
-import type { OperationKind } from '../tickets/operation.js';
-import type { TransferObserver } from '../tickets/transfer-observer.js';
+import type { OperationKind } from '../tickets/operation-kind.js';
+import type { OperationRunner } from '../tickets/operation-runner.js';
+import { bodyBeyondTicket, checkWithinTicket } from '../tickets/range-check.js';
 import { daemonFailureKind, isUntrusted, type DaemonFailureObserver } from './daemon-failure.js';
 import { imageRequest, type ImageRequest, type SubResource } from './image-request.js';
 import type { RelayAccess } from './relay-access.js';
 import type { RelayPermit } from './relay-permit.js';
-import type { RelayProxy } from './relay.proxy.js';
+import type { RelayObserver, RelayProxy } from './relay.proxy.js';
+import { checkRequestWithin } from './ticket-bounds.js';
 import { transferProgress } from './transfer-progress.js';
 
 export const allowedMethods = 'OPTIONS,GET,HEAD,PUT,PATCH,POST';
@@ -24,19 +25,14 @@ const backend = 'http';
 /** What a daemon answers only when all of it is done. A PATCH may also be a flush. */
 const longWork: ReadonlySet<OperationKind> = new Set(['write', 'zero', 'flush', 'extents', 'checksum']);
 
-/** Who wants to know what is relayed. */
-export interface RelayObservers {
-  readonly transfers?: TransferObserver | undefined;
-  readonly daemonFailures?: DaemonFailureObserver | undefined;
-}
-
 /** Answers requests for images from the daemons that have them. */
 export class RelayedImages {
   constructor(
     private readonly access: RelayAccess,
     private readonly proxy: RelayProxy,
+    private readonly runner: OperationRunner,
     private readonly logger: Logger,
-    private readonly observers: RelayObservers = {},
+    private readonly daemonFailures?: DaemonFailureObserver,
   ) {}
 
   /** Answers the request, whatever happens. @param ticketId as in the path, decoded */
@@ -56,7 +52,7 @@ export class RelayedImages {
   }
 
   async #relay(exchange: Exchange, ticketId: string, subResource: SubResource): Promise<void> {
-    const { request, response, connection, logFields } = exchange;
+    const { request, response, logFields } = exchange;
     if (subResource === '') refuseUnusableBody(request);
     const wanted = imageRequest(request, ticketId, subResource);
     const permit = await this.access.permit(wanted, {
@@ -64,10 +60,8 @@ export class RelayedImages {
       sessionId: [request.headers['session-id']].flat()[0],
       address: request.socket.remoteAddress,
     });
-    connection.authorized(permit.inactivityTimeoutSeconds);
-    logFields['operation'] = wanted.kind;
+    this.runner.admit(exchange, permit);
     logFields['daemon'] = permit.image.origin.host;
-    logFields['transfer_id'] = permit.transferId;
     if (permit.sessionId !== undefined) response.setHeader('Session-Id', permit.sessionId);
     logFields['backend'] = backend;
     await this.#transfer(exchange, wanted, permit);
@@ -75,47 +69,56 @@ export class RelayedImages {
 
   async #transfer(exchange: Exchange, wanted: ImageRequest, permit: RelayPermit): Promise<void> {
     const { kind, subResource } = wanted;
-    const running = permit.begin(exchange, wanted);
-    const startedAt = performance.now();
-    const daemonTime = new BusyTime();
-    const observed = this.observers.transfers?.begin(kind, exchange.listener);
-    observed?.located(backend);
-    let doneBytes = 0;
-    const onProgress = (range: ByteRange): void => {
-      doneBytes += range.lengthBytes;
-      running.progressed(range);
-      observed?.progressed(range.lengthBytes);
+    const { image, sizeBytes } = permit;
+    const begin = (onProgress: ProgressListener): Lease => {
+      if (sizeBytes !== undefined) checkRequestWithin(exchange.request, wanted, sizeBytes);
+      return permit.begin(exchange, kind, onProgress);
     };
-    const progress = transferProgress(kind, exchange.request, onProgress, running.checkAnswer);
-    try {
-      await this.proxy.relay(
-        exchange,
-        { origin: permit.image.origin, path: `${permit.image.path}${subResource}${wanted.query}` },
-        {
-          ...(progress === undefined ? {} : { observer: progress }),
-          daemonTime,
-          extentsEndBytes: kind === 'extents' ? permit.sizeBytes : undefined,
-          isLongWork: longWork.has(kind),
-          isCapabilities: kind === 'options' && subResource === '',
-          closes: wanted.closes,
-        },
-      );
-    } catch (error: unknown) {
-      const failure = daemonFailureKind(error);
-      if (isUntrusted(error)) exchange.logFields['verified_with'] = this.proxy.authoritiesSource;
-      if (failure !== undefined) this.observers.daemonFailures?.daemonFailed(failure);
-      throw error;
-    } finally {
-      running.end();
-      exchange.logFields['bytes'] = doneBytes;
-      exchange.logFields['backend_milliseconds'] = Math.round(daemonTime.seconds * 1000);
-      observed?.ended({
-        totalSeconds: (performance.now() - startedAt) / 1000,
-        backendSeconds: daemonTime.seconds,
-        clientSeconds: exchange.clientSeconds,
-      });
-    }
+    await this.runner.run(exchange, { kind, begin }, async ({ lease, backendTime, located }) => {
+      located(backend);
+      try {
+        await this.proxy.relay(
+          exchange,
+          { origin: image.origin, path: `${image.path}${subResource}${wanted.query}` },
+          {
+            observer: boundedProgress(exchange, kind, lease, sizeBytes),
+            daemonTime: backendTime,
+            extentsEndBytes: kind === 'extents' ? sizeBytes : undefined,
+            isLongWork: longWork.has(kind),
+            isCapabilities: kind === 'options' && subResource === '',
+            closes: wanted.closes,
+          },
+        );
+      } catch (error: unknown) {
+        const failure = daemonFailureKind(error);
+        if (isUntrusted(error)) exchange.logFields['verified_with'] = this.proxy.authoritiesSource;
+        if (failure !== undefined) this.daemonFailures?.daemonFailed(failure);
+        throw error;
+      }
+    });
   }
+}
+
+/** Counts what passes through, and stops it where it goes beyond the permit: some bodies say only so where they end. */
+function boundedProgress(
+  exchange: Exchange,
+  kind: OperationKind,
+  lease: Lease,
+  sizeBytes = Infinity,
+): RelayObserver | undefined {
+  const { request } = exchange;
+  return transferProgress(
+    kind,
+    request,
+    (range) => {
+      const isWithin = range.offsetBytes + range.lengthBytes <= sizeBytes;
+      if (isWithin || request.method !== 'PUT') lease.progressed(range);
+      else exchange.abort(bodyBeyondTicket());
+    },
+    (range) => {
+      checkWithinTicket(range, sizeBytes);
+    },
+  );
 }
 
 /** What a daemon of ours would refuse, and others would write to the image as it is. */

@@ -1,9 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseContentRangeStart, parseRange } from '../http/content-range.js';
 import { yesOrNo } from '../http/query-flag.js';
-import { bodyBeyondTicket, checkWithinTicket, resolveRange } from '../tickets/range-check.js';
-import type { Ticket } from '../tickets/ticket.js';
-import type { ByteRange } from '../units.js';
+import { checkWithinTicket, resolveRange } from '../tickets/range-check.js';
 import type { ImageRequest } from './image-request.js';
 
 /**
@@ -15,21 +13,21 @@ import type { ImageRequest } from './image-request.js';
 export function checkRequestWithin(
   { method, headers }: IncomingMessage,
   { kind, subResource, query }: ImageRequest,
-  ticket: Ticket,
+  sizeBytes: number,
 ): void {
   if (subResource !== '') return;
   const { range, 'if-range': condition, 'content-range': contentRange } = headers;
   if (kind === 'read' && range !== undefined && condition === undefined) {
     const requested = parseRange(range);
     checkFlags(query, ['close']);
-    resolveRange(requested, ticket.sizeBytes, 'ticket');
+    resolveRange(requested, sizeBytes, 'ticket');
   }
   if (method === 'PUT') {
     const offsetBytes = parseContentRangeStart(contentRange);
     checkFlags(query, ['flush', 'close']);
     // A chunked body says its length by its end.
     const { 'content-length': contentLength = '0' } = headers;
-    checkWithinTicket({ offsetBytes, lengthBytes: Number(contentLength) }, ticket);
+    checkWithinTicket({ offsetBytes, lengthBytes: Number(contentLength) }, sizeBytes);
   }
 }
 
@@ -40,10 +38,4 @@ function checkFlags(query: string, names: readonly string[]): void {
     const values = parameters.getAll(name);
     yesOrNo({ [name]: values.length > 1 ? values : values[0] }, name, true);
   }
-}
-
-/** Why a part of a body may not pass; undefined when it may. */
-export function beyondTicket({ offsetBytes, lengthBytes }: ByteRange, ticket: Ticket): Error | undefined {
-  if (offsetBytes + lengthBytes <= ticket.sizeBytes) return undefined;
-  return bodyBeyondTicket();
 }

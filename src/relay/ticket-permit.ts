@@ -1,69 +1,37 @@
-import type { ClientConnection, ConnectionResource } from '../http/client-connection.js';
-import type { Ticket, TicketConnection } from '../tickets/ticket.js';
-import { checkWithinTicket } from '../tickets/range-check.js';
-import type { RelayPermit, RunningRelay } from './relay-permit.js';
+import type { ClientConnection } from '../http/client-connection.js';
+import type { TicketPermit } from '../tickets/ticket-permit.js';
+import type { RelayPermit } from './relay-permit.js';
 import type { RelayTarget } from './relay.proxy.js';
-import { beyondTicket, checkRequestWithin } from './ticket-bounds.js';
 
 /**
  * Relaying for a control ticket: as an operation of it, which is counted and can be cancelled.
  * @param image that the ticket's url names
  */
-export function ticketPermit(ticket: Ticket, image: RelayTarget): RelayPermit {
+export function ticketPermit(permit: TicketPermit, image: RelayTarget): RelayPermit {
+  const { transferId, inactivityTimeoutSeconds, sizeBytes } = permit;
   return {
     image,
-    transferId: ticket.transferId,
-    inactivityTimeoutSeconds: ticket.definition.inactivityTimeoutSeconds,
-    sizeBytes: ticket.sizeBytes,
+    transferId,
+    inactivityTimeoutSeconds,
+    sizeBytes,
     sessionId: undefined,
-    begin(exchange, wanted): RunningRelay {
-      const { connection, request } = exchange;
-      checkRequestWithin(request, wanted, ticket);
-      const { kind } = wanted;
-      const operation = ticket.begin(kind);
-      try {
-        if (connection.resource(ticket) === undefined) new UsedTicket(connection, ticket).open();
-      } catch (error: unknown) {
-        operation.end();
-        throw error;
-      }
-      const onAbort = (): void => {
-        exchange.abort(operation.signal.reason as Error);
-      };
-      operation.signal.addEventListener('abort', onAbort);
-      return {
-        checkAnswer: (range) => {
-          checkWithinTicket(range, ticket);
-        },
-        progressed: (range) => {
-          const refusal = request.method === 'PUT' ? beyondTicket(range, ticket) : undefined;
-          if (refusal === undefined) operation.progress(range);
-          else operation.abort(refusal);
-        },
-        end: () => {
-          operation.signal.removeEventListener('abort', onAbort);
-          operation.end();
-        },
-      };
+    begin: (exchange, kind, onProgress) => {
+      const lease = permit.begin(kind, exchange, { onProgress });
+      countConnection(exchange.connection, permit);
+      return lease;
     },
   };
 }
 
-/** A client connection that used a ticket: the ticket counts them. */
-class UsedTicket implements ConnectionResource, TicketConnection {
-  constructor(
-    private readonly connection: ClientConnection,
-    private readonly ticket: Ticket,
-  ) {}
-
-  /** @throws NotAllowedError when the ticket was cancelled meanwhile */
-  open(): void {
-    this.ticket.attach(this);
-    this.connection.keep(this.ticket, this);
-  }
-
-  async close(): Promise<void> {
-    this.connection.forget(this.ticket);
-    this.ticket.detach(this);
-  }
+/** A ticket counts the client connections that used it. It has just given a lease, so it still takes them. */
+function countConnection(connection: ClientConnection, permit: TicketPermit): void {
+  if (connection.resource(permit) !== undefined) return;
+  const used = {
+    close: async (): Promise<void> => {
+      connection.forget(permit);
+      permit.detach(used);
+    },
+  };
+  permit.attach(used);
+  connection.keep(permit, used);
 }

@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { imageOperationBytesMax } from '../contract/schemas.js';
 import { parseContentRangeStart } from '../http/content-range.js';
-import type { OperationKind } from '../tickets/operation.js';
+import type { ProgressListener } from '../lease.js';
+import type { OperationKind } from '../tickets/operation-kind.js';
 import type { ByteRange } from '../units.js';
 import type { RelayObserver } from './relay.proxy.js';
-
-type OnProgress = (range: ByteRange) => void;
 
 /**
  * Counts what passes through as the daemon counts it: the bytes of the image, at their offsets. Undefined for what moves none.
@@ -14,7 +13,7 @@ type OnProgress = (range: ByteRange) => void;
 export function transferProgress(
   kind: OperationKind,
   request: IncomingMessage,
-  onProgress: OnProgress,
+  onProgress: ProgressListener,
   checkAnswer: (range: ByteRange) => void,
 ): RelayObserver | undefined {
   if (kind === 'write') return new WriteProgress(request, onProgress);
@@ -27,7 +26,7 @@ class ReadProgress implements RelayObserver {
   #offsetBytes: number | undefined;
 
   constructor(
-    private readonly onProgress: OnProgress,
+    private readonly onProgress: ProgressListener,
     private readonly checkAnswer: (range: ByteRange) => void,
   ) {}
 
@@ -56,7 +55,7 @@ class WriteProgress implements RelayObserver {
 
   constructor(
     { headers }: IncomingMessage,
-    private readonly onProgress: OnProgress,
+    private readonly onProgress: ProgressListener,
   ) {
     const { 'content-range': contentRange } = headers;
     this.#offsetBytes = contentRange === undefined ? 0 : startOf(contentRange);
@@ -81,7 +80,7 @@ class PatchProgress implements RelayObserver {
   readonly #chunks: Buffer[] = [];
   #sizeBytes = 0;
 
-  constructor(private readonly onProgress: OnProgress) {}
+  constructor(private readonly onProgress: ProgressListener) {}
 
   sent(chunk: Buffer): void {
     this.#sizeBytes += chunk.length;

@@ -22,7 +22,7 @@ export interface ShownCredentials {
 
 /** What a request was authorised by. */
 export interface Authorization {
-  /** Holds the grant; register the running request with `session.run`. */
+  /** Holds the grant; a request that runs has a lease of `session.begin`. */
   readonly session: Session;
   /** To be sent as the response's `Session-Id`; absent for a stored grant, which has no session that a client could use. */
   readonly sessionId?: string;

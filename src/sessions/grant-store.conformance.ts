@@ -5,6 +5,7 @@ import type { SessionEnd } from './session.js';
 import type { GrantStore } from './session.store.js';
 import type { TransferGrant } from './transfer-grant.js';
 import { UnavailableError } from '../errors.js';
+import { runFor } from '../../test/fixtures/session-leases.js';
 import {
   exampleTicketId,
   FakeClock,
@@ -51,7 +52,7 @@ export function describeGrantStore(
       const { store, clock } = await open(t);
       const stored = await store.put(makeGrant(10));
       const ends: SessionEnd[] = [];
-      stored.run((end) => ends.push(end));
+      runFor(stored, (end) => ends.push(end));
       await store.put(makeGrant(20));
       assert.equal(await store.count(), 1);
       clock.nowUnixSeconds = clockStart + 10;
@@ -62,7 +63,7 @@ export function describeGrantStore(
     test('cancels what runs for a grant that is deleted', async (t) => {
       const { store } = await open(t);
       const ends: SessionEnd[] = [];
-      (await store.put(makeGrant())).run((end) => ends.push(end));
+      runFor(await store.put(makeGrant()), (end) => ends.push(end));
       assert.equal(await store.delete(exampleTicketId), true);
       assert.equal(await store.delete(exampleTicketId), false);
       assert.deepEqual(ends, ['deleted']);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SessionEnd } from './session.js';
+import { runFor } from '../../test/fixtures/session-leases.js';
 import { startSessionsApp } from '../../test/vectors/sessions-app.fixtures.js';
 import { exampleTicketId, makeTicket, vectors } from '../../test/vectors/signed-ticket.fixtures.js';
 
@@ -73,7 +74,7 @@ test('deletes a ticket once and cancels what runs under it', async (t) => {
   const { url, grants } = await startSessionsApp(t);
   await put(`${url}/tickets/`, makeTicket());
   const ends: SessionEnd[] = [];
-  (await grants.find(exampleTicketId))!.run((end) => ends.push(end));
+  runFor((await grants.find(exampleTicketId))!, (end) => ends.push(end));
   const remove = (): Promise<Response> => fetch(`${url}/tickets/${exampleTicketId}`, { method: 'DELETE' });
   assert.equal((await remove()).status, 204);
   assert.deepEqual(ends, ['deleted']);

@@ -4,6 +4,7 @@ import type { SessionEnd } from './session.js';
 import type { SessionStore, SessionStoreOptions } from './session.store.js';
 import type { TransferGrant } from './transfer-grant.js';
 import { UnavailableError } from '../errors.js';
+import { runFor } from '../../test/fixtures/session-leases.js';
 import {
   exampleTicketId,
   FakeClock,
@@ -99,7 +100,7 @@ export function describeSessionStore(
       const grant = makeGrant();
       const session = await store.create(grant);
       const ends: SessionEnd[] = [];
-      session.run((end) => ends.push(end));
+      runFor(session, (end) => ends.push(end));
       const foreign = makeGrant(7200, crypto.randomUUID());
       assert.equal(await store.renew(session.id, foreign), undefined);
       assert.equal(await store.find(session.id), session);
@@ -133,8 +134,8 @@ export function describeSessionStore(
       const { store } = await open(t);
       const ends: [string, SessionEnd][] = [];
       const [first, second] = [await store.create(makeGrant()), await store.create(makeGrant())];
-      first.run((end) => ends.push(['first', end]));
-      second.run((end) => ends.push(['second', end]));
+      runFor(first, (end) => ends.push(['first', end]));
+      runFor(second, (end) => ends.push(['second', end]));
       assert.equal(await store.delete(first.id), true);
       assert.deepEqual(ends, [['first', 'deleted']]);
       assert.equal(await store.delete(first.id), false);
@@ -144,7 +145,7 @@ export function describeSessionStore(
       const { store, clock } = await open(t);
       const session = await store.create(makeGrant(10));
       const ends: SessionEnd[] = [];
-      session.run((end) => ends.push(end));
+      runFor(session, (end) => ends.push(end));
       clock.nowUnixSeconds = clockStart + 9;
       assert.equal(await store.find(session.id), session);
       clock.nowUnixSeconds = clockStart + 10;
@@ -159,8 +160,8 @@ export function describeSessionStore(
       const [expired, renewed] = [await store.create(makeGrant(10)), await store.create(makeGrant(10))];
       await store.renew(renewed.id, makeGrant(20));
       const ends: [string, SessionEnd][] = [];
-      expired.run((end) => ends.push(['expired', end]));
-      renewed.run((end) => ends.push(['renewed', end]));
+      runFor(expired, (end) => ends.push(['expired', end]));
+      runFor(renewed, (end) => ends.push(['renewed', end]));
       clock.nowUnixSeconds = clockStart + 10;
       assert.deepEqual(ends, []);
       t.mock.timers.tick(sweepIntervalSeconds * 1000);
@@ -234,17 +235,17 @@ export function describeSessionStore(
       const sessions = [await store.create(makeGrant()), await store.create(makeGrant())];
       const [oldest, idle] = sessions;
       const ends: SessionEnd[] = [];
-      const release = oldest!.run((end) => ends.push(end));
+      const lease = runFor(oldest!, (end) => ends.push(end));
       const third = await store.create(makeGrant());
       const fourth = await store.create(makeGrant());
       assert.equal(await store.find(idle!.id), undefined);
       assert.equal(await store.find(oldest!.id), oldest);
-      for (const session of [third, fourth]) session.run(() => undefined);
+      for (const session of [third, fourth]) runFor(session);
       await store.create(makeGrant());
       assert.equal(await store.find(oldest!.id), undefined, 'all are in use');
       await eventually(() => ends.length > 0 || undefined, 'what runs for it is cut');
       assert.deepEqual(ends, ['deleted']);
-      release();
+      lease.end();
       assert.equal(await store.find(third.id), third);
       // The fifth is idle, and goes although the third and fourth are older.
       await store.create(makeGrant());
@@ -284,7 +285,7 @@ export function describeSessionStore(
       const { store } = await open(t);
       const session = await store.create(makeGrant());
       const ends: SessionEnd[] = [];
-      session.run((end) => ends.push(end));
+      runFor(session, (end) => ends.push(end));
       await store.close();
       await store.close();
       assert.deepEqual(ends, ['closed']);

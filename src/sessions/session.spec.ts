@@ -2,25 +2,32 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Session, type SessionEnd } from './session.js';
 import type { TransferGrant } from './transfer-grant.js';
+import { runFor } from '../../test/fixtures/session-leases.js';
+import type { Lease } from '../lease.js';
+import { NotAllowedError, UnavailableError } from '../errors.js';
 import { fixedUnixSeconds, makeTicket, makeVerifier } from '../../test/vectors/signed-ticket.fixtures.js';
 
 function makeGrant(exp = fixedUnixSeconds + 3600): TransferGrant {
   return makeVerifier().verify(makeTicket({ payload: { exp } }));
 }
 
-test('cancels running requests when it ends, each once', () => {
+test('aborts running requests when it ends, with why it ended first', () => {
   const session = new Session('id', makeGrant());
   const ends: SessionEnd[] = [];
-  const cancel = (end: SessionEnd): void => {
-    ends.push(end);
-  };
-  session.run(cancel);
-  session.run(cancel);
+  for (let count = 0; count < 2; count++) runFor(session, (end) => ends.push(end));
   assert.equal(session.runningCount, 2);
   session.end('deleted');
   session.end('expired');
   assert.deepEqual(ends, ['deleted', 'deleted']);
   assert.equal(session.runningCount, 0);
+});
+
+test('tells a request that it was the service that stopped it', () => {
+  const session = new Session('id', makeGrant());
+  const lease = runFor(session);
+  session.end('closed');
+  assert.ok(lease.signal.reason instanceof UnavailableError);
+  assert.equal(lease.signal.reason.retryAfterSeconds, 5);
 });
 
 test('is renewed by grants of its own transfer ticket only', () => {
@@ -37,50 +44,62 @@ test('is renewed by grants of its own transfer ticket only', () => {
   assert.equal(session.grant, newer);
 });
 
-test('does not cancel a request that has ended', () => {
+test('does not abort a request that has ended', () => {
   const session = new Session('id', makeGrant());
-  const release = session.run(() => assert.fail('cancelled'));
-  release();
-  release();
+  const lease = runFor(session);
+  lease.end();
+  lease.end();
   assert.equal(session.runningCount, 0);
   session.end('deleted');
+  assert.equal(lease.signal.aborted, false);
 });
 
-test('releases one of two requests with the same function', () => {
-  const session = new Session('id', makeGrant());
-  let cancelCount = 0;
-  const cancel = (): void => {
-    cancelCount++;
-  };
-  session.run(cancel);
-  session.run(cancel)();
+test('goes on while one of two leases of the same work has not ended', () => {
+  const uses: boolean[] = [];
+  const session = new Session('id', makeGrant(), (inUse) => uses.push(inUse));
+  const root = new AbortController();
+  session.begin(root);
+  session.begin(root).end();
+  assert.deepEqual(uses, [true]);
   session.end('deleted');
-  assert.equal(cancelCount, 1);
+  assert.equal(root.signal.aborted, true);
 });
 
-test('cancels a request at once that starts after the end', () => {
+test('hands on what progresses, and counts nothing of it', () => {
+  const ranges: unknown[] = [];
   const session = new Session('id', makeGrant());
-  session.end('expired');
+  const lease = session.begin(new AbortController(), (range) => ranges.push(range));
+  lease.progressed({ offsetBytes: 1, lengthBytes: 2 });
+  assert.deepEqual(ranges, [{ offsetBytes: 1, lengthBytes: 2 }]);
+});
+
+test('refuses a request that starts after the end with what would have aborted it', () => {
+  for (const [end, error] of [
+    ['deleted', NotAllowedError],
+    ['expired', NotAllowedError],
+    ['closed', UnavailableError],
+  ] as const) {
+    const session = new Session('id', makeGrant());
+    session.end(end);
+    assert.throws(() => runFor(session), error);
+    assert.equal(session.runningCount, 0);
+  }
+});
+
+test('lets requests end themselves and others while they are aborted', () => {
+  const session = new Session('id', makeGrant());
   const ends: SessionEnd[] = [];
-  session.run((end) => ends.push(end))();
-  assert.deepEqual(ends, ['expired']);
-  assert.equal(session.runningCount, 0);
-});
-
-test('lets requests release themselves and others while they are cancelled', () => {
-  const session = new Session('id', makeGrant());
-  let cancelCount = 0;
-  const releases: (() => void)[] = [];
+  const leases: Lease[] = [];
   for (let index = 0; index < 3; index++) {
-    releases.push(
-      session.run(() => {
-        cancelCount++;
-        for (const release of releases) release();
+    leases.push(
+      runFor(session, (end) => {
+        ends.push(end);
+        for (const lease of leases) lease.end();
       }),
     );
   }
   session.end('closed');
-  assert.equal(cancelCount, 3);
+  assert.deepEqual(ends, ['closed', 'closed', 'closed']);
 });
 
 test('is over at the end of its grant and not before, unless it was renewed', () => {

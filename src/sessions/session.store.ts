@@ -13,7 +13,7 @@ export interface SessionStoreOptions extends SessionTableOptions {
 /**
  * Where the proxy's sessions are. Asynchronous, and without a word on where they live, so that several proxies behind one
  * address can share a store: whoever deletes a session, requests that run for it are cancelled in every one of them
- * (through `Session.run`).
+ * (through the leases of `Session.begin`).
  *
  * A deleted session leaves no memory behind, so the signed ticket that opened it can open another while it is
  * valid: clients do so after a pause. The engine makes it worthless by removing the ticket on the daemon.

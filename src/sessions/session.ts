@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { NotAllowedError, UnavailableError } from '../errors.js';
+import type { AbortRoot, Lease, ProgressListener } from '../lease.js';
 import type { TransferGrant } from './transfer-grant.js';
 
 /** Why a session ended: a client deleted it, its grant ran out, or this process closes its store. */
 export type SessionEnd = 'deleted' | 'expired' | 'closed';
+
+const stoppingRetryAfterSeconds = 5;
 
 /**
  * A grant in use: opened by `POST /sessions/` or a signed ticket shown with a request, under a random id, or stored by
@@ -12,7 +16,8 @@ export type SessionEnd = 'deleted' | 'expired' | 'closed';
  * a store that several processes share keeps one in each, and ends it wherever the session was deleted.
  */
 export class Session {
-  readonly #cancels = new Set<(end: SessionEnd) => void>();
+  /** What runs for it, and what is aborted to stop it. */
+  readonly #leases = new Map<Lease, AbortRoot>();
   #grant: TransferGrant;
   #end: SessionEnd | undefined;
 
@@ -34,7 +39,7 @@ export class Session {
 
   /** How many requests run for it in this process. */
   get runningCount(): number {
-    return this.#cancels.size;
+    return this.#leases.size;
   }
 
   isOver(nowUnixSeconds: number): boolean {
@@ -56,33 +61,37 @@ export class Session {
   }
 
   /**
-   * Registers a running request.
-   * @param cancel called at most once, when the session ends before the request does; at once if it already ended, so
-   *   that a deletion between finding a session and running a request for it is not missed. Must not throw.
-   * @returns call it when the request has ended, however it did
+   * Registers a request that is about to run for it; the caller ends the lease whatever happens. When the session ends
+   * meanwhile, that aborts `root`.
+   * @throws NotAllowedError, or UnavailableError when the service stops, if it has ended since it was found
    */
-  run(cancel: (end: SessionEnd) => void): () => void {
-    if (this.#end !== undefined) {
-      cancel(this.#end);
-      return () => undefined;
-    }
-    // A function of its own, so that the same `cancel` may be registered twice.
-    const entry = (end: SessionEnd): void => {
-      cancel(end);
+  begin(root: AbortRoot, onProgress: ProgressListener = () => undefined): Lease {
+    if (this.#end !== undefined) throw sessionEnded(this.#end);
+    const lease: Lease = {
+      signal: root.signal,
+      // A session keeps no account of what was transferred: the daemon's ticket does.
+      progressed: onProgress,
+      end: () => {
+        if (this.#leases.delete(lease) && this.#leases.size === 0) this.onUse(false);
+      },
     };
-    this.#cancels.add(entry);
-    if (this.#cancels.size === 1) this.onUse(true);
-    return () => {
-      if (this.#cancels.delete(entry) && this.#cancels.size === 0) this.onUse(false);
-    };
+    this.#leases.set(lease, root);
+    if (this.#leases.size === 1) this.onUse(true);
+    return lease;
   }
 
-  /** Ends it, once, and cancels what runs for it. For the store alone to call. */
+  /** Ends it, once, and stops what runs for it. For the store alone to call. */
   end(end: SessionEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    const cancels = [...this.#cancels];
-    this.#cancels.clear();
-    for (const cancel of cancels) cancel(end);
+    const roots = [...this.#leases.values()];
+    this.#leases.clear();
+    for (const root of roots) root.abort(sessionEnded(end));
   }
+}
+
+/** What a client is told whose session has ended. */
+function sessionEnded(end: SessionEnd): Error {
+  if (end === 'closed') return new UnavailableError('The service is stopping', stoppingRetryAfterSeconds);
+  return new NotAllowedError(end === 'deleted' ? 'the session was deleted' : 'the session has expired');
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SessionEnd } from './session.js';
+import { runFor } from '../../test/fixtures/session-leases.js';
 import { startSessionsApp } from '../../test/vectors/sessions-app.fixtures.js';
 import {
   exampleTicketId,
@@ -126,7 +127,7 @@ test('deletes a session once and cancels what runs for it', async (t) => {
   });
   const id = opened.headers.get('session-id')!;
   const ends: SessionEnd[] = [];
-  (await sessions.find(id))!.run((end) => ends.push(end));
+  runFor((await sessions.find(id))!, (end) => ends.push(end));
   const remove = (): Promise<Response> => fetch(`${url}/sessions/${id}`, { method: 'DELETE' });
   assert.equal((await remove()).status, 204);
   assert.deepEqual(ends, ['deleted']);

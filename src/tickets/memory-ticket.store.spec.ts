@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../errors.js';
 import { MemoryTicketStore } from './memory-ticket.store.js';
+import type { TicketLease } from './ticket-lease.js';
 import type { TicketInfo } from './ticket.js';
 
 async function all(store: MemoryTicketStore): Promise<TicketInfo[]> {
@@ -13,6 +14,11 @@ async function all(store: MemoryTicketStore): Promise<TicketInfo[]> {
 
 function makeStore({ removeTimeoutSeconds = 60, ticketsMax = 10 } = {}): MemoryTicketStore {
   return new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax }, new ManualClock());
+}
+
+/** Begins an operation that nobody else stops. */
+async function begin(store: MemoryTicketStore, kind: 'read' | 'write', id = 'id-1'): Promise<TicketLease> {
+  return (await store.authorize(id, kind)).begin(kind, new AbortController());
 }
 
 describe('the ticket store', () => {
@@ -40,18 +46,18 @@ describe('the ticket store', () => {
     });
     await store.add(ticketDefinition({ size: 5n }));
     assert.equal(closed, 1);
-    assert.equal(old.canceled, true);
+    assert.throws(() => old.begin('read', new AbortController()), /Ticket was canceled$/);
     assert.equal((await store.info('id-1')).size, 5n);
   });
 
   test('does not replace a ticket that is in use', async () => {
     const store = makeStore();
     await store.add(ticketDefinition());
-    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    const lease = await begin(store, 'write');
     await assert.rejects(store.add(ticketDefinition({ size: 5n })), ConflictError);
-    operation.end();
+    lease.end();
     await store.add(ticketDefinition({ size: 5n }));
-    assert.equal(operation.signal.aborted, false);
+    assert.equal(lease.signal.aborted, false);
   });
 
   test('refuses more tickets than its limit, but replaces and adds again after a removal', async () => {
@@ -76,16 +82,16 @@ describe('removing from the ticket store', () => {
   test('waits for the operations that run', async () => {
     const store = makeStore();
     await store.add(ticketDefinition());
-    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    const lease = await begin(store, 'write');
     let removed = false;
     const removal = store.remove('id-1').then(() => {
       removed = true;
     });
-    assert.equal(operation.signal.aborted, true);
+    assert.equal(lease.signal.aborted, true);
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(removed, false);
     assert.equal((await store.info('id-1')).canceled, true);
-    operation.end();
+    lease.end();
     await removal;
     await assert.rejects(store.info('id-1'), NotFoundError);
   });
@@ -94,7 +100,7 @@ describe('removing from the ticket store', () => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const store = makeStore({ removeTimeoutSeconds: 60 });
     await store.add(ticketDefinition());
-    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    const lease = await begin(store, 'write');
     const removal = assert.rejects(store.remove('id-1'), (error: unknown) => {
       assert.ok(error instanceof ConflictError);
       assert.equal(error.message, 'Timeout cancelling transfer transfer-1');
@@ -103,7 +109,7 @@ describe('removing from the ticket store', () => {
     t.mock.timers.tick(60_000);
     await removal;
     assert.deepEqual([(await store.info('id-1')).canceled, (await store.info('id-1')).active], [true, true]);
-    operation.end();
+    lease.end();
     await store.remove('id-1');
     assert.deepEqual(await all(store), []);
   });
@@ -111,9 +117,9 @@ describe('removing from the ticket store', () => {
   test('does not wait with a timeout of 0 while operations run', async () => {
     const store = makeStore({ removeTimeoutSeconds: 0 });
     await store.add(ticketDefinition());
-    const operation = (await store.authorize('id-1', 'write')).begin('write');
+    const lease = await begin(store, 'write');
     await assert.rejects(store.remove('id-1'), ConflictError);
-    operation.end();
+    lease.end();
     await store.remove('id-1');
     await assert.rejects(store.info('id-1'), NotFoundError);
   });
@@ -139,13 +145,13 @@ describe('removing from the ticket store', () => {
   test('of all tickets removes those that can be and reports one that cannot', async () => {
     const store = makeStore({ removeTimeoutSeconds: 0 });
     for (const id of ['a', 'b', 'c']) await store.add(ticketDefinition({ id, transferId: `transfer ${id}` }));
-    const operation = (await store.authorize('b', 'read')).begin('read');
+    const lease = await begin(store, 'read', 'b');
     await assert.rejects(store.removeAll(), /^ConflictError: Timeout cancelling transfer transfer b$/);
     assert.deepEqual(
       (await all(store)).map(({ id }) => id),
       ['b'],
     );
-    operation.end();
+    lease.end();
     await store.removeAll();
     assert.deepEqual(await all(store), []);
   });

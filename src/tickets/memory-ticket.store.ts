@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../errors.js';
-import { Ticket, type TicketAccess, type TicketDefinition, type TicketInfo } from './ticket.js';
+import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
+import type { TicketPermit } from './ticket-permit.js';
+import { Ticket, type TicketInfo } from './ticket.js';
 import type { TicketStore } from './ticket.store.js';
 
 export interface MemoryTicketStoreOptions {
@@ -97,7 +99,7 @@ export class MemoryTicketStore implements TicketStore {
     if (failure !== undefined) throw failure;
   }
 
-  async authorize(id: string, access: TicketAccess): Promise<Ticket> {
+  async authorize(id: string, access: TicketAccess): Promise<TicketPermit> {
     const ticket = this.#tickets.get(id);
     if (ticket === undefined) throw new NotAllowedError('No such ticket');
     ticket.authorize(access);

@@ -1,11 +1,10 @@
 import { RangeNotSatisfiableError } from '../errors.js';
 import type { RequestedRange } from '../http/content-range.js';
-import type { Ticket } from './ticket.js';
 import type { ByteRange } from '../units.js';
 
-/** @throws RangeNotSatisfiableError when `range` ends past what the ticket covers */
-export function checkWithinTicket({ offsetBytes, lengthBytes }: ByteRange, ticket: Ticket): void {
-  checkEnd(offsetBytes + lengthBytes, ticket.sizeBytes, 'ticket');
+/** @throws RangeNotSatisfiableError when `range` ends past what a ticket of `sizeBytes` covers */
+export function checkWithinTicket({ offsetBytes, lengthBytes }: ByteRange, sizeBytes: number): void {
+  checkEnd(offsetBytes + lengthBytes, sizeBytes, 'ticket');
 }
 
 /** The refusal of a body that says its length only by its end, which lies past what the ticket covers. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parseJsonObject } from '../http/json-body.js';
 import { toDto } from '../http/validation.js';
 import { TicketDto, ticketDefinition, type TicketDefaults } from './ticket.dto.js';
-import type { TicketDefinition } from './ticket.js';
+import type { TicketDefinition } from './ticket-definition.js';
 
 /**
  * Reads a ticket for `--ticket`: the same JSON as `PUT /tickets/{id}` takes, with the same checks.

@@ -14,7 +14,8 @@ import { OptionalKey } from '../http/optional-key.decorator.js';
 import { IsFlag, IsInteger, IsText, IsWordList } from '../http/value-checks.js';
 import { InvalidRequestError } from '../errors.js';
 import { nameOfUnnamedTransfer } from '../transfer-name.js';
-import type { TicketAccess, TicketDefinition, TicketInfo } from './ticket.js';
+import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
+import type { TicketInfo } from './ticket.js';
 
 /** Engines that mean "no limit" send this, more than a `number` holds exactly. */
 const sizeMax = 2n ** 64n;

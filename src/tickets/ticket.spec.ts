@@ -2,11 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
 import { NotAllowedError } from '../errors.js';
-import { Ticket, type TicketDefinition } from './ticket.js';
+import type { OperationKind } from './operation-kind.js';
+import type { TicketDefinition } from './ticket-definition.js';
+import type { TicketLease } from './ticket-lease.js';
+import { Ticket } from './ticket.js';
 
 function makeTicket(parts: Partial<TicketDefinition> = {}): { ticket: Ticket; clock: ManualClock } {
   const clock = new ManualClock();
   return { ticket: new Ticket(ticketDefinition(parts), clock), clock };
+}
+
+/** Begins an operation that nobody else stops. */
+function begin(ticket: Ticket, kind: OperationKind): TicketLease {
+  return ticket.begin(kind, new AbortController());
 }
 
 /** Moves the timers and the clock of a ticket together. */
@@ -39,35 +47,36 @@ describe('the expiry of a ticket', () => {
 
   test('is renewed by an operation that ends', () => {
     const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
-    const operation = ticket.begin('flush');
+    const lease = begin(ticket, 'flush');
     clock.advance(5);
-    operation.end();
+    lease.end();
     assert.equal(ticket.info().expiresSeconds, 1015);
   });
 
   test('is renewed by progress at most once a second', () => {
     const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     clock.advance(0.75);
-    operation.progress({ offsetBytes: 0, lengthBytes: 1 });
+    lease.progressed({ offsetBytes: 0, lengthBytes: 1 });
     assert.equal(ticket.info().expiresSeconds, 1010);
     clock.advance(0.25);
-    operation.progress({ offsetBytes: 1, lengthBytes: 1 });
+    lease.progressed({ offsetBytes: 1, lengthBytes: 1 });
     assert.equal(ticket.info().expiresSeconds, 1011);
     clock.advance(0.75);
-    operation.progress({ offsetBytes: 2, lengthBytes: 1 });
+    lease.progressed({ offsetBytes: 2, lengthBytes: 1 });
     assert.equal(ticket.info().expiresSeconds, 1011);
-    operation.end();
+    lease.end();
   });
 
   test('is not renewed by an operation that was aborted', () => {
     const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
-    const operation = ticket.begin('write');
+    const root = new AbortController();
+    const lease = ticket.begin('write', root);
     clock.advance(20);
-    operation.abort(new NotAllowedError('Ticket expired'));
-    operation.end();
+    root.abort(new NotAllowedError('Ticket expired'));
+    lease.end();
     assert.equal(ticket.info().expiresSeconds, 1010);
-    assert.throws(() => ticket.begin('write'), expired);
+    assert.throws(() => begin(ticket, 'write'), expired);
   });
 
   test('can be extended after it has come, and the own timeout stays', () => {
@@ -83,68 +92,68 @@ describe('the expiry of a ticket', () => {
   test('aborts the operations that run', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     pass(t, clock, 9);
-    assert.equal(operation.signal.aborted, false);
+    assert.equal(lease.signal.aborted, false);
     pass(t, clock, 1);
-    assert.match((operation.signal.reason as Error).message, expired);
-    operation.end();
+    assert.match((lease.signal.reason as Error).message, expired);
+    lease.end();
   });
 
   test('waits for the time that progress has added', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     pass(t, clock, 6);
-    operation.progress({ offsetBytes: 0, lengthBytes: 1 });
+    lease.progressed({ offsetBytes: 0, lengthBytes: 1 });
     pass(t, clock, 6);
-    assert.equal(operation.signal.aborted, false);
+    assert.equal(lease.signal.aborted, false);
     pass(t, clock, 4);
-    assert.equal(operation.signal.aborted, true);
-    operation.end();
+    assert.equal(lease.signal.aborted, true);
+    lease.end();
   });
 
   test('is sooner for running operations when it was shortened', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ticket, clock } = makeTicket({ timeoutSeconds: 300 });
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     ticket.extend(1);
     pass(t, clock, 1);
-    assert.equal(operation.signal.aborted, true);
-    operation.end();
+    assert.equal(lease.signal.aborted, true);
+    lease.end();
   });
 
   test('is sooner for later operations too when it was shortened between two', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ticket, clock } = makeTicket({ timeoutSeconds: 300 });
-    ticket.begin('write').end();
+    begin(ticket, 'write').end();
     ticket.extend(1);
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     pass(t, clock, 1);
-    assert.equal(operation.signal.aborted, true);
-    operation.end();
+    assert.equal(lease.signal.aborted, true);
+    lease.end();
   });
 
   test('comes for an operation that began while the timer of an earlier one still ran', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ticket, clock } = makeTicket({ timeoutSeconds: 10 });
-    ticket.begin('write').end();
+    begin(ticket, 'write').end();
     pass(t, clock, 6);
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     pass(t, clock, 3.999);
-    assert.equal(operation.signal.aborted, false);
+    assert.equal(lease.signal.aborted, false);
     pass(t, clock, 0.001);
-    assert.equal(operation.signal.aborted, true);
-    operation.end();
+    assert.equal(lease.signal.aborted, true);
+    lease.end();
   });
 
   test('of 68 years does not come at once', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ticket, clock } = makeTicket({ timeoutSeconds: 2 ** 31 - 1 });
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     pass(t, clock, 1);
-    assert.equal(operation.signal.aborted, false);
-    operation.end();
+    assert.equal(lease.signal.aborted, false);
+    lease.end();
   });
 });
 
@@ -157,7 +166,7 @@ describe('a ticket', () => {
       ticket.authorize('write');
     }, NotAllowedError);
     for (const kind of ['write', 'zero', 'flush'] as const) {
-      assert.throws(() => ticket.begin(kind), NotAllowedError);
+      assert.throws(() => begin(ticket, kind), NotAllowedError);
     }
     assert.equal(ticket.active, false);
   });
@@ -166,7 +175,7 @@ describe('a ticket', () => {
     const { ticket, clock } = makeTicket();
     clock.advance(7.9);
     assert.deepEqual([ticket.info().active, ticket.info().idleSeconds], [false, 7]);
-    const [first, second] = [ticket.begin('write'), ticket.begin('read')];
+    const [first, second] = [begin(ticket, 'write'), begin(ticket, 'read')];
     clock.advance(5);
     assert.deepEqual([ticket.info().active, ticket.info().idleSeconds], [true, 0]);
     first.end();
@@ -186,10 +195,10 @@ describe('a ticket', () => {
       for (const kind of ['read', 'write', 'zero', 'flush', 'extents', 'checksum', 'options'] as const) {
         if (ops[0] === 'read' && ['write', 'zero', 'flush'].includes(kind)) continue;
         const before = ticket.info().transferredBytes!;
-        const operation = ticket.begin(kind);
-        operation.progress({ offsetBytes: before, lengthBytes: 10 });
-        operation.progress({ offsetBytes: before, lengthBytes: 10 });
-        operation.end();
+        const lease = begin(ticket, kind);
+        lease.progressed({ offsetBytes: before, lengthBytes: 10 });
+        lease.progressed({ offsetBytes: before, lengthBytes: 10 });
+        lease.end();
         const expected = (counted as readonly string[]).includes(kind) ? before + 10 : before;
         assert.equal(ticket.info().transferredBytes, expected, kind);
       }
@@ -211,15 +220,15 @@ describe('a ticket', () => {
 describe('cancelling a ticket', () => {
   test('aborts what runs and refuses what comes', () => {
     const { ticket } = makeTicket();
-    const operation = ticket.begin('write');
+    const lease = begin(ticket, 'write');
     ticket.cancel();
-    assert.match((operation.signal.reason as Error).message, canceled);
-    assert.throws(() => ticket.begin('read'), canceled);
+    assert.match((lease.signal.reason as Error).message, canceled);
+    assert.throws(() => begin(ticket, 'read'), canceled);
     assert.throws(() => {
       ticket.attach({ close: () => Promise.resolve() });
     }, canceled);
     assert.equal(ticket.info().canceled, true);
-    operation.end();
+    lease.end();
   });
 
   test('is not undone by extending it', () => {
@@ -240,14 +249,14 @@ describe('cancelling a ticket', () => {
       },
     };
     ticket.attach(connection);
-    const operations = [ticket.begin('write'), ticket.begin('read')];
+    const leases = [begin(ticket, 'write'), begin(ticket, 'read')];
     assert.equal(ticket.info().connections, 1);
     ticket.cancel();
     const closed = ticket.closed().then(() => order.push('complete'));
-    for (const operation of operations) {
+    for (const lease of leases) {
       await Promise.resolve();
       order.push('ended');
-      operation.end();
+      lease.end();
     }
     await closed;
     assert.deepEqual(order, ['ended', 'ended', 'closed', 'complete']);

@@ -1,4 +1,6 @@
-import type { Ticket, TicketAccess, TicketDefinition, TicketInfo } from './ticket.js';
+import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
+import type { TicketPermit } from './ticket-permit.js';
+import type { TicketInfo } from './ticket.js';
 
 /**
  * The tickets of this service. Asynchronous, because the store may live in another process than the one that serves the request;
@@ -36,8 +38,8 @@ export interface TicketStore {
   /** `remove` for all of them, at once. @throws ConflictError when one of them still runs */
   removeAll(): Promise<void>;
 
-  /** The ticket to work with. @throws NotAllowedError when there is none or it forbids `access` */
-  authorize(id: string, access: TicketAccess): Promise<Ticket>;
+  /** What a client may do with the ticket. @throws NotAllowedError when there is none or it forbids `access` */
+  authorize(id: string, access: TicketAccess): Promise<TicketPermit>;
 }
 
 export const TICKET_STORE = Symbol('TICKET_STORE');

@@ -1,27 +1,13 @@
 import type { Clock } from '../clock.js';
 import { NotAllowedError } from '../errors.js';
+import type { AbortRoot } from '../lease.js';
 import type { ByteRange } from '../units.js';
-import { Operation, type OperationKind, type OperationOwner } from './operation.js';
+import type { OperationKind } from './operation-kind.js';
 import { RangeSet } from './range-set.js';
+import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
+import { type LeaseOwner, TicketLease, type TicketLeaseOptions } from './ticket-lease.js';
+import type { TicketConnection, TicketPermit } from './ticket-permit.js';
 import { WriteOrder } from './write-order.js';
-
-export type TicketAccess = 'read' | 'write';
-
-/** A ticket as it was asked for (docs/protocol.md, "Adding a ticket"). */
-export interface TicketDefinition {
-  readonly id: string;
-  /** Bytes the client may touch. Up to 2^64, which no `number` holds; see `Ticket.sizeBytes`. */
-  readonly size: bigint;
-  readonly ops: readonly TicketAccess[];
-  readonly timeoutSeconds: number;
-  readonly inactivityTimeoutSeconds: number;
-  readonly url: string;
-  /** What logs call the transfer; never the id, which is the secret. */
-  readonly transferId: string;
-  readonly filename?: string;
-  readonly sparse: boolean;
-  readonly dirty: boolean;
-}
 
 /** What can be told of a ticket at one moment. Wire form: `ticket.dto.ts`. */
 export interface TicketInfo extends TicketDefinition {
@@ -37,26 +23,20 @@ export interface TicketInfo extends TicketDefinition {
   readonly transferredBytes: number | undefined;
 }
 
-/** A client connection that holds the ticket's image open. */
-export interface TicketConnection {
-  /** Closes the image; resolves when it is closed. */
-  close(): Promise<void>;
-}
-
 // Progress renews the expiry at most this often: nobody looks closer than a second. Short tickets are renewed more often, or they would
 // expire between two renewals.
 const renewalIntervalSecondsMax = 1;
 
 /**
  * A capability to one image, in memory only. It alone decides what is allowed and computes `active`, `transferred` and expiry; operations
- * and connections register here while they last.
+ * and connections register here while they last. Others than its store know it as a {@link TicketPermit}.
  */
-export class Ticket implements OperationOwner {
-  /** The size for arithmetic: no image reaches 2^53, so a larger ticket is as good as one of that size. */
+export class Ticket implements TicketPermit, LeaseOwner {
   readonly sizeBytes: number;
 
   readonly #clock: Clock;
-  readonly #operations = new Set<Operation>();
+  /** What runs, and what is aborted to stop it. */
+  readonly #leases = new Map<TicketLease, AbortRoot>();
   readonly #connections = new Set<TicketConnection>();
   readonly #transferred = new RangeSet();
   readonly #writeOrder = new WriteOrder();
@@ -84,6 +64,10 @@ export class Ticket implements OperationOwner {
     return this.definition.transferId;
   }
 
+  get inactivityTimeoutSeconds(): number {
+    return this.definition.inactivityTimeoutSeconds;
+  }
+
   get imageUrl(): string {
     return this.definition.url;
   }
@@ -93,7 +77,7 @@ export class Ticket implements OperationOwner {
   }
 
   get active(): boolean {
-    return this.#operations.size > 0;
+    return this.#leases.size > 0;
   }
 
   get writable(): boolean {
@@ -107,20 +91,13 @@ export class Ticket implements OperationOwner {
     if (access === 'write' && !this.writable) throw new NotAllowedError('Ticket does not allow write');
   }
 
-  /**
-   * Registers an operation that is about to run; the caller ends it whatever happens.
-   * @param changes all of the image that it may change; absent when it changes nothing
-   */
-  begin(kind: OperationKind, changes?: ByteRange): Operation {
+  begin(kind: OperationKind, root: AbortRoot, { changes, onProgress }: TicketLeaseOptions = {}): TicketLease {
     this.authorize(kind === 'write' || kind === 'zero' || kind === 'flush' ? 'write' : 'read');
-    const operation = new Operation(
-      this,
-      kind,
-      changes === undefined ? undefined : this.#writeOrder.begin(changes),
-    );
-    this.#operations.add(operation);
+    const write = changes === undefined ? undefined : this.#writeOrder.begin(changes);
+    const lease = new TicketLease(this, kind, root.signal, write, onProgress);
+    this.#leases.set(lease, root);
     this.#scheduleExpiry();
-    return operation;
+    return lease;
   }
 
   /** Renews the expiry without an operation: OPTIONS does it. */
@@ -135,10 +112,6 @@ export class Ticket implements OperationOwner {
     this.#scheduleExpiry();
   }
 
-  /**
-   * A connection has the image open from now on.
-   * @throws NotAllowedError when the ticket was cancelled meanwhile: then nobody would close it
-   */
   attach(connection: TicketConnection): void {
     if (this.#canceled) throw new NotAllowedError('Ticket was canceled');
     this.#connections.add(connection);
@@ -152,12 +125,12 @@ export class Ticket implements OperationOwner {
   cancel(): void {
     this.#canceled = true;
     clearTimeout(this.#expiryTimer);
-    for (const operation of this.#operations) operation.abort(new NotAllowedError('Ticket was canceled'));
+    this.#stop(new NotAllowedError('Ticket was canceled'));
   }
 
   /** Resolves when no operation runs and no connection has the image open. Meant for a cancelled ticket. */
   async closed(): Promise<void> {
-    while (this.#operations.size > 0) {
+    while (this.#leases.size > 0) {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
     await Promise.all(
@@ -180,19 +153,23 @@ export class Ticket implements OperationOwner {
     };
   }
 
-  progressed(operation: Operation, { offsetBytes, lengthBytes }: ByteRange): void {
-    if (this.#counts(operation.kind)) this.#transferred.add(offsetBytes, offsetBytes + lengthBytes);
+  progressed({ kind }: TicketLease, { offsetBytes, lengthBytes }: ByteRange): void {
+    if (this.#counts(kind)) this.#transferred.add(offsetBytes, offsetBytes + lengthBytes);
     const intervalSeconds = Math.min(renewalIntervalSecondsMax, this.definition.timeoutSeconds / 4);
     if (this.#clock.monotonicSeconds() - this.#activeAtSeconds >= intervalSeconds) this.touch();
   }
 
-  ended(operation: Operation): void {
-    this.#operations.delete(operation);
+  ended(lease: TicketLease): void {
+    this.#leases.delete(lease);
     // An operation that was stopped because its ticket expired must not revive it.
-    if (operation.signal.aborted) this.#activeAtSeconds = this.#clock.monotonicSeconds();
+    if (lease.signal.aborted) this.#activeAtSeconds = this.#clock.monotonicSeconds();
     else this.touch();
-    if (this.#operations.size > 0) return;
+    if (this.#leases.size > 0) return;
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #stop(reason: Error): void {
+    for (const root of this.#leases.values()) root.abort(reason);
   }
 
   /** The direction the ticket was made for: a write ticket's progress is what was written, though it may read as well. */
@@ -205,7 +182,7 @@ export class Ticket implements OperationOwner {
    * waits for that. It outlives the operations, as short ones would set and clear it thousands of times a second.
    */
   #scheduleExpiry(): void {
-    if (this.#operations.size === 0 || this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;
+    if (this.#leases.size === 0 || this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;
     clearTimeout(this.#expiryTimer);
     const nowSeconds = this.#clock.monotonicSeconds();
     const remainingMilliseconds = Math.max(0, Math.ceil((this.#expiresSeconds - nowSeconds) * 1000));
@@ -217,7 +194,7 @@ export class Ticket implements OperationOwner {
         this.#scheduleExpiry();
         return;
       }
-      for (const operation of this.#operations) operation.abort(new NotAllowedError('Ticket expired'));
+      this.#stop(new NotAllowedError('Ticket expired'));
     }, delayMilliseconds);
     this.#expiryTimer.unref();
   }

@@ -1,4 +1,4 @@
-import type { OperationKind, ProgressListener } from './operation.js';
+import type { OperationKind } from './operation-kind.js';
 
 /** Who wants to know which operations run, and what becomes of them. Never told which image or ticket it is. */
 export interface TransferObserver {
@@ -6,7 +6,9 @@ export interface TransferObserver {
   begin(kind: OperationKind, listener: string): ObservedTransfer;
 }
 
-export interface ObservedTransfer extends ProgressListener {
+export interface ObservedTransfer {
+  /** So much was moved. Called for each I/O, so it must be quick and never throw. */
+  progressed(lengthBytes: number): void;
   /** Where the image is, e.g. `file`, is known from now on. */
   located(backend: string): void;
   /** The operation has ended, well or not. */

@@ -13,6 +13,7 @@ import { RedisSessionStore } from '../../src/sessions/redis-session.store.js';
 import { describeSessionStore } from '../../src/sessions/session-store.conformance.js';
 import type { SessionEnd } from '../../src/sessions/session.js';
 import type { TransferGrant } from '../../src/sessions/transfer-grant.js';
+import { runFor } from '../fixtures/session-leases.js';
 import { eventually, within } from '../support/deadline.js';
 import { Pki } from '../support/pki.js';
 import { projectRoot } from '../support/project.js';
@@ -120,7 +121,7 @@ describe('sessions in Redis', { skip }, () => {
     const [one, other] = [await openStore(t, server.url), await openStore(t, server.url)];
     const session = await one.create(makeGrant());
     const cut = Promise.withResolvers<SessionEnd>();
-    session.run(cut.resolve);
+    runFor(session, cut.resolve);
     assert.equal(await other.delete(session.id), true);
     assert.equal(await within(cut.promise, 'the cut'), 'deleted');
     assert.equal(await one.find(session.id), undefined);
@@ -155,7 +156,7 @@ describe('sessions in Redis', { skip }, () => {
     const grant = makeGrant();
     const used = await one.create(grant);
     const ends: SessionEnd[] = [];
-    used.run((end) => ends.push(end));
+    runFor(used, (end) => ends.push(end));
     const key = `ovirt-imageio:2:session:id:${sha256(used.id)}`;
     await eventually(
       async () => (await watcher.run((client) => client.hGet(key, 'usedUntil'))) ?? undefined,
@@ -173,7 +174,7 @@ describe('sessions in Redis', { skip }, () => {
     await emptyServer(connection);
     const session = await store.create(makeGrant(2));
     const cut = Promise.withResolvers<SessionEnd>();
-    session.run(cut.resolve);
+    runFor(session, cut.resolve);
     assert.notEqual(await connection.run((client) => client.dbSize()), 0);
     assert.equal(await within(cut.promise, 'the cut'), 'expired');
     await eventually(
@@ -241,7 +242,7 @@ describe('what others have written to Redis', { skip }, () => {
       const grant = makeGrant();
       const [session, stored] = [await sessions.create(grant), await grants.put(grant)];
       const ends: SessionEnd[] = [];
-      for (const each of [session, stored]) each.run((end) => ends.push(end));
+      for (const each of [session, stored]) runFor(each, (end) => ends.push(end));
       const text = JSON.stringify({ ...grant, ...change });
       const keys = [sessionKey(session.id), grantKey(grant.transferTicketId)];
       await connection.run((client) => Promise.all(keys.map((key) => client.hSet(key, 'grant', text))));
@@ -338,7 +339,7 @@ describe('a Redis server that fails', { skip }, () => {
     const [one, other] = [await openStore(t, server.url), await openStore(t, server.url)];
     const session = await one.create(makeGrant());
     const ends: SessionEnd[] = [];
-    session.run((end) => ends.push(end));
+    runFor(session, (end) => ends.push(end));
     const others = [await one.create(makeGrant()), await other.create(makeGrant())];
     await other.find(session.id);
     await server.kill();
@@ -363,7 +364,7 @@ describe('a Redis server that fails', { skip }, () => {
     await server.restart();
     const session = await eventually(() => one.create(makeGrant()).catch(() => undefined), 'one is back');
     const cut = Promise.withResolvers<SessionEnd>();
-    session.run(cut.resolve);
+    runFor(session, cut.resolve);
     await eventually(() => other.delete(session.id).catch(() => undefined), 'the other is back');
     assert.equal(await within(cut.promise, 'the cut'), 'deleted');
   });
@@ -394,9 +395,9 @@ describe('a Redis server that fails', { skip }, () => {
     const session = await one.create(makeGrant());
     const kept = await one.create(makeGrant());
     const cut = Promise.withResolvers<SessionEnd>();
-    session.run(cut.resolve);
+    runFor(session, cut.resolve);
     const keptEnds: SessionEnd[] = [];
-    kept.run((end) => keptEnds.push(end));
+    runFor(kept, (end) => keptEnds.push(end));
     // Redis closes the first proxy's connection, and the session goes before it is open again.
     const clientId = await connection.run((client) => client.clientId());
     const killer = connect(t, server.url);

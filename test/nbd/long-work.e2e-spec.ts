@@ -106,13 +106,9 @@ describeWire('signs of life', { ...proxied, concurrency: true }, (wire) => {
     };
 
     for (const interval of ['1', '0', '2']) {
-      test(`come from a daemon to who asks for them each ${interval} seconds, and never through a proxy`, async () => {
+      test(`come to who asks for them each ${interval} seconds, from a daemon and from a proxy`, async () => {
         const answer = await answerTo([`Processing-Interval: ${interval}`]);
-        const [, signs = '', status] =
-          /^((?:HTTP\/1\.1 102 Processing\r\n\r\n)*)HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
-        assert.equal(status, '200');
-        if (wire.isRelayed) assert.equal(signs, '');
-        else assert.ok(signs.length > 0);
+        assert.match(answer, /^(?:HTTP\/1\.1 102 Processing\r\n\r\n)+HTTP\/1\.1 200 /);
       });
     }
 

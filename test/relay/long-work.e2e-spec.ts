@@ -178,6 +178,22 @@ describe('a daemon that gives signs of life', { concurrency: true }, () => {
     assert.equal(daemon.seen.length, 2);
   });
 
+  test('is waited for through another that relays for it and gives them meanwhile', async () => {
+    const silentMs = 5000;
+    await using daemon = await ScriptedDaemon.start(identity, ({ response }) => {
+      void delay(silentMs).then(() => response.end('{}'));
+    });
+    await using relay = await RelayUnderTest.start(pki);
+    // Much less than the work takes, much more than the second between two signs.
+    await using proxy = await RelayUnderTest.start(pki, {
+      readTimeoutSeconds: 3,
+      operationTimeoutSeconds: 3,
+    });
+    const url = `${relay.origin}${imagePath(await relay.addTicket(daemon.origin))}`;
+    const path = imagePath(await proxy.addTicket(relay.origin, { url }));
+    assert.equal((await proxy.client().request('GET', `${path}/checksum`)).status, 200);
+  });
+
   test('hears at once that its client has gone', async () => {
     await using daemon = await ScriptedDaemon.start(identity, works(100));
     await using relay = await RelayUnderTest.start(pki, { readTimeoutSeconds, plainText: true });
@@ -189,6 +205,16 @@ describe('a daemon that gives signs of life', { concurrency: true }, () => {
     await cut(seen);
     assert.equal(seen.response.writableEnded, false, 'the work was not waited for');
   });
+});
+
+test('a client that asks the proxy for signs of life gets them while the daemon works', async () => {
+  await using daemon = await ScriptedDaemon.start(identity, works());
+  await using relay = await RelayUnderTest.start(pki);
+  const socket = await relay.connect();
+  const path = imagePath(await relay.addTicket(daemon.origin));
+  await socket.sendHead(`GET ${path}/checksum HTTP/1.1`, 'Host: localhost', 'Processing-Interval: 1');
+  const received = (await socket.readUntil(' 200 OK\r\n')).toString('latin1');
+  assert.match(received, /^HTTP\/1\.1 102 Processing\r\n/);
 });
 
 test('an unused connection is not mistaken for one that is worked on', async () => {

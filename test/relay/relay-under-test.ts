@@ -14,7 +14,8 @@ import { MemoryGrantStore } from '../../src/sessions/memory-grant.store.js';
 import { MemorySessionStore } from '../../src/sessions/memory-session.store.js';
 import { PlainTicketVerifier } from '../../src/sessions/signed-ticket.verifier.js';
 import { MemoryTicketStore } from '../../src/tickets/memory-ticket.store.js';
-import type { TicketDefinition } from '../../src/tickets/ticket.js';
+import { OperationRunner } from '../../src/tickets/operation-runner.js';
+import type { TicketDefinition } from '../../src/tickets/ticket-definition.js';
 import { KiB } from '../../src/units.js';
 import { parseAddress, type Address } from '../support/address.js';
 import { ImagesClient, type ClientOptions } from '../support/client.js';
@@ -78,9 +79,10 @@ export class RelayUnderTest implements AsyncDisposable {
       inactivityTimeoutSeconds: options.inactivityTimeoutSeconds ?? 60,
       allowHttp: options.allowHttp ?? false,
     });
+    const images = new RelayedImages(access, proxy, new OperationRunner(), logger);
     const application = await HttpApplication.create(
       {
-        module: RelayModule.register(new RelayedImages(access, proxy, logger)),
+        module: RelayModule.register(images),
         bodyBytesMax: 64 * KiB,
         requestHeadBytes: 16 * KiB,
         subResources: { images: ['/extents', '/checksum/algorithms', '/checksum'] },
@@ -112,6 +114,12 @@ export class RelayUnderTest implements AsyncDisposable {
     };
     const address = parseAddress(listener.address, pki.caPem);
     return new RelayUnderTest(address, tickets, sessions, grants, verifier, close, lines);
+  }
+
+  /** Where others that relay find it. */
+  get origin(): string {
+    if (this.address.kind !== 'tls') throw new Error('Only TLS has an origin that others believe');
+    return `https://localhost:${this.address.port}`;
   }
 
   client(options: ClientOptions = {}): ImagesClient {

@@ -1,0 +1,70 @@
+import type { Lease, ProgressListener } from '../lease.js';
+import type { ByteRange } from '../units.js';
+import type { OperationKind } from './operation-kind.js';
+import type { OrderedWrite } from './write-order.js';
+
+/** What the ticket that a lease is of wants to hear from it. */
+export interface LeaseOwner {
+  progressed(lease: TicketLease, range: ByteRange): void;
+  ended(lease: TicketLease): void;
+}
+
+export interface TicketLeaseOptions {
+  /** All of the image that the operation may change; absent when it changes nothing. */
+  readonly changes?: ByteRange | undefined;
+  readonly onProgress?: ProgressListener | undefined;
+}
+
+/**
+ * One running operation of a ticket. Whoever runs it checks `signal` between two I/Os and calls `end()` only when no I/O of it is
+ * under way any more: removing a ticket waits for exactly that.
+ */
+export class TicketLease implements Lease {
+  #overtakenBytes = 0;
+  #ended = false;
+
+  /**
+   * @param signal of its root
+   * @param write its place among the requests that change the image; absent for one that does not
+   */
+  constructor(
+    private readonly owner: LeaseOwner,
+    readonly kind: OperationKind,
+    readonly signal: AbortSignal,
+    private readonly write?: OrderedWrite,
+    private readonly onProgress?: ProgressListener,
+  ) {}
+
+  /** Bytes that were dropped because younger requests have written theirs. */
+  get overtakenBytes(): number {
+    return this.#overtakenBytes;
+  }
+
+  /**
+   * Changes `range` of the image by `change`, except for what younger requests have written of it: that is
+   * dropped. `change` is called for each part that is left, whose progress is then reported. It is not
+   * called any more once the signal has aborted.
+   */
+  async change(range: ByteRange, change: (part: ByteRange) => Promise<void>): Promise<void> {
+    if (this.write === undefined) throw new Error(`A ${this.kind} was not registered to change the image`);
+    let leftBytes = range.lengthBytes;
+    await this.write.apply(range, this.signal, async (part) => {
+      await change(part);
+      leftBytes -= part.lengthBytes;
+      this.progressed(part);
+    });
+    this.#overtakenBytes += leftBytes;
+  }
+
+  progressed(range: ByteRange): void {
+    this.owner.progressed(this, range);
+    this.onProgress?.(range);
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.write?.end();
+    this.owner.ended(this);
+  }
+}

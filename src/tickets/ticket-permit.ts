@@ -1,0 +1,37 @@
+import type { AbortRoot, Permit } from '../lease.js';
+import type { OperationKind } from './operation-kind.js';
+import type { TicketDefinition } from './ticket-definition.js';
+import type { TicketLease, TicketLeaseOptions } from './ticket-lease.js';
+
+/** A client connection that holds the ticket's image open. */
+export interface TicketConnection {
+  /** Closes the image; resolves when it is closed. */
+  close(): Promise<void>;
+}
+
+/**
+ * What a client may do with a ticket that was found good for it. There is one object for each ticket, by which is found
+ * again what is kept for it.
+ */
+export interface TicketPermit extends Permit {
+  readonly definition: TicketDefinition;
+  /** The size for arithmetic: no image reaches 2^53, so a larger ticket is as good as one of that size. */
+  readonly sizeBytes: number;
+  readonly imageUrl: string;
+  readonly writable: boolean;
+
+  /**
+   * Registers an operation that is about to run; the caller ends it whatever happens. When the ticket expires or is
+   * cancelled meanwhile, that aborts `root`.
+   * @throws NotAllowedError when the ticket does not allow it, or not any more
+   */
+  begin(kind: OperationKind, root: AbortRoot, options?: TicketLeaseOptions): TicketLease;
+
+  /**
+   * A connection has the image open from now on.
+   * @throws NotAllowedError when the ticket was cancelled meanwhile: then nobody would close it
+   */
+  attach(connection: TicketConnection): void;
+
+  detach(connection: TicketConnection): void;
+}
