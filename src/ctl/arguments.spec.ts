@@ -118,6 +118,14 @@ const refused = [
   { args: ['list-tickets', 'a'], reason: 'list-tickets was given too much' },
   { args: ['del-ticket', 'a', '--watch'], reason: 'del-ticket has no option --watch' },
   { args: ['mod-ticket', 'a'], reason: '--timeout is required' },
+  {
+    args: ['sign-ticket', '-', '--imaged-uri', 'https://h', '--key', '-', '--cert', 'c'],
+    reason: 'only one thing can be read from the standard input',
+  },
+  {
+    args: ['sign-ticket', 't', '--imaged-uri', 'https://h', '--key', '-', '--cert', '-'],
+    reason: 'only one thing can be read from the standard input',
+  },
   { args: ['start-profile', 'a'], reason: 'start-profile was given too much' },
   { args: ['list-tickets', '-o', 'xml'], reason: '--output must be text or json' },
   { args: ['--role', 'engine', 'list-tickets'], reason: '--role must be daemon or proxy' },

@@ -45,6 +45,9 @@ Commands:
                            print a signed ticket as the engine makes it, for
                            development: the key is the engine's secret
 
+An ID is a secret that others see in the list of processes: with - for ID it is
+read from the standard input, on a line of its own.
+
 Options:
   -c, --conf-dir DIR       find the control socket in DIR/conf.d/*.conf
                            (default ${defaultConfDir})
@@ -145,6 +148,8 @@ function parseCommand(values: Values, [name, operand, ...rest]: readonly string[
   for (const option of Object.keys(values))
     if (!common.includes(option) && !rule.options.some((known) => known === option))
       throw new UsageError(`${name} has no option --${option}`);
+  const inputs = [operand, values.key, values.cert].filter((source) => source === '-');
+  if (inputs.length > 1) throw new UsageError('only one thing can be read from the standard input');
   return commandOf(name, operand ?? '', values);
 }
 

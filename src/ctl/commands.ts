@@ -21,14 +21,16 @@ const clearScreen = '\u001b[H\u001b[2J';
 
 /**
  * Carries out a command and prints what it has to say.
+ * @param given its id may be `-`, for the one that the standard input has
  * @param loadConfig asked only by commands that talk to the service
  * @param stopped ends `--watch`
  */
 export async function runCommand(
-  command: Command,
+  given: Command,
   loadConfig: () => Config,
   stopped: AbortSignal,
 ): Promise<void> {
+  const command = 'id' in given && given.id === '-' ? { ...given, id: await readId() } : given;
   if (command.name === 'sign-ticket') {
     await printSignedTicket(command);
     return;
@@ -103,6 +105,15 @@ async function readTicket(file: string): Promise<Ticket> {
   if (typeof ticket !== 'object' || ticket === null || !('uuid' in ticket) || typeof ticket.uuid !== 'string')
     throw new CommandError(`${file}: not a ticket: it must be a JSON object with a "uuid"`);
   return ticket as Ticket;
+}
+
+/** The id of a ticket from the standard input, where no list of processes shows it. */
+async function readId(): Promise<string> {
+  const id = (await readText('-')).replace(/\r?\n$/, '');
+  if (id.trim() === '') throw new CommandError('the standard input has no ticket id');
+  if (/[\r\n]/.test(id))
+    throw new CommandError('the standard input has more than the one line of a ticket id');
+  return id;
 }
 
 async function readText(file: string): Promise<string> {

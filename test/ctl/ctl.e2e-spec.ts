@@ -38,8 +38,17 @@ describe('ovirt-imageioctl', () => {
   });
   after(() => deployment[Symbol.asyncDispose]());
 
-  const start = (...args: string[]): Promise<Program> =>
-    Program.start(pinnedNode, [program, '-c', deployment.folder.file('daemon'), ...args]);
+  const start = (...args: string[]): Promise<Program> => startWithInput(undefined, ...args);
+  const startWithInput = (input: string | undefined, ...args: string[]): Promise<Program> =>
+    Program.start(
+      pinnedNode,
+      [program, '-c', deployment.folder.file('daemon'), ...args],
+      input === undefined ? {} : { input },
+    );
+  const runWithInput = async (input: string, ...args: string[]): Promise<Outcome> => {
+    const started = await startWithInput(input, ...args);
+    return { ...(await started.waitForExit()), lines: started.lines };
+  };
   const run = async (...args: string[]): Promise<Outcome> => {
     const started = await start(...args);
     return { ...(await started.waitForExit()), lines: started.lines };
@@ -133,6 +142,47 @@ describe('ovirt-imageioctl', () => {
     assert.deepEqual(lines, ['ovirt-imageioctl: No such ticket "t1"']);
   });
 
+  test('reads the id of a ticket from the standard input', async () => {
+    const ticket = { size: 1, ops: ['read'], timeout: 9, url: 'file:///none' } as const;
+    await deployment.daemon.vdsm.addTicket({ ...ticket, uuid: 'secret' });
+    await deployment.daemon.vdsm.addTicket({ ...ticket, uuid: '-' });
+    const { expires } = await deployment.daemon.vdsm.getTicket('secret');
+    const shown = await runWithInput('secret\n', 'show-ticket', '-');
+    assert.equal((JSON.parse(shown.lines.join('\n')) as TicketInfo).uuid, 'secret');
+    for (const [input, ...args] of [
+      ['secret', 'mod-ticket', '-', '--timeout', '5000'],
+      ['secret\r\n', 'del-ticket', '-'],
+    ] as const) {
+      const { code, lines } = await runWithInput(input, ...args);
+      assert.deepEqual([code, lines], [0, []]);
+      if (args[0] === 'mod-ticket')
+        assert.ok((await deployment.daemon.vdsm.getTicket('secret')).expires >= expires + 4000);
+    }
+    const left = await deployment.daemon.vdsm.listTickets();
+    assert.deepEqual(
+      left.map(({ uuid }) => uuid),
+      ['-'],
+    );
+    assert.equal((await runWithInput('-\n', 'del-ticket', '-')).code, 0);
+  });
+
+  for (const [what, input, reason] of [
+    ['nothing', '', 'has no ticket id'],
+    ['an empty line', '\n', 'has no ticket id'],
+    ['two lines', 't1\nt2\n', 'has more than the one line of a ticket id'],
+  ] as const) {
+    test(`refuses ${what} where an id is read, and says so in one line`, async () => {
+      for (const args of [
+        ['show-ticket', '-'],
+        ['mod-ticket', '-', '--timeout', '9'],
+        ['del-ticket', '-'],
+      ]) {
+        const { code, lines } = await runWithInput(input, ...args);
+        assert.deepEqual([code, lines], [1, [`ovirt-imageioctl: the standard input ${reason}`]]);
+      }
+    });
+  }
+
   test('finds the control socket of a proxy', async () => {
     const { code, lines } = await run(
       '-c',
@@ -156,6 +206,17 @@ describe('ovirt-imageioctl', () => {
     const answer = await client.request('POST', '/sessions', { headers: { Authorization: ticket } });
     client.close();
     assert.equal(answer.status, 200, answer.text);
+  });
+
+  test('signs a ticket whose id it reads from the standard input', async () => {
+    const key = deployment.folder.file('engine.key');
+    const cert = deployment.folder.file('engine.pem');
+    const { lines } = await runWithInput(
+      'secret\n',
+      ...['sign-ticket', '-', '--imaged-uri', deployment.daemon.url, '--key', key, '--cert', cert],
+    );
+    const { data } = JSON.parse(Buffer.from(lines.join('\n'), 'base64').toString()) as { data: string };
+    assert.equal((JSON.parse(data) as Record<string, unknown>)['transfer-ticket'], 'secret');
   });
 
   const failures: readonly { name: string; args: () => readonly string[]; code: number; text: RegExp }[] = [

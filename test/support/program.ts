@@ -14,6 +14,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Added to this process's environment. */
   readonly env?: NodeJS.ProcessEnv;
+  /** What it reads from its standard input, which is empty when absent. */
+  readonly input?: string;
 }
 
 /** Programs whose end has not been seen: none may outlive the process that started it, even when a test fails. */
@@ -54,7 +56,7 @@ export class Program {
     const child = spawn(command, args, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       // A process group of its own: Ctrl-C in the terminal goes to whoever started it, who then stops it in an orderly way.
       detached: true,
     });
@@ -66,6 +68,8 @@ export class Program {
       running.delete(child);
       throw new Error(`Cannot start ${command}`, { cause: error });
     }
+    // A program that ends without reading all of it is no error.
+    child.stdin?.on('error', () => undefined).end(options.input);
     return program;
   }
 
