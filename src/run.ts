@@ -11,6 +11,7 @@ import { notifyReady, notifyStopping } from './listeners/systemd.js';
 import { createLogger, describeError, type Logger } from './logger.js';
 import { createProxy } from './proxy/proxy.js';
 import { returnStartMemory } from './node-internals/start-memory.js';
+import { checkTricks } from './node-internals/tricks.js';
 import { version } from './version.js';
 
 const roleFactories = { daemon: createDaemon, proxy: createProxy } satisfies Record<Role, unknown>;
@@ -36,6 +37,7 @@ export async function run(
   const { config, warnings } = loaded;
   const logger = createLogger({ ...config.logging, recordBytesMax: config.limits.logRecordBytesMax });
   for (const warning of warnings) logger.warn(warning);
+  for (const fallback of await checkTricks()) logger.warn(fallback);
   try {
     const service = await roleFactories[role](config, ticketFiles, logger);
     await service.open();

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { consumeOurselves, replaceClose } from '../node-internals/lingering-close.js';
 import { isPeerGone } from '../node-internals/socket-descriptor.js';
 import { ClientGoneError, ClientTimeoutError } from '../errors.js';
 
@@ -181,20 +182,16 @@ export class ClientConnection {
    * and the client loses the answer (RFC 9112 section 9.6).
    */
   lingerAfterResponse(request: IncomingMessage): void {
-    const socket = this.#socket;
     let droppedBytes = 0;
     const drop = (chunk: Buffer): void => {
       droppedBytes += chunk.length;
       if (droppedBytes > this.#limits.drainBytes) request.pause();
     };
     request.on('data', drop);
-    // Marks the request as consumed: else Node would "dump" it, reading all that the client sends without any bound.
-    request.read(0);
-    request.resume();
-    // Node calls this method when the response with `Connection: close` has been handed over.
-    socket.destroySoon = () => {
+    consumeOurselves(request);
+    replaceClose(this.#socket, () => {
       this.linger();
-    };
+    });
   }
 
   /** Half-closes the socket now and destroys it a little later. */
@@ -208,7 +205,7 @@ export class ClientConnection {
       clearTimeout(timer);
     });
     socket.once('end', () => socket.destroy());
-    if (this.#halfClosed) socket.destroySoon = () => socket.destroy();
+    if (this.#halfClosed) replaceClose(socket, () => socket.destroy());
   }
 
   #arm(): void {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { InvalidRequestError, UnsupportedTransferCodingError } from '../errors.js';
+import { stopParsing } from '../node-internals/parser-detachment.js';
 import { ClientConnection, type ConnectionLimits } from './client-connection.js';
 
 interface Refusal {
@@ -78,8 +79,7 @@ export async function answerUnparsable(
     return undefined;
   }
   // From here on the bytes mean nothing; reading on would only report the same error again.
-  socket.removeAllListeners('data');
-  socket.pause();
+  stopParsing(socket);
   for (let before = connection.exchanges[0]; before !== undefined; before = connection.exchanges[0]) {
     await once(before.response, 'close');
   }
@@ -87,8 +87,17 @@ export async function answerUnparsable(
   const refusal = refusalOf(error);
   socket.write(refusalBytes(refusal, allowedMethods));
   connection.linger();
+  dropAtMost(socket, connection.limits.drainBytes);
   socket.resume();
   return refusal.status;
+}
+
+/** Reads no more of a connection when as much has come from now on. */
+function dropAtMost(socket: Socket, drainBytes: number): void {
+  const { bytesRead } = socket;
+  socket.on('data', () => {
+    if (socket.bytesRead - bytesRead > drainBytes) socket.pause();
+  });
 }
 
 function refusalOf({ code = '', message }: NodeJS.ErrnoException): Refusal {
@@ -105,9 +114,7 @@ export function answerPlainHttp(socket: Socket, limits: ConnectionLimits): numbe
   const connection = ClientConnection.accept(socket, limits);
   socket.write(refusalBytes(plainHttp, []));
   connection.linger();
-  socket.on('data', () => {
-    if (socket.bytesRead > limits.drainBytes) socket.pause();
-  });
+  dropAtMost(socket, limits.drainBytes);
   return plainHttp.status;
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from '../http/client-connection.js';
 import type { RecordSink } from '../http/record-sink.js';
 import { ConnectionSlots } from './connection-slots.js';
-import { takeTlsStart } from './node-server.js';
+import { takeTlsStart } from '../node-internals/tls-start.js';
 import { TlsHandshakes } from './tls-handshakes.js';
 
 export interface ListenerConnectionsLimits extends ConnectionLimits {

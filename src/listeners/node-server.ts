@@ -1,8 +1,8 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
 import type { SecureContextOptions, SecureVersion } from 'node:tls';
 import { forwardSecrecy } from '../forward-secrecy.js';
+import { serveHalfOpen } from '../node-internals/half-open.js';
 import { ListenerRequest, ListenerResponse } from '../node-internals/surplus-requests.js';
 
 /** What a TLS server shows and accepts. */
@@ -55,7 +55,7 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
   // Node would drop headers past the thousandth without a word, a Content-Range among them;
   // `headBeyondBounds` refuses them.
   server.maxHeadersCount = 0;
-  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  serveHalfOpen(server);
   // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection decides who is
   // to blame.
   server.on('timeout', () => undefined);
@@ -65,18 +65,4 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
 /** What OpenSSL makes of it, also when a server takes another certificate. */
 export function secureContextOf({ key, cert, minVersion }: ServerTls): SecureContextOptions {
   return { key, cert, ...forwardSecrecy(minVersion) };
-}
-
-/**
- * Node starts TLS in a listener of its own as soon as a connection is accepted. Takes that listener away from the
- * server, so that the connection can be looked at before.
- * @returns what starts TLS on a connection, whose TLS socket then comes with `secureConnection`
- */
-export function takeTlsStart(server: Server): (socket: Socket) => void {
-  const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
-  if (listeners.length === 0) throw new Error('Node starts TLS in another way than is known');
-  server.removeAllListeners('connection');
-  return (socket) => {
-    for (const listener of listeners) listener.call(server, socket);
-  };
 }

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 export interface TlsHandshakesOptions {
   /** From connecting until TLS is spoken. */
   readonly timeoutSeconds: number;
-  /** Makes a TLS socket of a connection whose first bytes were received. */
-  readonly startTls: (socket: Socket) => void;
+  /** Makes a TLS socket of a connection whose first bytes were received; undefined when TLS starts by itself. */
+  readonly startTls: ((socket: Socket) => void) | undefined;
   /** The client speaks HTTP without TLS. */
   readonly onPlainHttp: (socket: Socket) => void;
 }
@@ -37,10 +37,12 @@ export class TlsHandshakes {
       clearTimeout(timer);
       this.#running.delete(ends);
     });
+    const { startTls } = this.options;
+    if (startTls === undefined) return;
     // Its TLS socket takes this over.
     socket.allowHalfOpen = false;
     socket.once('readable', () => {
-      this.#begun(socket, ends);
+      this.#begun(socket, ends, startTls);
     });
   }
 
@@ -56,13 +58,13 @@ export class TlsHandshakes {
     return socket;
   }
 
-  #begun(socket: Socket, ends: string): void {
+  #begun(socket: Socket, ends: string, startTls: (socket: Socket) => void): void {
     const received = socket.read() as Buffer | null;
     // The client has ended its side.
     if (received === null) return;
     if (!isLetter(received[0])) {
       socket.unshift(received);
-      this.options.startTls(socket);
+      startTls(socket);
       return;
     }
     this.#running.delete(ends);

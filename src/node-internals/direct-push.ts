@@ -1,6 +1,34 @@
-import type { IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { KiB } from '../units.js';
+import { CanaryServer, expectThat } from './canary-server.js';
+import { Trick } from './trick.js';
 
 const nothing = Buffer.alloc(0);
+
+/** Node does not document that its parser hands a body to `push`, piece by piece, nor what `push` has to leave behind. */
+export const pushingDirectly = new Trick({
+  name: 'handing on uploads without the stream',
+  plainWay: 'an upload takes a twentieth more CPU',
+  canary: async () => {
+    const service = createServer();
+    await using server = await CanaryServer.open(service);
+    const body = Buffer.alloc(300 * KiB, 'canary');
+    const socket = server.connect();
+    socket.write(`PUT / HTTP/1.1\r\nHost: canary\r\nContent-Length: ${body.length}\r\n\r\n`);
+    const [request] = (await server.during(once(service, 'request'))) as [IncomingMessage];
+    pushDirectly(request);
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      request.pause();
+      setImmediate(() => request.resume());
+    });
+    socket.write(body);
+    await server.during(once(request, 'end'));
+    expectThat(Buffer.concat(pieces).equals(body), 'what arrives is not what was sent');
+  },
+});
 
 /**
  * Gives the pieces of a request's body straight to its `data` listeners while it flows. Node's stream asks itself after each piece, in a tick
@@ -8,6 +36,7 @@ const nothing = Buffer.alloc(0);
  * CPU of an upload. Pausing, resuming, the end and what goes wrong stay the stream's.
  */
 export function pushDirectly(request: IncomingMessage): void {
+  if (!pushingDirectly.inUse) return;
   const push = request.push.bind(request);
   request.push = (piece: Buffer | null): boolean => {
     const flows = request.readableFlowing === true && request.readableLength === 0 && !request.destroyed;

@@ -1,5 +1,9 @@
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import koffi from 'koffi';
+import { CanaryServer, expectThat } from './canary-server.js';
+import { Trick } from './trick.js';
 
 // asm-generic/socket.h, asm-generic/sockios.h
 const SOL_SOCKET = 1;
@@ -29,6 +33,25 @@ const poll = libc.func('poll', 'int', [
   timeoutMilliseconds: number,
 ) => number;
 
+/** Node has no public name for the file descriptor of a socket, nor for what waits in libuv to be written. */
+export const usingDescriptors = new Trick({
+  name: 'the file descriptors of sockets',
+  plainWay:
+    'a client that has gone is noticed later, a request that is given up is closed like one that ends, a slow client looks like a stuck one',
+  canary: async () => {
+    const service = createServer();
+    await using server = await CanaryServer.open(service);
+    const socket = server.connect();
+    await server.during(once(socket, 'connect'));
+    const handle = handleOf(socket);
+    expectThat(
+      typeof handle?.fd === 'number' && fstatSync(handle.fd).isSocket(),
+      'sockets show no descriptor',
+    );
+    expectThat(typeof handle.writeQueueSize === 'number', 'sockets do not show what waits to be written');
+  },
+});
+
 /**
  * Lets the kernel hold that much of what is written to the socket, or as much as net.core.wmem_max allows.
  */
@@ -51,6 +74,7 @@ export function closeByReset(socket: Socket): void {
  * slowly.
  */
 export function unacknowledgedBytes(socket: Socket): number | undefined {
+  if (!usingDescriptors.inUse) return socket.destroyed ? undefined : socket.writableLength;
   const handle = handleOf(socket);
   const fd = handle?.fd ?? -1;
   const value: [number] = [0];
@@ -64,6 +88,7 @@ export function unacknowledgedBytes(socket: Socket): number | undefined {
  * does not hear of that from Node. Over TCP a full close shows only after something was sent.
  */
 export function isPeerGone(socket: Socket): boolean {
+  if (!usingDescriptors.inUse) return socket.destroyed;
   const fd = descriptor(socket);
   if (fd < 0) return true;
   const polled = [{ fd, events: 0, revents: 0 }];
@@ -71,7 +96,7 @@ export function isPeerGone(socket: Socket): boolean {
 }
 
 function setOption(socket: Socket, option: number, value: readonly number[]): void {
-  const fd = descriptor(socket);
+  const fd = usingDescriptors.inUse ? descriptor(socket) : -1;
   if (fd >= 0) setsockopt(fd, SOL_SOCKET, option, value, 4 * value.length);
 }
 
