@@ -10,8 +10,17 @@ import type { Claimant } from './fair-shares.js';
 /** Two buffers overlap storage and network. More make a lone transfer steadier, and gain nothing once others fill its waits. */
 export const overlappingCount = 2;
 
-/** With this many buffers in use by others a transfer takes no more than two, so that 16 downloads take 12 MiB less. */
-const othersInUseMax = 4;
+/** How many others move data at the same time. */
+export type Company = 'few' | 'many' | 'crowd';
+
+/**
+ * From so many buffers in use by others on. Among many a transfer takes no more than two, so that 16
+ * downloads take 12 MiB less; a crowd is more than those 16.
+ */
+const othersInUse: readonly (readonly [Company, number])[] = [
+  ['crowd', 48],
+  ['many', 4],
+];
 
 export interface BufferSetOptions {
   /** For whom they are. */
@@ -39,7 +48,7 @@ export class BufferSet implements BufferHolder {
   readonly #borrowed = new Set<Uint8Array>();
   /** How many the pool is waited for. */
   #asked = 0;
-  #amongMany = false;
+  #company: Company = 'few';
   #changed: PromiseWithResolvers<undefined> | undefined;
   #failure: { readonly error: unknown } | undefined;
   /** The client takes long for each step: while others wait small buffers do as well for it. */
@@ -74,14 +83,14 @@ export class BufferSet implements BufferHolder {
       set.release();
       throw error;
     }
-    set.#amongMany = pool.statistics()[set.#size].inUse - 1 >= othersInUseMax;
-    if (set.#amongMany) set.#countMax = Math.min(set.#countMax, overlappingCount);
+    set.#company = companyOf(pool.statistics()[set.#size].inUse - 1);
+    if (set.#company !== 'few') set.#countMax = Math.min(set.#countMax, overlappingCount);
     return set;
   }
 
-  /** Others had taken so many buffers that memory counts more than speed. */
-  get amongMany(): boolean {
-    return this.#amongMany;
+  /** Who else was there at the start: of many, memory counts more than speed. */
+  get company(): Company {
+    return this.#company;
   }
 
   /**
@@ -199,4 +208,8 @@ export class BufferSet implements BufferHolder {
     this.#changed?.resolve(undefined);
     this.#changed = undefined;
   }
+}
+
+function companyOf(inUse: number): Company {
+  return othersInUse.find(([, least]) => inUse >= least)?.[0] ?? 'few';
 }

@@ -51,7 +51,7 @@ export class Download {
       signal: lease.signal,
     });
     const ahead = new ReadAhead(backend, buffers, part);
-    const sender = new DataSender(exchange, { signal: lease.signal, amongMany: buffers.amongMany });
+    const sender = new DataSender(exchange, { signal: lease.signal, company: buffers.company });
     buffers.onStall = () => this.#giveWay(ahead, sender);
     try {
       for (let sentBytes = 0; sentBytes < part.lengthBytes;) {

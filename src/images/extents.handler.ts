@@ -23,7 +23,7 @@ export class ExtentsHandler {
         }
         exchange.settleFraming();
         const { response } = exchange;
-        const sender = new DataSender(exchange, { signal: lease.signal, amongMany: false });
+        const sender = new DataSender(exchange, { signal: lease.signal, company: 'few' });
         try {
           let piece = '[';
           let separator = '';

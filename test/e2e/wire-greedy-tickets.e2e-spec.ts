@@ -63,7 +63,7 @@ describeWire('one ticket that takes all it can get', { configuration: monitored,
   test('with 112 downloads that are never read leaves others their share', async () => {
     const greedy = await wire.addImage(neverReadBytes, { ops: ['read'] });
     const sockets = await sendMany(wire, 112, () => wire.request('GET', greedy.path));
-    await eventually(async () => (await buffersInUse(wire)) >= 100 || undefined, 'it has its share');
+    await eventually(async () => (await buffersInUse(wire)) >= 80 || undefined, 'it has its share');
     await assertReady(wire);
     await assertHonestTransfer(wire);
     await assertReady(wire);

@@ -75,7 +75,10 @@ function settled(value: number, limit: number): number | undefined {
 }
 
 /** What does not hold of a run, in words; empty when all is well. That images are equal was seen by the honest client. */
-export function findings({ hostile, services }: HostileReport, memoryBytesMax = residentBytesMax): string[] {
+export function findings(
+  { hostile, services }: HostileReport,
+  memoryBytesMax: Readonly<Record<string, number>> = {},
+): string[] {
   const found: string[] = [];
   if (hostile.uploads === 0 || hostile.downloads === 0)
     found.push('the honest client did not end a transfer in each direction');
@@ -86,7 +89,8 @@ export function findings({ hostile, services }: HostileReport, memoryBytesMax = 
     descriptorsAfter,
     ...health
   } of services) {
-    if (residentBytes > memoryBytesMax) found.push(`the ${role} took ${Math.round(residentBytes / MiB)} MiB`);
+    if (residentBytes > (memoryBytesMax[role] ?? residentBytesMax))
+      found.push(`the ${role} took ${Math.round(residentBytes / MiB)} MiB`);
     if (descriptorsAfter > descriptorsBefore + descriptorsMore)
       found.push(`the ${role} has ${descriptorsAfter} descriptors open, ${descriptorsBefore} before`);
     if (health.healthChecks === 0) found.push(`the health of the ${role} was not asked for`);

@@ -102,7 +102,7 @@ export const limitsSection = defineSection({
       description:
         'Buffers of one transfer: one fills while another drains, and one more evens out their speeds. Beside several others a transfer takes two.',
     }),
-    bufferPoolBytes: bytes('buffer_pool_bytes', 256 * MiB, {
+    bufferPoolBytes: bytes('buffer_pool_bytes', 192 * MiB, {
       minimum: MiB,
       maximum: 64 * GiB,
       description:
