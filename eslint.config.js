@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import { noNewInjectable } from './scripts/no-new-injectable.mjs';
 
 export default tseslint.config(
   {
@@ -32,6 +33,12 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       eqeqeq: 'error',
     },
+  },
+  {
+    files: ['src/**/*.ts', 'test/**/*.ts'],
+    ignores: ['**/*.module.ts', '**/*.spec.ts', '**/*.conformance.ts'],
+    plugins: { imageio: { rules: { 'no-new-injectable': noNewInjectable } } },
+    rules: { 'imageio/no-new-injectable': 'error' },
   },
   {
     files: ['test/**/*.ts', '**/*.spec.ts', '**/*.conformance.ts'],

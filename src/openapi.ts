@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { daemonContracts } from './daemon/daemon.contract.js';
-import { proxyContract } from './proxy/proxy.contract.js';
+import { daemonContracts } from './roles/daemon.contract.js';
+import { proxyContract } from './roles/proxy.contract.js';
 
 /** `openapi.js [--check] DIR`: writes the contracts of all applications to DIR, or fails when those there differ from the code. */
 const { values, positionals } = parseArgs({

@@ -1,20 +1,18 @@
 import 'reflect-metadata';
+import type { INestApplicationContext } from '@nestjs/common';
 import { optionsThatNeedRestart } from './config/changed-options.js';
 import type { Config } from './config/config.js';
 import type { LoadedConfig } from './config/load-config.js';
 import type { Role } from './config/role.js';
-import { createDaemon } from './daemon/daemon.js';
 import { FileWatch, type Watched } from './listeners/file-watch.js';
 import { dropPrivileges } from './listeners/privileges.js';
-import type { Service } from './listeners/service.js';
+import { Service } from './listeners/service.js';
 import { notifyReady, notifyStopping } from './listeners/systemd.js';
 import { createLogger, describeError, type Logger } from './logger.js';
-import { createProxy } from './proxy/proxy.js';
 import { returnStartMemory } from './node-internals/start-memory.js';
 import { checkTricks } from './node-internals/tricks.js';
+import { createRole } from './roles/role.js';
 import { version } from './version.js';
-
-const roleFactories = { daemon: createDaemon, proxy: createProxy } satisfies Record<Role, unknown>;
 
 export interface RunOptions {
   /** JSON files of tickets to install before the service is ready. */
@@ -39,11 +37,12 @@ export async function run(
   for (const warning of warnings) logger.warn(warning);
   for (const fallback of await checkTricks()) logger.warn(fallback);
   try {
-    const service = await roleFactories[role](config, ticketFiles, logger);
+    const application = await createRole(role, { config, ticketFiles, logger });
+    const service = application.get(Service);
     await service.open();
     const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
     dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
-    stopOnSignals(service, systemdEnable ? notifySocket : undefined, logger);
+    stopOnSignals(application, systemdEnable ? notifySocket : undefined, logger);
     reloadWhenAsked(service, loaded, reload, logger);
     returnStartMemory();
     if (systemdEnable) notifyReady(notifySocket);
@@ -55,14 +54,22 @@ export async function run(
 }
 
 /** The first SIGTERM or SIGINT stops in order, a second one at once. */
-function stopOnSignals(service: Service, notifySocket: string | undefined, logger: Logger): void {
+function stopOnSignals(
+  application: INestApplicationContext,
+  notifySocket: string | undefined,
+  logger: Logger,
+): void {
+  const stopAll = async (): Promise<void> => {
+    await application.get(Service).stop();
+    await application.close();
+  };
   let stopping = false;
   const stop = (signal: string): void => {
     if (stopping) process.exit(1);
     stopping = true;
     logger.info({ signal }, 'Stopping');
     notifyStopping(notifySocket);
-    service.stop().then(
+    stopAll().then(
       () => {
         logger.info('Stopped');
         process.exit(0);

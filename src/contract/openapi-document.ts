@@ -1,5 +1,5 @@
+import type { INestApplication, Type } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { HttpApplication } from '../http/http-application.js';
 import { version } from '../version.js';
 import { ProblemDto } from './problem.dto.js';
 import { errorTextName, errorTextSchema } from './refusals.js';
@@ -12,6 +12,8 @@ export interface ServerVariable {
 }
 
 export interface DocumentOptions {
+  /** Whose controllers are described. */
+  readonly modules: readonly Type[];
   readonly title: string;
   /** One line, for lists of APIs. */
   readonly summary: string;
@@ -31,7 +33,7 @@ export interface DocumentOptions {
 }
 
 /** The contract of an application, read off its controllers. */
-export function openApiDocument(application: HttpApplication, options: DocumentOptions): OpenAPIObject {
+export function openApiDocument(application: INestApplication, options: DocumentOptions): OpenAPIObject {
   const builder = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle(options.title)
@@ -41,15 +43,12 @@ export function openApiDocument(application: HttpApplication, options: DocumentO
   for (const { url, description, variables } of options.servers)
     builder.addServer(url, description, { ...variables });
   for (const { name, description } of options.tags) builder.addTag(name, description);
-  const document = SwaggerModule.createDocument(
-    application.nest,
-    (options.extend?.(builder) ?? builder).build(),
-    {
-      // Reads better in generated clients than the name of a class before it.
-      operationIdFactory: (_controller, method) => method,
-      extraModels: [ProblemDto],
-    },
-  );
+  const document = SwaggerModule.createDocument(application, (options.extend?.(builder) ?? builder).build(), {
+    // Reads better in generated clients than the name of a class before it.
+    operationIdFactory: (_controller, method) => method,
+    extraModels: [ProblemDto],
+    include: [...options.modules],
+  });
   describeRequestId(document);
   shareComponents(document);
   const { title, ...info } = document.info;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientGoneError, InvalidRequestError } from '../errors.js';
 import { BusyTime } from '../busy-time.js';
 import { describeError } from '../logger.js';
+import type { Audience } from './audience.js';
 import type { ClientConnection, RunningExchange } from './client-connection.js';
 import { errorResponse } from './error-response.js';
 import type { RecordSink } from './record-sink.js';
@@ -54,6 +55,8 @@ export class Exchange implements RunningExchange, RequestLog {
   readonly clientAddress: string | undefined;
   /** The pattern of the route, without the ids of this request; undefined while it was not routed. */
   route: string | undefined;
+  /** Whose routes the request can reach. */
+  audience: Audience = 'network';
   /** Whoever watches something asks this again and again. */
   polled = false;
 

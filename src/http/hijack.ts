@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../logger.js';
-import { logFailure } from './error.filter.js';
 import { Exchange } from './exchange.js';
+import { logFailure } from './log-failure.js';
 
 /**
  * Takes the response out of the framework's hands for `work`, which answers by itself. Once a reply is hijacked, nothing the framework

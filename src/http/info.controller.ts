@@ -1,5 +1,6 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Module } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiSchema, ApiTags } from '@nestjs/swagger';
+import { ServedTo } from '../framework/audience.js';
 import { headRefusals, stopping } from '../contract/refusals.js';
 import { version } from '../version.js';
 
@@ -15,6 +16,7 @@ export class InfoDto {
 
 /** Says that the service is there and which one it is; the administration portal asks before it starts a transfer. */
 @ApiTags('info')
+@ServedTo('network')
 @Controller('info')
 export class InfoController {
   @Get()
@@ -31,3 +33,7 @@ export class InfoController {
     return { version };
   }
 }
+
+/** For both roles. */
+@Module({ controllers: [InfoController] })
+export class InfoModule {}

@@ -2,9 +2,11 @@ import { createReadStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { HttpApplication } from './http-application.js';
+import type { Audience } from './audience.js';
 
 const require = createRequire(import.meta.url);
+
+const served = { constraints: { audience: 'network' satisfies Audience } };
 
 /** The committed contracts, by name. */
 export const contractNames = ['proxy', 'daemon', 'control'] as const;
@@ -34,24 +36,30 @@ const headers = {
  * package: it works on hosts without internet, and under a strict Content-Security-Policy.
  * @param own the contract of the application itself, which is tried out where the page came from
  */
-export function mountSwaggerUi({ nest }: HttpApplication, path: string, own: 'daemon' | 'proxy'): void {
-  const fastify: FastifyInstance = nest.getHttpAdapter().getInstance();
+export function mountSwaggerUi(
+  adapter: { getInstance(): FastifyInstance },
+  path: string,
+  own: 'daemon' | 'proxy',
+): void {
+  const fastify = adapter.getInstance();
   for (const name of contractNames) {
     // Read when it is asked for: most processes never are, and should not hold 400 KiB of JSON for it.
-    fastify.get(`${path}/${name}.json`, async (_request, reply) =>
+    fastify.get(`${path}/${name}.json`, served, async (_request, reply) =>
       reply.headers(headers).send(servedContract(name, own)),
     );
   }
   for (const [file, type] of Object.entries(assets)) {
     const location = require.resolve(`swagger-ui-dist/${file}`);
-    fastify.get(`${path}/${file}`, async (_request, reply) =>
+    fastify.get(`${path}/${file}`, served, async (_request, reply) =>
       sendAsset(reply, type, createReadStream(location)),
     );
   }
-  fastify.get(`${path}/start.js`, async (_request, reply) =>
+  fastify.get(`${path}/start.js`, served, async (_request, reply) =>
     sendAsset(reply, 'text/javascript; charset=utf-8', startScript(path, own)),
   );
-  fastify.get(path, async (_request, reply) => sendAsset(reply, 'text/html; charset=utf-8', page(path)));
+  fastify.get(path, served, async (_request, reply) =>
+    sendAsset(reply, 'text/html; charset=utf-8', page(path)),
+  );
 }
 
 function servedContract(name: string, own: string): OpenAPIObject {

@@ -1,5 +1,12 @@
 /** What can follow the id of an image, longest first. */
-export const imageSubResources = ['/checksum/algorithms', '/checksum', '/extents'] as const;
+const imageSubResources = ['/checksum/algorithms', '/checksum', '/extents'] as const;
+
+/** Collections whose ids may have slashes, and what can follow an id. */
+const subResources: Readonly<Record<string, readonly string[]>> = {
+  images: imageSubResources,
+  tickets: [],
+  sessions: [],
+};
 
 /**
  * Rewrites the path of a request so that routes can be written plainly. The id of a ticket is everything between the collection and the
@@ -8,9 +15,8 @@ export const imageSubResources = ['/checksum/algorithms', '/checksum', '/extents
  * stays what the client sent.
  *
  * @param url path and query as they were sent
- * @param subResources by collection, e.g. `{ images: ['/extents'] }`, longest first
  */
-export function routableUrl(url: string, subResources: Readonly<Record<string, readonly string[]>>): string {
+export function routableUrl(url: string): string {
   const queryStart = url.indexOf('?');
   const path = queryStart < 0 ? url : url.slice(0, queryStart);
   const query = queryStart < 0 ? '' : url.slice(queryStart);
@@ -27,12 +33,12 @@ export function routableUrl(url: string, subResources: Readonly<Record<string, r
 
 /** The id of the ticket in the path of an image request, decoded; undefined when there is none or it cannot be decoded. */
 export function ticketIdOfImage(url: string): string | undefined {
-  return decoded(/^\/images\/([^/?]+)/.exec(routableUrl(url, { images: imageSubResources }))?.[1]);
+  return decoded(/^\/images\/([^/?]+)/.exec(routableUrl(url))?.[1]);
 }
 
 /** The same of a request to the control service. */
 export function ticketIdOfControl(url: string): string | undefined {
-  return decoded(/^\/tickets\/([^/?]+)/.exec(routableUrl(url, { tickets: [] }))?.[1]);
+  return decoded(/^\/tickets\/([^/?]+)/.exec(routableUrl(url))?.[1]);
 }
 
 function decoded(encodedId: string | undefined): string | undefined {

@@ -1,14 +1,18 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { InvalidRequestError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { MiB } from '../units.js';
 import type { Extent } from './backends/backend.js';
-import type { BufferPool } from './backends/buffer-pool.js';
+import { BufferPool } from './backends/buffer-pool.js';
 import { checksumAlgorithms } from './checksum/block-hash.js';
 import { computeChecksum } from './checksum/checksum.js';
 import { clippedExtents } from './clipped-extents.js';
-import type { HashWorkers } from './checksum/hash-workers.js';
+import { HashWorkers } from './checksum/hash-workers.js';
 import type { FairShares } from './fair-shares.js';
-import type { OperationContext, ImageOperations } from './image-operations.js';
+import { ImageOperations, type OperationContext } from './image-operations.js';
+
+/** Shares among tickets how many checksums are computed at once. */
+export const CHECKSUM_TURNS = Symbol('CHECKSUM_TURNS');
 
 export interface ChecksumParameters {
   readonly algorithm: string;
@@ -29,13 +33,14 @@ const blockSizeMultipleBytes = 4096;
 /**
  * GET /images/{id}/checksum: the hash of the hashes of the image's blocks (docs/protocol.md, "Checksum").
  */
+@Injectable()
 export class ChecksumHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
     private readonly workers: HashWorkers,
     /** How many are computed at once: of one image half of them, and fair between tickets. Others wait. */
-    private readonly turns: FairShares,
+    @Inject(CHECKSUM_TURNS) private readonly turns: FairShares,
   ) {}
 
   async handle(exchange: Exchange, { ticketId, algorithm, blockSizeBytes }: ChecksumRequest): Promise<void> {

@@ -1,15 +1,17 @@
+import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { KiB } from '../units.js';
 import type { Extent, ExtentContext } from './backends/backend.js';
 import { clippedExtents } from './clipped-extents.js';
 import { DataSender } from './data-sender.js';
-import type { ImageOperations } from './image-operations.js';
+import { ImageOperations } from './image-operations.js';
 
 // A list of this length is answered whole, with its length; longer ones are streamed in such pieces.
 const pieceCharacters = 64 * KiB;
 
 /** GET /images/{id}/extents: a JSON list, made while it is sent, because it may have 10^5 entries. */
+@Injectable()
 export class ExtentsHandler {
   constructor(private readonly operations: ImageOperations) {}
 

@@ -1,7 +1,9 @@
+import { Injectable } from '@nestjs/common';
 import type { Exchange } from '../http/exchange.js';
-import type { ImageOperations } from './image-operations.js';
+import { ImageOperations } from './image-operations.js';
 
 /** PATCH /images/{id} with op flush: answers when everything written is on stable storage. */
+@Injectable()
 export class FlushHandler {
   constructor(private readonly operations: ImageOperations) {}
 

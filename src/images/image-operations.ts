@@ -1,13 +1,14 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { Exchange } from '../http/exchange.js';
 import type { OperationKind } from '../tickets/operation-kind.js';
-import type { OperationRunner } from '../tickets/operation-runner.js';
+import { OperationRunner } from '../tickets/operation-runner.js';
 import type { TicketAccess } from '../tickets/ticket-definition.js';
 import type { TicketLease } from '../tickets/ticket-lease.js';
 import type { TicketPermit } from '../tickets/ticket-permit.js';
-import type { TicketStore } from '../tickets/ticket.store.js';
+import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import type { ByteRange } from '../units.js';
 import type { Backend } from './backends/backend.js';
-import type { OpenImages } from './open-images.js';
+import { OpenImages } from './open-images.js';
 import { TimedBackend } from './timed-backend.js';
 
 export interface OperationRequest {
@@ -33,9 +34,10 @@ export interface OperationContext {
  * What every operation on an image of this host has in common: the ticket is checked, then the range, then
  * the image is opened, and only then anything happens (docs/protocol.md, "Order of checks").
  */
+@Injectable()
 export class ImageOperations {
   constructor(
-    private readonly tickets: TicketStore,
+    @Inject(TICKET_STORE) private readonly tickets: TicketStore,
     private readonly images: OpenImages,
     private readonly runner: OperationRunner,
   ) {}

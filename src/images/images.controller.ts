@@ -1,5 +1,6 @@
 import { Controller, Get, Head, Inject, Options, Param, Patch, Put, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
+import { ServedTo } from '../framework/audience.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ChecksumAlgorithmsDto } from '../contract/image.dto.js';
 import * as contract from '../contract/image-operations.js';
@@ -28,6 +29,7 @@ type QueryValues = Readonly<Record<string, string | string[]>>;
  * read by the handlers, after it was. They answer for themselves: no image byte passes the framework.
  */
 @ApiTags(contract.imagesTag)
+@ServedTo('network')
 @Controller('images')
 export class ImagesController {
   constructor(

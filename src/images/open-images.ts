@@ -1,17 +1,19 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { ClientGoneError, StorageError } from '../errors.js';
 import type { ClientConnection, ConnectionResource } from '../http/client-connection.js';
 import type { TicketConnection, TicketPermit } from '../tickets/ticket-permit.js';
-import type { Backend, ImageSource } from './backends/backend.js';
+import { IMAGE_SOURCES, type Backend, type ImageSource } from './backends/backend.js';
 
 /**
  * Opens the image of a ticket once per connection, and keeps it until the connection closes or the ticket
  * is cancelled (docs/protocol.md, "Open images"). Opening costs a round trip to storage; a connection
  * usually asks for the same image again and again.
  */
+@Injectable()
 export class OpenImages {
   readonly #sources = new Map<string, ImageSource>();
 
-  constructor(sources: readonly ImageSource[]) {
+  constructor(@Inject(IMAGE_SOURCES) sources: readonly ImageSource[]) {
     for (const source of sources) {
       for (const scheme of source.schemes) this.#sources.set(scheme, source);
     }

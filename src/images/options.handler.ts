@@ -1,21 +1,27 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DaemonConfig } from '../config/sections/daemon.js';
+import { Section } from '../framework/settings.module.js';
 import type { Exchange } from '../http/exchange.js';
-import type { ImageOperations } from './image-operations.js';
+import { ImageOperations } from './image-operations.js';
 
-export interface ServiceCapabilities {
-  /** Address of the local service as it is put into a socket address, with a leading NUL when abstract; undefined when it is off. */
-  readonly unixSocket: () => string | undefined;
-  /** `daemon.max_connections`: how many connections a client may use for one image. */
-  readonly connectionsMax: number;
+/** The local service, where there is one. */
+export interface LocalSocket {
+  /** As it is put into a socket address, with a leading NUL when abstract; undefined while nothing is bound to it. */
+  readonly address: string | undefined;
 }
+
+export const LOCAL_SOCKET = Symbol('LOCAL_SOCKET');
 
 const readFeatures = ['checksum', 'extents'];
 const writeFeatures = ['flush', 'zero'];
 
 /** OPTIONS /images/{id}: what can be done with the image and with how many connections. It is every client's first request. */
+@Injectable()
 export class OptionsHandler {
   constructor(
     private readonly operations: ImageOperations,
-    private readonly capabilities: ServiceCapabilities,
+    @Inject(LOCAL_SOCKET) private readonly localSocket: LocalSocket,
+    @Section('daemon') private readonly daemon: Pick<DaemonConfig, 'connectionsMax'>,
   ) {}
 
   async handle(exchange: Exchange, ticketId: string): Promise<void> {
@@ -27,7 +33,7 @@ export class OptionsHandler {
       exchange,
       { ticketId, access: 'read', kind: 'options' },
       async ({ permit, backend }) => {
-        const { connectionsMax } = this.capabilities;
+        const { connectionsMax } = this.daemon;
         this.#send(exchange, {
           writable: permit.writable,
           max_readers: Math.min(backend.readersMax, connectionsMax),
@@ -41,7 +47,7 @@ export class OptionsHandler {
     exchange: Exchange,
     { writable, ...limits }: { writable: boolean; max_readers?: number; max_writers?: number },
   ): void {
-    const unixSocket = this.capabilities.unixSocket();
+    const { address: unixSocket } = this.localSocket;
     const body = JSON.stringify({
       ...(unixSocket === undefined ? {} : { unix_socket: unixSocket }),
       features: writable ? [...readFeatures, ...writeFeatures] : readFeatures,

@@ -1,12 +1,13 @@
+import { Injectable } from '@nestjs/common';
 import { imageOperationBytesMax } from '../contract/schemas.js';
 import { InvalidRequestError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { parseJsonObject, readBody } from '../http/json-body.js';
 import { toDto } from '../http/validation.js';
-import type { FlushHandler } from './flush.handler.js';
+import { FlushHandler } from './flush.handler.js';
 import { ImagePatchDto } from './image-patch.dto.js';
-import type { ImageOperations } from './image-operations.js';
-import type { ZeroHandler } from './zero.handler.js';
+import { ImageOperations } from './image-operations.js';
+import { ZeroHandler } from './zero.handler.js';
 
 const what = 'image operation';
 
@@ -14,6 +15,7 @@ const what = 'image operation';
  * PATCH /images/{id}: its body says which operation is wanted. The body is read only when the ticket was
  * found, so that whoever has none cannot make the service parse anything.
  */
+@Injectable()
 export class PatchHandler {
   constructor(
     private readonly operations: ImageOperations,

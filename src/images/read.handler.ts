@@ -1,11 +1,14 @@
+import { Injectable } from '@nestjs/common';
+import type { LimitsConfig } from '../config/sections/limits.js';
 import type { RequestedRange } from '../http/content-range.js';
+import { Section } from '../framework/settings.module.js';
 import type { Exchange } from '../http/exchange.js';
 import type { TicketPermit } from '../tickets/ticket-permit.js';
 import type { ByteRange } from '../units.js';
-import type { BufferPool } from './backends/buffer-pool.js';
+import { BufferPool } from './backends/buffer-pool.js';
 import { contentDisposition } from './content-disposition.js';
 import { Download, type ResponseHead } from './download.js';
-import type { OperationContext, ImageOperations } from './image-operations.js';
+import { ImageOperations, type OperationContext } from './image-operations.js';
 import { resolveRange } from '../tickets/range-check.js';
 
 export interface ReadRequest {
@@ -15,11 +18,12 @@ export interface ReadRequest {
 }
 
 /** GET and HEAD /images/{id}: storage is read ahead while what was read drains to the client. */
+@Injectable()
 export class ReadHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
-    private readonly buffersMax: number,
+    @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
   ) {}
 
   async handle(exchange: Exchange, request: ReadRequest): Promise<void> {
@@ -65,7 +69,10 @@ export class ReadHandler {
       exchange.send(head.status, head.headers);
       return;
     }
-    await new Download(exchange, context, { pool: this.pool, countMax: this.buffersMax }).run(part, head);
+    await new Download(exchange, context, { pool: this.pool, countMax: this.limits.buffersPerTransfer }).run(
+      part,
+      head,
+    );
   }
 }
 

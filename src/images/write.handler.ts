@@ -1,12 +1,15 @@
+import { Injectable } from '@nestjs/common';
+import type { LimitsConfig } from '../config/sections/limits.js';
 import { InvalidRequestError, RangeNotSatisfiableError } from '../errors.js';
+import { Section } from '../framework/settings.module.js';
 import type { Exchange } from '../http/exchange.js';
 import type { TicketLease } from '../tickets/ticket-lease.js';
 import type { Backend } from './backends/backend.js';
-import { type BufferPool, smallBufferBytes } from './backends/buffer-pool.js';
+import { BufferPool, smallBufferBytes } from './backends/buffer-pool.js';
 import { bodyBeyondTicket, checkWithinTicket } from '../tickets/range-check.js';
 import { BodyReader } from './body-reader.js';
 import { BufferSet } from './buffer-set.js';
-import type { ImageOperations } from './image-operations.js';
+import { ImageOperations } from './image-operations.js';
 
 export interface WriteRequest {
   readonly ticketId: string;
@@ -18,11 +21,12 @@ export interface WriteRequest {
 }
 
 /** PUT /images/{id}: the body goes to storage while it arrives, one buffer filling from the socket while others are being written. */
+@Injectable()
 export class WriteHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
-    private readonly buffersMax: number,
+    @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
   ) {}
 
   async handle(exchange: Exchange, request: WriteRequest): Promise<void> {
@@ -46,7 +50,7 @@ export class WriteHandler {
         const buffers = await BufferSet.acquire(this.pool, {
           claimant: permit,
           lengthBytes: endBytes - offsetBytes,
-          countMax: Math.min(this.buffersMax, backend.inFlightMax + 1),
+          countMax: Math.min(this.limits.buffersPerTransfer, backend.inFlightMax + 1),
           signal: lease.signal,
         });
         try {

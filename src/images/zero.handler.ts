@@ -1,6 +1,9 @@
+import { Injectable } from '@nestjs/common';
+import type { LimitsConfig } from '../config/sections/limits.js';
+import { Section } from '../framework/settings.module.js';
 import type { Exchange } from '../http/exchange.js';
 import { GiB, type ByteRange } from '../units.js';
-import type { ImageOperations } from './image-operations.js';
+import { ImageOperations } from './image-operations.js';
 import { checkWithinImage, checkWithinTicket } from '../tickets/range-check.js';
 
 export interface ZeroRequest {
@@ -15,11 +18,11 @@ const quickMilliseconds = 5;
 const stepBytesMax = 4 * GiB;
 
 /** PATCH /images/{id} with op zero. */
+@Injectable()
 export class ZeroHandler {
-  /** @param stepBytes how much slow storage zeroes between two looks at whether the ticket was cancelled: it may take seconds */
   constructor(
     private readonly operations: ImageOperations,
-    private readonly stepBytes: number,
+    @Section('limits') private readonly limits: Pick<LimitsConfig, 'zeroStepBytes'>,
   ) {}
 
   async handle(exchange: Exchange, { ticketId, range, flush }: ZeroRequest): Promise<void> {
@@ -39,7 +42,8 @@ export class ZeroHandler {
         exchange.logFields['offset'] = range.offsetBytes;
         exchange.logFields['length'] = range.lengthBytes;
         const endBytes = range.offsetBytes + range.lengthBytes;
-        let stepBytes = this.stepBytes;
+        // Storage may take seconds for so much; between two steps it is seen that the ticket was cancelled.
+        let stepBytes = this.limits.zeroStepBytes;
         for (let offsetBytes = range.offsetBytes; offsetBytes < endBytes;) {
           lease.signal.throwIfAborted();
           const step = { offsetBytes, lengthBytes: Math.min(stepBytes, endBytes - offsetBytes) };
@@ -49,7 +53,7 @@ export class ZeroHandler {
           stepBytes =
             performance.now() - startedAt < quickMilliseconds
               ? Math.min(stepBytes * 2, stepBytesMax)
-              : this.stepBytes;
+              : this.limits.zeroStepBytes;
         }
         if (flush) await backend.flush();
         lease.signal.throwIfAborted();

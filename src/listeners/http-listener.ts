@@ -36,7 +36,8 @@ export interface TcpAddress {
 
 export interface HttpListenerOptions extends RequestReportOptions {
   readonly handler: RequestHandler;
-  readonly allowedMethods: readonly string[];
+  /** What a 405 to something that is no HTTP says; the application may know its routes only later. */
+  readonly allowedMethods: () => readonly string[];
   readonly listen: TcpAddress | UnixAddress;
   /** Absent: plain HTTP. */
   readonly tls?: ServerTls | undefined;
@@ -287,7 +288,7 @@ export class HttpListener {
   /** Answers what is no request. */
   async #refuse(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
     const client = socket.remoteAddress;
-    const status = await answerUnparsable(error, socket, this.#options.allowedMethods);
+    const status = await answerUnparsable(error, socket, this.#options.allowedMethods());
     if (status !== undefined) this.#reports.refused({ client, status, code: error.code });
   }
 

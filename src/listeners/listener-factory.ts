@@ -51,7 +51,12 @@ export class ListenerFactory {
     const isUnix = transport === 'unix';
     const handle = withoutWebPages(application.handle, isUnix ? anyHost : localHost);
     return this.#listener(
-      { handle, allowedMethods: application.allowedMethods },
+      {
+        handle,
+        get allowedMethods() {
+          return application.allowedMethods;
+        },
+      },
       {
         name: 'control',
         listen: isUnix
@@ -90,7 +95,7 @@ export class ListenerFactory {
       {
         ...options,
         handler: application.handle,
-        allowedMethods: application.allowedMethods,
+        allowedMethods: () => application.allowedMethods,
         observer: this.observer,
         limits: {
           unauthorisedSilenceSeconds: limits.unauthorisedSilenceSeconds,

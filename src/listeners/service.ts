@@ -1,19 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { UnavailableError } from '../errors.js';
-import type { HttpApplication } from '../http/http-application.js';
 import { describeError, type Logger } from '../logger.js';
 import type { Config } from '../config/config.js';
 import type { HttpListener } from './http-listener.js';
 import type { Reloadable } from './reloadable.js';
 
 export interface ServiceParts {
-  readonly applications: readonly HttpApplication[];
   readonly listeners: readonly HttpListener[];
   /** The listener for metrics and health. It answers from before the start until after the stop of the others. */
   readonly monitoring?: HttpListener | undefined;
   readonly reloadables?: readonly Reloadable[];
-  /** What else was opened, closed at the end of a stop. */
-  readonly resources?: readonly { close(): void | Promise<void> }[];
   /** How long running requests may go on after a stop was asked for. */
   readonly graceSeconds: number;
 }
@@ -24,8 +21,8 @@ const cancelSeconds = 5;
 // A socket that was destroyed is closed in the next turn of the event loop.
 const cutSeconds = 1;
 
-/** A running role: its listeners and applications, started and stopped together. */
-export class Service {
+/** A running role: its listeners, started and stopped together. */
+export class Service implements OnApplicationShutdown {
   constructor(
     private readonly parts: ServiceParts,
     private readonly logger: Logger,
@@ -63,18 +60,23 @@ export class Service {
     return address?.kind === 'path' ? address.address : undefined;
   }
 
-  /** Lets running requests end within the grace period, cancels the rest and closes everything. */
+  /**
+   * Lets running requests end within the grace period, cancels the rest and closes the listeners; what is
+   * behind them is closed with the application.
+   */
   async stop(): Promise<void> {
-    const { listeners, monitoring, applications, resources = [], graceSeconds } = this.parts;
+    const { listeners, graceSeconds } = this.parts;
     for (const listener of listeners) listener.drain();
     await this.#idleWithin(graceSeconds);
     for (const listener of listeners)
       listener.abort(new UnavailableError('The service is stopping', graceSeconds));
     if (!(await this.#idleWithin(cancelSeconds))) this.logger.warn('Requests still run, storage may be hung');
     for (const listener of listeners) listener.close();
-    for (const application of applications) await application.close();
-    for (const resource of resources) await resource.close();
-    monitoring?.close();
+  }
+
+  /** The very last: until everything else is closed, monitoring is told what is going on. */
+  async onApplicationShutdown(): Promise<void> {
+    this.parts.monitoring?.close();
     // What was cut reports its end, and only then the log can be complete.
     await this.#idleWithin(cutSeconds);
     for (const listener of this.#allListeners) listener.flushRecords();

@@ -50,6 +50,8 @@ export const daemonFailureKinds = [
 
 export type DaemonFailureKind = (typeof daemonFailureKinds)[number];
 
+export const DAEMON_FAILURE_OBSERVER = Symbol('DAEMON_FAILURE_OBSERVER');
+
 /** Who wants to know that a daemon failed a relayed request. */
 export interface DaemonFailureObserver {
   daemonFailed(kind: DaemonFailureKind): void;

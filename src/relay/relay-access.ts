@@ -12,6 +12,8 @@ import { relayTargetOf } from './ticket-url.js';
 /** What decides over sessions and signed tickets: `Credentials` in the proxy. */
 export type SessionCredentials = Pick<Credentials, 'find' | 'refusal'>;
 
+export const SESSION_CREDENTIALS = Symbol('SESSION_CREDENTIALS');
+
 /** What the headers and the connection of a request tell of who asks. */
 export interface ClientCredentials {
   readonly authorization: string | undefined;

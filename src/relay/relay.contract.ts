@@ -9,13 +9,15 @@ import {
 } from '../contract/refusals.js';
 import { sessionHeader, sessionQuery, signedTicket } from '../contract/security.js';
 
-// The last one is for control tickets and stored signed tickets: the id in the path is the permission.
-const credentials = applyDecorators(
-  ApiSecurity(signedTicket),
-  ApiSecurity(sessionHeader),
-  ApiSecurity(sessionQuery),
-  ApiSecurity({}),
-);
+/**
+ * The credentials of a relayed operation. The last one is for control tickets and stored signed tickets: the
+ * id in the path is the permission. Made anew for each operation, as a decorator of the library adds to what
+ * it did before.
+ */
+const credentials: MethodDecorator = (...method) => {
+  for (const credential of [signedTicket, sessionHeader, sessionQuery, {}])
+    ApiSecurity(credential)(...method);
+};
 
 const refusals = [
   [

@@ -1,8 +1,23 @@
-import { Controller, Get, Head, HttpCode, Options, Param, Patch, Post, Put, Req, Res } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Head,
+  HttpCode,
+  Options,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Req,
+  Res,
+  type Type,
+} from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as contract from '../contract/image-operations.js';
 import { InvalidRequestError } from '../errors.js';
+import { ServedTo } from '../framework/audience.js';
+import type { Audience } from '../http/audience.js';
 import type { SubResource } from './image-request.js';
 import { proxyAccess } from './relay.contract.js';
 import { allowedMethods, RelayedImages } from './relayed-images.js';
@@ -12,138 +27,143 @@ const subResources = [':id/extents', ':id/checksum', ':id/checksum/algorithms'];
 /**
  * The images API of the proxy (docs/protocol.md, "Relaying"): every request goes to the daemon that has the
  * image. What a method means there, the daemon decides.
+ * @param audience who is relayed: everybody at a proxy, those with a ticket for another daemon at a daemon
  */
-@ApiTags(contract.imagesTag)
-@Controller('images')
-export class RelayController {
-  constructor(private readonly images: RelayedImages) {}
+export function relayController(audience: Audience): Type {
+  @ApiTags(contract.imagesTag)
+  @ServedTo(audience)
+  @Controller('images')
+  class RelayController {
+    constructor(readonly images: RelayedImages) {}
 
-  @Options(':id')
-  @contract.ImageOptions(proxyAccess)
-  async options(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '');
-  }
+    @Options(':id')
+    @contract.ImageOptions(proxyAccess)
+    async options(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '');
+    }
 
-  @Get(':id')
-  @contract.ReadImage(proxyAccess)
-  async read(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '');
-  }
+    @Get(':id')
+    @contract.ReadImage(proxyAccess)
+    async read(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '');
+    }
 
-  @Head(':id')
-  @contract.HeadImage(proxyAccess)
-  async head(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '');
-  }
+    @Head(':id')
+    @contract.HeadImage(proxyAccess)
+    async head(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '');
+    }
 
-  @Put(':id')
-  @contract.WriteImage(proxyAccess)
-  async write(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '');
-  }
+    @Put(':id')
+    @contract.WriteImage(proxyAccess)
+    async write(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '');
+    }
 
-  @Patch(':id')
-  @HttpCode(200)
-  @contract.PatchImage(proxyAccess)
-  async patch(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '');
-  }
+    @Patch(':id')
+    @HttpCode(200)
+    @contract.PatchImage(proxyAccess)
+    async patch(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '');
+    }
 
-  @Post(':id')
-  @ApiExcludeEndpoint()
-  async post(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '');
-  }
+    @Post(':id')
+    @ApiExcludeEndpoint()
+    async post(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '');
+    }
 
-  @Get(':id/extents')
-  @contract.ListExtents(proxyAccess)
-  async extents(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '/extents');
-  }
+    @Get(':id/extents')
+    @contract.ListExtents(proxyAccess)
+    async extents(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '/extents');
+    }
 
-  @Get(':id/checksum')
-  @contract.GetChecksum(proxyAccess)
-  async checksum(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, '/checksum');
-  }
+    @Get(':id/checksum')
+    @contract.GetChecksum(proxyAccess)
+    async checksum(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, '/checksum');
+    }
 
-  @Get(':id/checksum/algorithms')
-  @contract.ListChecksumAlgorithms(proxyAccess)
-  async checksumAlgorithms(
-    @Param('id') id: string,
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-  ) {
-    await this.images.answer(request, reply, id, '/checksum/algorithms');
-  }
+    @Get(':id/checksum/algorithms')
+    @contract.ListChecksumAlgorithms(proxyAccess)
+    async checksumAlgorithms(
+      @Param('id') id: string,
+      @Req() request: FastifyRequest,
+      @Res() reply: FastifyReply,
+    ) {
+      await this.images.answer(request, reply, id, '/checksum/algorithms');
+    }
 
-  @Head(subResources)
-  @ApiExcludeEndpoint()
-  async headOfPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, subResourceOf(request));
-  }
+    @Head(subResources)
+    @ApiExcludeEndpoint()
+    async headOfPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, subResourceOf(request));
+    }
 
-  @Put(subResources)
-  @ApiExcludeEndpoint()
-  async putPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, subResourceOf(request));
-  }
+    @Put(subResources)
+    @ApiExcludeEndpoint()
+    async putPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, subResourceOf(request));
+    }
 
-  @Patch(subResources)
-  @ApiExcludeEndpoint()
-  async patchPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, subResourceOf(request));
-  }
+    @Patch(subResources)
+    @ApiExcludeEndpoint()
+    async patchPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, subResourceOf(request));
+    }
 
-  @Post(subResources)
-  @ApiExcludeEndpoint()
-  async postPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, subResourceOf(request));
-  }
+    @Post(subResources)
+    @ApiExcludeEndpoint()
+    async postPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, subResourceOf(request));
+    }
 
-  @Options(subResources)
-  @ApiExcludeEndpoint()
-  async optionsOfPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    await this.images.answer(request, reply, id, subResourceOf(request));
-  }
+    @Options(subResources)
+    @ApiExcludeEndpoint()
+    async optionsOfPart(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+      await this.images.answer(request, reply, id, subResourceOf(request));
+    }
 
-  /** 1.x clients ask the collection what it can do, before they have a ticket. */
-  @Options()
-  @HttpCode(204)
-  @ApiExcludeEndpoint()
-  optionsWithoutId(@Res({ passthrough: true }) reply: FastifyReply): void {
-    reply.header('Allow', allowedMethods);
-  }
+    /** 1.x clients ask the collection what it can do, before they have a ticket. */
+    @Options()
+    @HttpCode(204)
+    @ApiExcludeEndpoint()
+    optionsWithoutId(@Res({ passthrough: true }) reply: FastifyReply): void {
+      reply.header('Allow', allowedMethods);
+    }
 
-  @Get()
-  @ApiExcludeEndpoint()
-  readWithoutId(): never {
-    throw missingId();
-  }
+    @Get()
+    @ApiExcludeEndpoint()
+    readWithoutId(): never {
+      throw missingId();
+    }
 
-  @Head()
-  @ApiExcludeEndpoint()
-  headWithoutId(): never {
-    throw missingId();
-  }
+    @Head()
+    @ApiExcludeEndpoint()
+    headWithoutId(): never {
+      throw missingId();
+    }
 
-  @Put()
-  @ApiExcludeEndpoint()
-  writeWithoutId(): never {
-    throw missingId();
-  }
+    @Put()
+    @ApiExcludeEndpoint()
+    writeWithoutId(): never {
+      throw missingId();
+    }
 
-  @Patch()
-  @ApiExcludeEndpoint()
-  patchWithoutId(): never {
-    throw missingId();
-  }
+    @Patch()
+    @ApiExcludeEndpoint()
+    patchWithoutId(): never {
+      throw missingId();
+    }
 
-  @Post()
-  @ApiExcludeEndpoint()
-  postWithoutId(): never {
-    throw missingId();
+    @Post()
+    @ApiExcludeEndpoint()
+    postWithoutId(): never {
+      throw missingId();
+    }
   }
+  return RelayController;
 }
 
 function missingId(): InvalidRequestError {

@@ -1,15 +1,81 @@
-import { Module, type DynamicModule } from '@nestjs/common';
-import { RelayController } from './relay.controller.js';
+import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
+import type { Recipe } from '../framework/recipe.js';
+import { CONFIG, section } from '../framework/settings.module.js';
+import type { Config } from '../config/config.js';
+import type { ProxyConfig } from '../config/sections/proxy.js';
+import type { Audience } from '../http/audience.js';
+import { LOGGER, type Logger } from '../logger.js';
+import { OperationRunner } from '../tickets/operation-runner.js';
+import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
+import { DaemonAgents, daemonAuthorities } from './daemon-agents.js';
+import { DAEMON_FAILURE_OBSERVER, type DaemonFailureObserver } from './daemon-failure.js';
+import { RelayAccess, SESSION_CREDENTIALS, type SessionCredentials } from './relay-access.js';
+import { relayController } from './relay.controller.js';
 import { RelayedImages } from './relayed-images.js';
+import { RelayProxy } from './relay.proxy.js';
 
-/** The images API of the proxy. What relays is made, and its connections closed, by the composition root. */
+export interface RelayModuleOptions {
+  /** Who is relayed. */
+  readonly audience: Audience;
+  /** The modules of the tickets, and of whatever else decides who may. */
+  readonly imports: readonly DynamicModule[];
+  /** What decides over sessions and signed tickets. */
+  readonly credentials: Recipe<SessionCredentials>;
+}
+
+/** The images of other hosts: their API, and the connections to the daemons that have them. */
 @Module({})
-export class RelayModule {
-  static register(images: RelayedImages): DynamicModule {
+export class RelayModule implements OnModuleDestroy {
+  constructor(@Inject(DaemonAgents) private readonly agents: DaemonAgents) {}
+
+  static register({ audience, imports, credentials }: RelayModuleOptions): DynamicModule {
     return {
       module: RelayModule,
-      controllers: [RelayController],
-      providers: [{ provide: RelayedImages, useValue: images }],
+      imports: [...imports],
+      controllers: [relayController(audience)],
+      providers: [
+        { ...credentials, provide: SESSION_CREDENTIALS },
+        {
+          provide: DaemonAgents,
+          inject: [CONFIG],
+          useFactory: (config: Config) => new DaemonAgents(daemonAuthorities(config)),
+        },
+        {
+          provide: RelayProxy,
+          inject: [DaemonAgents, section('proxy')],
+          useFactory: (agents: DaemonAgents, proxy: ProxyConfig) =>
+            new RelayProxy(agents, {
+              connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
+              readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
+              operationTimeoutSeconds: proxy.imagedOperationTimeoutSeconds,
+            }),
+        },
+        {
+          provide: RelayAccess,
+          inject: [SESSION_CREDENTIALS, TICKET_STORE, CONFIG],
+          useFactory: (sessions: SessionCredentials, tickets: TicketStore, { daemon, tls }: Config) =>
+            new RelayAccess(sessions, tickets, {
+              inactivityTimeoutSeconds: daemon.inactivityTimeoutSeconds,
+              allowHttp: !tls.enable,
+            }),
+        },
+        {
+          provide: RelayedImages,
+          inject: [RelayAccess, RelayProxy, OperationRunner, LOGGER, DAEMON_FAILURE_OBSERVER],
+          useFactory: (
+            access: RelayAccess,
+            proxy: RelayProxy,
+            runner: OperationRunner,
+            logger: Logger,
+            failures?: DaemonFailureObserver,
+          ) => new RelayedImages(access, proxy, runner, logger, failures),
+        },
+      ],
+      exports: [DaemonAgents],
     };
+  }
+
+  onModuleDestroy(): void {
+    this.agents.close();
   }
 }

@@ -8,6 +8,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import { ServedTo } from '../framework/audience.js';
 import { codedBody, headRefusals, refusal, tooManyFailures } from '../contract/refusals.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import type { FastifyRequest } from 'fastify';
@@ -60,6 +61,7 @@ const bodyTooLarge = refusal(
 
 /** `/tickets/` on the proxy's public port, for engines of the late 1.x years. */
 @ApiTags('signed-tickets')
+@ServedTo('network')
 @Controller('tickets')
 export class GrantsController {
   constructor(

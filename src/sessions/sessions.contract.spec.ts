@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { addProxySecurity } from '../contract/security.js';
+import { SessionsModule } from './sessions.module.js';
 import { startSessionsApp } from '../../test/vectors/sessions-app.fixtures.js';
 
 /** Where each operation is and which statuses it tells of, by its id. */
@@ -22,7 +23,7 @@ function describeOperations(document: OpenAPIObject): Record<string, string> {
 test('describes every operation with all its statuses', async (t) => {
   const { app } = await startSessionsApp(t);
   const config = addProxySecurity(new DocumentBuilder()).build();
-  const document = SwaggerModule.createDocument(app, config);
+  const document = SwaggerModule.createDocument(app, config, { include: [SessionsModule] });
   assert.deepEqual(describeOperations(document), {
     openSession: 'post /sessions: 200 401 429 431 501 503',
     deleteSession: 'delete /sessions/{id}: 204 400 404 429 431 501 503',
@@ -43,7 +44,9 @@ test('describes every operation with all its statuses', async (t) => {
 
 test('has signed tickets sent as they are, and not as a JSON string', async (t) => {
   const { app } = await startSessionsApp(t);
-  const document = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+  const document = SwaggerModule.createDocument(app, new DocumentBuilder().build(), {
+    include: [SessionsModule],
+  });
   for (const path of ['/tickets', '/tickets/{id}']) {
     const body = document.paths[path]?.put?.requestBody;
     assert.ok(body && 'content' in body);

@@ -11,6 +11,7 @@ import {
   Res,
 } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { ServedTo } from '../framework/audience.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from './credentials.js';
 import { headRefusals, refusal, stopping, tooManyFailures } from '../contract/refusals.js';
@@ -46,6 +47,7 @@ const allow = (example: string) =>
   }) as const;
 
 @ApiTags('sessions')
+@ServedTo('network')
 @Controller('sessions')
 export class SessionsController {
   constructor(

@@ -1,38 +1,98 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
+import { CLOCK, type Clock } from '../clock.js';
+import type { Config } from '../config/config.js';
+import type { LimitsConfig } from '../config/sections/limits.js';
+import type { Recipe } from '../framework/recipe.js';
+import { CONFIG, section } from '../framework/settings.module.js';
+import { LOGGER, type Logger } from '../logger.js';
 import { Credentials } from './credentials.js';
 import { FailedAuthentications } from './failed-authentications.js';
 import { GrantsController } from './grants.controller.js';
-import { GRANT_STORE, type GrantStore, SESSION_STORE, type SessionStore } from './session.store.js';
+import { openSessionStores } from './open-session-stores.js';
+import { GRANT_STORE, SESSION_STORE, type GrantStore } from './session.store.js';
+import { SESSION_STORES, type SessionStores } from './session-stores.js';
 import { SessionsController } from './sessions.controller.js';
+import { loadTicketVerifier } from './ticket-verifier.factory.js';
 import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
 
-/** What the composition root has made, and closes again: the module only hands it around. */
 export interface SessionsModuleOptions {
-  readonly sessionStore: SessionStore;
-  readonly grantStore: GrantStore;
-  readonly ticketVerifier: TicketVerifier;
-  readonly failedAuthentications: FailedAuthentications;
+  readonly imports?: NonNullable<DynamicModule['imports']>;
+  /** Stored grants as the role sees them; `SESSION_STORES` has the plain ones. */
+  readonly grantStore?: Recipe<GrantStore>;
 }
 
-/**
- * Sessions and signed tickets of the proxy's public listener. Exports `Credentials` and the tokens of the stores.
- * The application must route `/sessions/` like `/sessions` (`ignoreTrailingSlash`) and hand on bodies as Buffers.
- */
+const plainGrantStore: Recipe<GrantStore> = {
+  inject: [SESSION_STORES],
+  useFactory: ({ grantStore }: SessionStores) => grantStore,
+};
+
+/** Sessions and signed tickets: what 1.x clients and engines show, and where it is kept. */
 @Module({})
-export class SessionsModule {
-  static register(options: SessionsModuleOptions): DynamicModule {
-    const { sessionStore, grantStore, ticketVerifier, failedAuthentications } = options;
+export class SessionsModule implements OnModuleDestroy {
+  constructor(@Inject(SESSION_STORES) private readonly stores: SessionStores) {}
+
+  static register({ imports = [], grantStore = plainGrantStore }: SessionsModuleOptions): DynamicModule {
     return {
       module: SessionsModule,
+      imports,
       controllers: [SessionsController, GrantsController],
       providers: [
+        {
+          provide: SESSION_STORES,
+          inject: [CONFIG, CLOCK, LOGGER],
+          useFactory: openSessionStores,
+        },
+        {
+          provide: SESSION_STORE,
+          inject: [SESSION_STORES],
+          useFactory: ({ sessionStore }: SessionStores) => sessionStore,
+        },
+        { ...grantStore, provide: GRANT_STORE },
+        {
+          provide: TICKET_VERIFIER,
+          inject: [CONFIG, CLOCK, LOGGER],
+          useFactory: ticketVerifier,
+        },
+        {
+          provide: FailedAuthentications,
+          inject: [section('limits'), CLOCK, LOGGER],
+          useFactory: failedAuthentications,
+        },
         Credentials,
-        { provide: SESSION_STORE, useValue: sessionStore },
-        { provide: GRANT_STORE, useValue: grantStore },
-        { provide: TICKET_VERIFIER, useValue: ticketVerifier },
-        { provide: FailedAuthentications, useValue: failedAuthentications },
       ],
-      exports: [Credentials, SESSION_STORE, GRANT_STORE],
+      exports: [Credentials, SESSION_STORES],
     };
   }
+
+  async onModuleDestroy(): Promise<void> {
+    for (const resource of this.stores.resources) await resource.close();
+  }
+}
+
+async function ticketVerifier(
+  { limits, proxy, tls }: Config,
+  clock: Clock,
+  logger: Logger,
+): Promise<TicketVerifier> {
+  const { signedTicketBytesMax } = limits;
+  const verifier = await loadTicketVerifier(
+    { ...proxy, allowHttp: !tls.enable, signedTicketBytesMax },
+    clock,
+  );
+  for (const warning of verifier.warnings) logger.warn(warning);
+  return verifier;
+}
+
+function failedAuthentications(limits: LimitsConfig, clock: Clock, logger: Logger): FailedAuthentications {
+  return new FailedAuthentications(
+    {
+      failuresMax: limits.failedAuthenticationsMax,
+      failuresPerSecond: limits.failedAuthenticationsPerSecond,
+      addressesMax: limits.failedAuthenticationAddressesMax,
+    },
+    clock,
+    (address) => {
+      logger.warn({ address }, 'Too many failed authentications from one address');
+    },
+  );
 }

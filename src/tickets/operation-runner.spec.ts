@@ -94,7 +94,7 @@ class RunnerUnderTest implements AsyncDisposable {
           const exchange = Exchange.of(request);
           void exchange.do(() => this.#answer(exchange, permit, work));
         },
-        allowedMethods: ['GET'],
+        allowedMethods: () => ['GET'],
         listen: { kind: 'tcp', host: 'localhost', port: 0 },
         requireHostHeader: true,
         limits: listenerLimits,

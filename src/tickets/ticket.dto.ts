@@ -226,6 +226,9 @@ export class TicketInfoDto {
   transferred?: number;
 }
 
+export const TICKET_DEFAULTS = Symbol('TICKET_DEFAULTS');
+
+/** What a ticket is judged and completed by. */
 export interface TicketDefaults {
   readonly inactivityTimeoutSeconds: number;
   /** Schemes of the image sources that this service has, and so may be in a ticket's url. */

@@ -26,6 +26,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { codedBody, headRefusals, refusal, stopping } from '../contract/refusals.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../contract/schemas.js';
 import { InvalidRequestError } from '../errors.js';
+import { ServedTo } from '../framework/audience.js';
 import { hijack } from '../http/hijack.js';
 import { sendJsonList } from '../http/json-list.js';
 import { Polled } from '../http/polled.decorator.js';
@@ -34,6 +35,7 @@ import { RequestLog } from '../http/request-log.decorator.js';
 import { DtoPipe } from '../http/validation.js';
 import { LOGGER, type Logger } from '../logger.js';
 import {
+  TICKET_DEFAULTS,
   TicketDto,
   TicketExtensionDto,
   TicketInfoDto,
@@ -44,8 +46,6 @@ import {
 import type { TicketInfo } from './ticket.js';
 import { ticketLogFields } from './ticket-log.js';
 import { TICKET_STORE, type TicketStore } from './ticket.store.js';
-
-export const TICKET_DEFAULTS = Symbol('TICKET_DEFAULTS');
 
 /** What every operation has in common. */
 const anyOperation = applyDecorators(
@@ -96,6 +96,7 @@ const stillRunning = refusal(
  * that socket is the permission.
  */
 @ApiTags('tickets')
+@ServedTo('control')
 @Controller('tickets')
 export class TicketsController {
   constructor(

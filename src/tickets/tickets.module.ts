@@ -1,21 +1,66 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { LOGGER, type Logger } from '../logger.js';
-import type { TicketDefaults } from './ticket.dto.js';
-import { TICKET_STORE, type TicketStore } from './ticket.store.js';
-import { TICKET_DEFAULTS, TicketsController } from './tickets.controller.js';
+import { CLOCK, type Clock } from '../clock.js';
+import type { ControlConfig } from '../config/sections/control.js';
+import type { DaemonConfig } from '../config/sections/daemon.js';
+import type { LimitsConfig } from '../config/sections/limits.js';
+import type { Recipe } from '../framework/recipe.js';
+import { section } from '../framework/settings.module.js';
+import { MemoryTicketStore } from './memory-ticket.store.js';
+import { OperationRunner } from './operation-runner.js';
+import { TICKET_DEFAULTS, type TicketDefaults } from './ticket.dto.js';
+import { TICKET_STORE } from './ticket.store.js';
+import { TICKET_FILES, TicketFiles } from './ticket-files.js';
+import { TRANSFER_OBSERVER, type TransferObserver } from './transfer-observer.js';
+import { TicketsController } from './tickets.controller.js';
 
-/** The tickets API over a store that the composition root made: the data application uses the same one. */
+/** Schemes that the url of a ticket may have. */
+const TICKET_SCHEMES = Symbol('TICKET_SCHEMES');
+
+export interface TicketsOptions {
+  /** The schemes that the url of a ticket may have; it depends on what the role opens. */
+  readonly schemes: Recipe<readonly string[]>;
+  /** What the schemes are found out by. */
+  readonly imports?: NonNullable<DynamicModule['imports']>;
+  /** JSON files of tickets that are there from the start. */
+  readonly ticketFiles: readonly string[];
+}
+
+/** The tickets of a role, and the tickets API for those who manage them. */
 @Module({})
 export class TicketsModule {
-  static register(store: TicketStore, defaults: TicketDefaults, logger: Logger): DynamicModule {
+  static register({ schemes, imports = [], ticketFiles }: TicketsOptions): DynamicModule {
     return {
       module: TicketsModule,
+      imports,
       controllers: [TicketsController],
       providers: [
-        { provide: TICKET_STORE, useValue: store },
-        { provide: TICKET_DEFAULTS, useValue: defaults },
-        { provide: LOGGER, useValue: logger },
+        {
+          provide: TICKET_STORE,
+          inject: [section('limits'), section('control'), CLOCK],
+          useFactory: (
+            { ticketsMax }: LimitsConfig,
+            { removeTimeoutSeconds }: ControlConfig,
+            clock: Clock,
+          ): MemoryTicketStore => new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax }, clock),
+        },
+        { ...schemes, provide: TICKET_SCHEMES },
+        {
+          provide: TICKET_DEFAULTS,
+          inject: [section('daemon'), TICKET_SCHEMES],
+          useFactory: (
+            { inactivityTimeoutSeconds }: DaemonConfig,
+            known: readonly string[],
+          ): TicketDefaults => ({ inactivityTimeoutSeconds, schemes: known }),
+        },
+        {
+          provide: OperationRunner,
+          inject: [TRANSFER_OBSERVER],
+          useFactory: (observer?: TransferObserver) => new OperationRunner(observer),
+        },
+        { provide: TICKET_FILES, useValue: ticketFiles },
+        TicketFiles,
       ],
+      exports: [TICKET_STORE, OperationRunner],
     };
   }
 }

@@ -6,6 +6,8 @@ export interface TransferObserver {
   begin(kind: OperationKind, listener: string): ObservedTransfer;
 }
 
+export const TRANSFER_OBSERVER = Symbol('TRANSFER_OBSERVER');
+
 export interface ObservedTransfer {
   /** So much was moved. Called for each I/O, so it must be quick and never throw. */
   progressed(lengthBytes: number): void;

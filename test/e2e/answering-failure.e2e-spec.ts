@@ -19,7 +19,7 @@ test('a refusal that cannot be written closes the connection and is logged', asy
       handler: (request) => {
         Exchange.of(request).fail(new MethodNotAllowedError('GET', ['no\nheader']));
       },
-      allowedMethods: ['GET'],
+      allowedMethods: () => ['GET'],
       listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
       requireHostHeader: true,
       limits: listenerLimits,

@@ -1,27 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
-import { systemClock } from '../../src/clock.js';
-import { HttpApplication } from '../../src/http/http-application.js';
-import { HttpListener } from '../../src/listeners/http-listener.js';
+import type { Config } from '../../src/config/config.js';
 import type { Logger } from '../../src/logger.js';
 import { DaemonAgents } from '../../src/relay/daemon-agents.js';
-import { RelayAccess } from '../../src/relay/relay-access.js';
-import { RelayModule } from '../../src/relay/relay.module.js';
-import { RelayProxy } from '../../src/relay/relay.proxy.js';
-import { RelayedImages } from '../../src/relay/relayed-images.js';
-import { Credentials } from '../../src/sessions/credentials.js';
-import { MemoryGrantStore } from '../../src/sessions/memory-grant.store.js';
-import { MemorySessionStore } from '../../src/sessions/memory-session.store.js';
-import { PlainTicketVerifier } from '../../src/sessions/signed-ticket.verifier.js';
-import { MemoryTicketStore } from '../../src/tickets/memory-ticket.store.js';
-import { OperationRunner } from '../../src/tickets/operation-runner.js';
+import {
+  GRANT_STORE,
+  SESSION_STORE,
+  type GrantStore,
+  type SessionStore,
+} from '../../src/sessions/session.store.js';
+import { TICKET_VERIFIER, type TicketVerifier } from '../../src/sessions/ticket.verifier.js';
 import type { TicketDefinition } from '../../src/tickets/ticket-definition.js';
-import { KiB } from '../../src/units.js';
+import { TICKET_STORE, type TicketStore } from '../../src/tickets/ticket.store.js';
 import { parseAddress, type Address } from '../support/address.js';
 import { ImagesClient, type ClientOptions } from '../support/client.js';
 import type { Pki } from '../support/pki.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { listenerLimits } from '../fixtures/listener-limits.js';
+import { configWith, startRole, type RoleUnderTest } from '../support/role-under-test.js';
 
 export interface RelayUnderTestOptions {
   readonly connectTimeoutSeconds?: number;
@@ -29,91 +24,41 @@ export interface RelayUnderTestOptions {
   readonly operationTimeoutSeconds?: number;
   readonly inactivityTimeoutSeconds?: number;
   readonly idleSeconds?: number;
-  /** Take http tickets and daemons, as with TLS off. */
-  readonly allowHttp?: boolean;
   /** Serve clients without TLS, whose sockets can be reset and half-closed. */
   readonly plainText?: boolean;
   /** Authority that daemons are verified with; the test's own when absent. */
   readonly caPem?: string;
 }
 
-/** The proxy's listener, application and relay in this process, between real sockets. */
+/** A proxy in this process, between real sockets: the modules that ship. */
 export class RelayUnderTest implements AsyncDisposable {
   readonly #clients: { close(): void }[] = [];
+  readonly tickets: TicketStore;
+  readonly sessions: SessionStore;
 
   private constructor(
     readonly address: Address,
-    readonly tickets: MemoryTicketStore,
-    readonly sessions: MemorySessionStore,
-    private readonly grants: MemoryGrantStore,
-    private readonly verifier: PlainTicketVerifier,
-    private readonly closeAll: () => Promise<void>,
+    private readonly role: RoleUnderTest,
     /** The log, one JSON record each. */
     readonly logLines: readonly string[],
-  ) {}
+  ) {
+    this.tickets = role.application.get<TicketStore>(TICKET_STORE);
+    this.sessions = role.application.get<SessionStore>(SESSION_STORE);
+  }
 
   static async start(pki: Pki, options: RelayUnderTestOptions = {}): Promise<RelayUnderTest> {
     const lines: string[] = [];
     const logger: Logger = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) });
-    const limits = { sessionsMax: 100, sessionsPerTicketMax: 8, sweepIntervalSeconds: 0.1 };
-    const rules = {
-      allowedSkewSeconds: 0,
-      allowHttp: options.allowHttp ?? false,
-      signedTicketBytesMax: 16 * KiB,
-    };
-    const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 5, ticketsMax: 100 }, systemClock);
-    const sessions = new MemorySessionStore(limits, systemClock);
-    const grants = new MemoryGrantStore(limits, systemClock);
-    const verifier = new PlainTicketVerifier(rules, systemClock);
     const agents = new DaemonAgents({
       caPem: options.caPem ?? pki.caPem,
       idleSeconds: options.idleSeconds ?? 30,
       idlePerDaemonMax: 8,
     });
-    const proxy = new RelayProxy(agents, {
-      connectTimeoutSeconds: options.connectTimeoutSeconds ?? 10,
-      readTimeoutSeconds: options.readTimeoutSeconds ?? 30,
-      operationTimeoutSeconds: options.operationTimeoutSeconds ?? 600,
-    });
-    const access = new RelayAccess(new Credentials(verifier, sessions, grants), tickets, {
-      inactivityTimeoutSeconds: options.inactivityTimeoutSeconds ?? 60,
-      allowHttp: options.allowHttp ?? false,
-    });
-    const images = new RelayedImages(access, proxy, new OperationRunner(), logger);
-    const application = await HttpApplication.create(
-      {
-        module: RelayModule.register(images),
-        bodyBytesMax: 64 * KiB,
-        requestHeadBytes: 16 * KiB,
-        subResources: { images: ['/extents', '/checksum/algorithms', '/checksum'] },
-        cors: { maxAgeSeconds: 86_400 },
-      },
-      logger,
+    const config = await relayConfig(pki, options);
+    const role = await startRole('proxy', config, logger, (module) =>
+      module.overrideProvider(DaemonAgents).useValue(agents),
     );
-    await application.init();
-    const host = await pki.issueHost(`proxy-${randomUUID()}`);
-    const listenerOptions = {
-      name: 'remote',
-      handler: application.handle,
-      allowedMethods: application.routes.methods,
-      listen: { kind: 'tcp' as const, host: 'localhost', port: 0 },
-      ...(options.plainText === true
-        ? {}
-        : { tls: { cert: host.certPem, key: host.keyPem, minVersion: 'TLSv1.2' as const } }),
-      requireHostHeader: true,
-      limits: listenerLimits,
-    };
-    const listener = new HttpListener(listenerOptions, logger);
-    await listener.open();
-    const close = async (): Promise<void> => {
-      listener.close();
-      agents.close();
-      await application.close();
-      await sessions.close();
-      await grants.close();
-    };
-    const address = parseAddress(listener.address, pki.caPem);
-    return new RelayUnderTest(address, tickets, sessions, grants, verifier, close, lines);
+    return new RelayUnderTest(parseAddress(role.addressOf('remote'), pki.caPem), role, lines);
   }
 
   /** Where others that relay find it. */
@@ -167,11 +112,35 @@ export class RelayUnderTest implements AsyncDisposable {
 
   /** What `PUT /tickets/` does. */
   async storeGrant(credential: string): Promise<void> {
-    await this.grants.put(this.verifier.verify(credential));
+    const { application } = this.role;
+    const verifier = application.get<TicketVerifier>(TICKET_VERIFIER);
+    await application.get<GrantStore>(GRANT_STORE).put(verifier.verify(credential));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) client.close();
-    await this.closeAll();
+    await this.role.stop();
   }
+}
+
+/** Short and small where a test waits for the end of something. */
+async function relayConfig(pki: Pki, options: RelayUnderTestOptions): Promise<Config> {
+  const host = await pki.issueHost(`proxy-${randomUUID()}`);
+  return configWith('proxy', {
+    remote: { host: 'localhost', port: 0 },
+    local: { enable: false },
+    control: { enable: false, removeTimeoutSeconds: 5 },
+    metrics: { enable: false },
+    tls: { enable: options.plainText !== true, keyFile: host.keyFile, certFile: host.certFile },
+    daemon: { inactivityTimeoutSeconds: options.inactivityTimeoutSeconds ?? 60 },
+    proxy: {
+      // Credentials are the plain payloads of signed tickets.
+      signedProxyTicket: false,
+      allowedSkewSeconds: 0,
+      imagedConnectionTimeoutSeconds: options.connectTimeoutSeconds ?? 10,
+      imagedReadTimeoutSeconds: options.readTimeoutSeconds ?? 30,
+      imagedOperationTimeoutSeconds: options.operationTimeoutSeconds ?? 600,
+    },
+    limits: { sessionsMax: 100, ticketsMax: 100, graceSeconds: 0 },
+  });
 }

@@ -1,34 +1,19 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { systemClock } from '../clock.js';
 import { commonRules, infoTag } from '../contract/common-description.js';
 import { imageSchemas, imagesGroup } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
 import { addProxySecurity } from '../contract/security.js';
-import { buildConfig } from '../config/build-config.js';
-import { createLogger } from '../logger.js';
-import { DaemonAgents } from '../relay/daemon-agents.js';
-import { PlainTicketVerifier } from '../sessions/signed-ticket.verifier.js';
-import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
-import { createProxyDataApplication, createProxyParts } from './proxy.js';
-import { memorySessionStores } from './session-stores.js';
+import { InfoModule } from '../http/info.controller.js';
+import { RelayModule } from '../relay/relay.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { createContractRole } from './contract-role.js';
 
 /** The contract of the proxy, read off the application that it serves; no socket is bound. */
 export async function proxyContract(): Promise<OpenAPIObject> {
-  const { config } = buildConfig('proxy', []);
-  const logger = createLogger({ level: 'silent', format: 'json', recordBytesMax: 2048 });
-  const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 0, ticketsMax: 1 }, systemClock);
-  const { signedTicketBytesMax } = config.limits;
-  const ticketVerifier = new PlainTicketVerifier(
-    { allowedSkewSeconds: 0, allowHttp: false, signedTicketBytesMax },
-    systemClock,
-  );
-  const agents = new DaemonAgents({ caPem: undefined });
-  const stores = memorySessionStores(config);
-  const parts = createProxyParts(config, { tickets, ticketVerifier, stores, agents, logger });
-  const application = await createProxyDataApplication(config, parts, logger);
-  await application.init();
+  const application = await createContractRole('proxy');
   try {
     return openApiDocument(application, {
+      modules: [SessionsModule, RelayModule, InfoModule],
       title: 'ovirt-imageio proxy API',
       summary: 'Relays images for clients that cannot reach the hosts.',
       description:
@@ -65,7 +50,5 @@ export async function proxyContract(): Promise<OpenAPIObject> {
     });
   } finally {
     await application.close();
-    for (const resource of stores.resources) await resource.close();
-    agents.close();
   }
 }

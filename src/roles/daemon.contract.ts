@@ -1,36 +1,19 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { systemClock } from '../clock.js';
-import { buildConfig } from '../config/build-config.js';
 import { commonRules, infoTag } from '../contract/common-description.js';
 import { imageSchemas, imagesGroup } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
-import { createControlApplication } from '../control/control-application.js';
-import { HashWorkers } from '../images/checksum/hash-workers.js';
-import { createLogger } from '../logger.js';
-import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
-import { createBufferPool, createDataApplication, imageSources } from './daemon.js';
+import { InfoModule } from '../http/info.controller.js';
+import { ImagesModule } from '../images/images.module.js';
+import { TicketsModule } from '../tickets/tickets.module.js';
+import { createContractRole } from './contract-role.js';
 
-/** The contracts of the daemon, read off the applications that it serves; no socket is bound. */
+/** The contracts of the daemon, read off the application that it serves; no socket is bound. */
 export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; control: OpenAPIObject }> {
-  const { config } = buildConfig('daemon', []);
-  const logger = createLogger({ level: 'silent', format: 'json', recordBytesMax: 2048 });
-  const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 0, ticketsMax: 1 }, systemClock);
-  const sources = imageSources(config, logger);
-  const schemes = sources.flatMap((source) => source.schemes);
-  const hashWorkers = new HashWorkers();
-  const data = await createDataApplication(config, {
-    hashWorkers,
-    pool: createBufferPool(config),
-    tickets,
-    sources,
-    unixSocket: () => undefined,
-    logger,
-  });
-  const control = await createControlApplication(config, tickets, schemes, logger);
-  await Promise.all([data.init(), control.init()]);
+  const application = await createContractRole('daemon');
   try {
     return {
-      daemon: openApiDocument(data, {
+      daemon: openApiDocument(application, {
+        modules: [ImagesModule, InfoModule],
         title: 'ovirt-imageio images API',
         summary: 'Reads and writes the disk images of one host.',
         description:
@@ -57,7 +40,8 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
         tags: [imagesGroup, infoTag],
         schemas: imageSchemas,
       }),
-      control: openApiDocument(control, {
+      control: openApiDocument(application, {
+        modules: [TicketsModule],
         title: 'ovirt-imageio tickets API',
         summary: 'Adds, watches, extends and removes the tickets of a daemon or a proxy.',
         description:
@@ -79,6 +63,6 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
       }),
     };
   } finally {
-    await Promise.all([data.close(), control.close(), hashWorkers.close()]);
+    await application.close();
   }
 }

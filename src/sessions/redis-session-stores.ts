@@ -1,12 +1,12 @@
 import { rootCertificates } from 'node:tls';
-import { systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../logger.js';
 import type { HealthCheck } from '../observability/health.js';
 import { parseCertificates, readPemFile } from '../pem-files.js';
-import { RedisConnection } from '../sessions/redis-connection.js';
-import { RedisGrantStore } from '../sessions/redis-grant.store.js';
-import { RedisSessionStore } from '../sessions/redis-session.store.js';
+import { RedisConnection } from './redis-connection.js';
+import { RedisGrantStore } from './redis-grant.store.js';
+import { RedisSessionStore } from './redis-session.store.js';
 import { type SessionStores, sweepIntervalSeconds } from './session-stores.js';
 
 // A store that answers at all does so in milliseconds, and clients wait meanwhile.
@@ -16,7 +16,11 @@ const commandTimeoutSeconds = 2;
  * Stores in the Redis server of `[proxy] session_store`, shared by all proxies that name it. One that is away does not stop the start.
  * @throws Error naming option and file when that of the authorities cannot be read, or be used
  */
-export async function openRedisSessionStores(config: Config, logger: Logger): Promise<SessionStores> {
+export async function openRedisSessionStores(
+  config: Config,
+  clock: Clock,
+  logger: Logger,
+): Promise<SessionStores> {
   const { limits, proxy } = config;
   const connection = new RedisConnection(
     {
@@ -29,8 +33,8 @@ export async function openRedisSessionStores(config: Config, logger: Logger): Pr
   );
   const { sessionsMax, sessionsPerTicketMax } = limits;
   const options = { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds, allowHttp: !config.tls.enable };
-  const sessionStore = new RedisSessionStore(connection, options, systemClock);
-  const grantStore = new RedisGrantStore(connection, options, systemClock);
+  const sessionStore = new RedisSessionStore(connection, options, clock);
+  const grantStore = new RedisGrantStore(connection, options, clock);
   await connection.open();
   const check: HealthCheck = {
     name: 'session store',

@@ -1,12 +1,15 @@
-import { systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import type { HealthCheck } from '../observability/health.js';
-import { MemoryGrantStore } from '../sessions/memory-grant.store.js';
-import { MemorySessionStore } from '../sessions/memory-session.store.js';
-import type { GrantStore, SessionStore } from '../sessions/session.store.js';
+import { MemoryGrantStore } from './memory-grant.store.js';
+import { MemorySessionStore } from './memory-session.store.js';
+import type { GrantStore, SessionStore } from './session.store.js';
 
 export const sweepIntervalSeconds = 10;
 
+export const SESSION_STORES = Symbol('SESSION_STORES');
+
+/** What a proxy keeps of sessions and stored grants. */
 export interface SessionStores {
   readonly sessionStore: SessionStore;
   readonly grantStore: GrantStore;
@@ -17,10 +20,10 @@ export interface SessionStores {
 }
 
 /** Stores of this process alone: `[proxy] session_store = memory`. */
-export function memorySessionStores({ limits }: Config): SessionStores {
+export function memorySessionStores({ limits }: Config, clock: Clock): SessionStores {
   const { sessionsMax, sessionsPerTicketMax } = limits;
   const options = { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds };
-  const sessionStore = new MemorySessionStore(options, systemClock);
-  const grantStore = new MemoryGrantStore(options, systemClock);
+  const sessionStore = new MemorySessionStore(options, clock);
+  const grantStore = new MemoryGrantStore(options, clock);
   return { sessionStore, grantStore, resources: [sessionStore, grantStore], checks: [] };
 }

@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { DynamicModule, NestApplicationOptions } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import type { LimitsConfig } from '../config/sections/limits.js';
+import { InvalidRequestError } from '../errors.js';
+import { refuseCodedBody } from '../http/body-coding.js';
+import { isImagesPath, isolateContent } from '../http/content-isolation.js';
+import { setCorsHeaders } from '../http/cors.js';
+import { Exchange } from '../http/exchange.js';
+import { headBeyondBounds, type PathParameters } from '../http/head-bounds.js';
+import { parseJsonObject, readBody } from '../http/json-body.js';
+import { NestLogger } from '../http/nest-logger.js';
+import type { PolledRoute } from '../http/polled.decorator.js';
+import type { RequestBodyKind } from '../http/request-body.decorator.js';
+import { routableUrl } from '../http/ticket-path.js';
+import type { Logger } from '../logger.js';
+import { audienceConstraint } from './audience.js';
+import { RouteTables } from './route-tables.js';
+
+/** `type/subtype` of RFC 9110 section 8.3.1, before any parameter. */
+const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
+
+export type ApplicationLimits = Pick<
+  LimitsConfig,
+  'jsonBodyBytesMax' | 'requestHeadBytesMax' | 'corsMaxAgeSeconds'
+>;
+
+/**
+ * Fastify as this service uses it: no socket of its own, bodies by route instead of by type, and every
+ * answer by way of the `Exchange` that a listener has made of the request.
+ */
+export class ServiceAdapter extends FastifyAdapter {
+  readonly routes: RouteTables;
+  /** Kept, because the application hands it out through a proxy object, and it is needed for every request. */
+  readonly #fastify: FastifyInstance;
+
+  constructor(limits: ApplicationLimits) {
+    const routes = new RouteTables();
+    super({
+      skipMiddie: true,
+      logger: false,
+      // Fastify's own HEAD runs the GET handler, which would read the whole image.
+      exposeHeadRoutes: false,
+      bodyLimit: limits.jsonBodyBytesMax,
+      rewriteUrl: ({ url = '' }) => routableUrl(url),
+      routerOptions: {
+        maxParamLength: limits.requestHeadBytesMax,
+        ignoreTrailingSlash: true,
+        constraints: { audience: audienceConstraint },
+      },
+      frameworkErrors: (error: FastifyError, request: FastifyRequest) => {
+        Exchange.of(request.raw).fail(new InvalidRequestError('Invalid path', { cause: error }));
+      },
+    });
+    this.routes = routes;
+    this.#fastify = this.getInstance<FastifyInstance>();
+    this.#hook(limits);
+  }
+
+  /** Answers a request that a listener made an `Exchange` of. */
+  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#fastify.routing(request, response);
+  };
+
+  #hook({ corsMaxAgeSeconds: maxAgeSeconds, jsonBodyBytesMax }: ApplicationLimits): void {
+    const fastify = this.#fastify;
+    fastify.addHook('onRoute', ({ method, url, constraints }) => {
+      this.routes.add(method, url, constraints);
+    });
+    fastify.addHook('onRequest', (request, reply, done) => {
+      const exchange = Exchange.of(request.raw);
+      // Fastify refuses a type it cannot parse with 415; no body of ours is read by its type.
+      if (!mediaType.test(request.raw.headers['content-type'] ?? ''))
+        delete request.raw.headers['content-type'];
+      exchange.route = request.routeOptions.url;
+      exchange.polled = (request.routeOptions.config as PolledRoute).polled === true;
+      if (isImagesPath(request.raw.url)) isolateContent(reply.raw);
+      // No browser talks to the control service.
+      if (exchange.audience !== 'control') {
+        const allowedMethods = this.routes.of(exchange.audience).methods;
+        setCorsHeaders(request.raw, reply.raw, { allowedMethods, maxAgeSeconds });
+      }
+      done(headBeyondBounds(request.raw, request.params as PathParameters));
+    });
+    fastify.addHook('onSend', (request, _reply, payload, done) => {
+      Exchange.of(request.raw).settleFraming();
+      done(null, payload);
+    });
+    fastify.removeAllContentTypeParsers();
+    // Bodies are what the route says, whatever the client calls them: engine and vdsm send JSON without a
+    // type, curl sends image data as a form.
+    fastify.addContentTypeParser('*', async (request: FastifyRequest) =>
+      readRouteBody(request, jsonBodyBytesMax),
+    );
+  }
+}
+
+/**
+ * Makes the application of a role out of its module. Its routes are there after `initialise`: something may
+ * still be mounted before.
+ * @throws what a provider of the module throws, such as for a file of the configuration that is missing
+ */
+export async function createApplication(
+  module: DynamicModule,
+  limits: ApplicationLimits,
+  logger: Logger,
+): Promise<NestFastifyApplication> {
+  return NestFactory.create<NestFastifyApplication>(
+    module,
+    new ServiceAdapter(limits),
+    applicationOptions(logger),
+  );
+}
+
+/** Registers the routes. Only afterwards can the application answer. */
+export async function initialise(application: NestFastifyApplication): Promise<void> {
+  await application.init();
+  await application.getHttpAdapter().getInstance().ready();
+}
+
+/** Bodies are read by the routes, and a failing start is the caller's to tell. */
+export function applicationOptions(logger: Logger): NestApplicationOptions {
+  return { bodyParser: false, logger: new NestLogger(logger), abortOnError: false };
+}
+
+async function readRouteBody(request: FastifyRequest, limitBytes: number): Promise<unknown> {
+  const { body, bodyName } = request.routeOptions.config as RequestBodyKind;
+  // Image data is read by the operation itself; a body that nobody asked for is dropped when the connection
+  // is settled.
+  if (body === undefined) return undefined;
+  refuseCodedBody(request.raw);
+  const bytes = await readBody(request.raw, limitBytes);
+  return body === 'json' ? parseJsonObject(bytes, bodyName ?? 'request') : bytes;
+}

@@ -1,0 +1,79 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { TlsConfig } from '../config/sections/tls.js';
+import { NotAllowedError } from '../errors.js';
+import { section, SettingsModule } from '../framework/settings.module.js';
+import { InfoModule } from '../http/info.controller.js';
+import { IMAGE_SOURCES, type ImageSource } from '../images/backends/backend.js';
+import { BufferPool } from '../images/backends/buffer-pool.js';
+import { ImageSourcesModule } from '../images/backends/image-sources.module.js';
+import { bufferGauges } from '../images/buffer-gauges.js';
+import { ImagesModule } from '../images/images.module.js';
+import type { SessionCredentials } from '../relay/relay-access.js';
+import { RelayModule } from '../relay/relay.module.js';
+import { ticketGauge } from '../tickets/ticket-gauge.js';
+import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
+import { TicketsModule } from '../tickets/tickets.module.js';
+import { ListenersModule } from './listeners.module.js';
+import { MetricsModule } from './metrics.module.js';
+import type { RoleInputs } from './role-inputs.js';
+import { relayedSchemes } from './relayed-schemes.js';
+import { GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
+
+/** A daemon has no sessions: a ticket of its own is the only permission. */
+const ticketsOnly: SessionCredentials = {
+  find: async () => undefined,
+  refusal: () => new NotAllowedError('No such ticket'),
+};
+
+/**
+ * The daemon: exposes the images of this host, and relays tickets whose images other daemons have. Which of
+ * the two a request is for, the url of its ticket says.
+ */
+@Module({})
+export class DaemonModule {
+  static of({ config, logger, ticketFiles }: RoleInputs): DynamicModule {
+    const tickets = TicketsModule.register({
+      imports: [ImageSourcesModule],
+      schemes: {
+        inject: [IMAGE_SOURCES, section('tls')],
+        useFactory: (sources: readonly ImageSource[], tls: TlsConfig) => [
+          ...sources.flatMap((source) => source.schemes),
+          ...relayedSchemes(tls),
+        ],
+      },
+      ticketFiles,
+    });
+    const images = ImagesModule.register(tickets);
+    const relay = RelayModule.register({
+      audience: 'relayed',
+      imports: [tickets],
+      credentials: { useValue: ticketsOnly },
+    });
+    const listeners = ListenersModule.of(tickets, ({ tls }) => {
+      const prefixes = relayedSchemes(tls).map((scheme) => `${scheme}:`);
+      return (ticket) =>
+        prefixes.some((prefix) => ticket?.url.startsWith(prefix) === true) ? 'relayed' : 'network';
+    });
+    return {
+      module: DaemonModule,
+      imports: [
+        SettingsModule.of(config, logger),
+        MetricsModule.of('daemon'),
+        listeners,
+        tickets,
+        images,
+        relay,
+        InfoModule,
+      ],
+      providers: [
+        {
+          provide: GAUGES,
+          inject: [TICKET_STORE, BufferPool],
+          useFactory: (store: TicketStore, pool: BufferPool) => [ticketGauge(store), ...bufferGauges(pool)],
+        },
+        { provide: HEALTH_CHECKS, useValue: [] },
+        ...serviceProviders,
+      ],
+    };
+  }
+}

@@ -1,0 +1,69 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Config } from '../config/config.js';
+import type { ServiceAdapter } from '../framework/http-application.js';
+import { CONFIG } from '../framework/settings.module.js';
+import { LOCAL_SOCKET, type LocalSocket } from '../images/options.handler.js';
+import { ListenerFactory } from '../listeners/listener-factory.js';
+import { LOGGER, type Logger } from '../logger.js';
+import type { Metrics } from '../observability/metrics.js';
+import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
+import type { EntranceOptions } from './entrance.js';
+import { METRICS } from './metrics.module.js';
+import { serviceListeners, type ServiceListeners } from './service-listeners.js';
+
+/** The listeners that do the service's work. */
+export const LISTENERS = Symbol('LISTENERS');
+
+/** The listeners of a role. Keys and certificates are read here, while the process may still be root. */
+@Global()
+@Module({})
+export class ListenersModule {
+  /**
+   * @param tickets the module of the tickets
+   * @param audienceOf whose routes a client of the network can reach
+   */
+  static of(
+    tickets: DynamicModule,
+    audienceOf: (config: Config) => EntranceOptions['audienceOf'],
+  ): DynamicModule {
+    return {
+      module: ListenersModule,
+      imports: [tickets],
+      providers: [
+        {
+          provide: ListenerFactory,
+          inject: [CONFIG, LOGGER, METRICS],
+          useFactory: (config: Config, logger: Logger, metrics?: Metrics) =>
+            new ListenerFactory(config, logger, metrics?.listeners),
+        },
+        {
+          provide: LISTENERS,
+          inject: [CONFIG, ListenerFactory, TICKET_STORE, HttpAdapterHost],
+          useFactory: (
+            config: Config,
+            factory: ListenerFactory,
+            store: TicketStore,
+            adapterHost: HttpAdapterHost<ServiceAdapter>,
+          ) =>
+            serviceListeners(config, {
+              factory,
+              tickets: store,
+              adapterHost,
+              audienceOf: audienceOf(config),
+            }),
+        },
+        { provide: LOCAL_SOCKET, inject: [LISTENERS], useFactory: localSocket },
+      ],
+      exports: [ListenerFactory, LISTENERS, LOCAL_SOCKET],
+    };
+  }
+}
+
+function localSocket({ local }: ServiceListeners): LocalSocket {
+  return {
+    get address() {
+      return local?.unixAddress?.address;
+    },
+  };
+}

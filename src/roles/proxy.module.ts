@@ -1,0 +1,73 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { section, SettingsModule } from '../framework/settings.module.js';
+import { InfoModule } from '../http/info.controller.js';
+import { RelayModule } from '../relay/relay.module.js';
+import { Credentials } from '../sessions/credentials.js';
+import { sessionGauge } from '../sessions/session-gauge.js';
+import { SESSION_STORES, type SessionStores } from '../sessions/session-stores.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { ticketGauge } from '../tickets/ticket-gauge.js';
+import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
+import { TicketsModule } from '../tickets/tickets.module.js';
+import { GrantsBehindTickets } from './grants-behind-tickets.js';
+import { ListenersModule } from './listeners.module.js';
+import { MetricsModule } from './metrics.module.js';
+import type { RoleInputs } from './role-inputs.js';
+import { relayedSchemes } from './relayed-schemes.js';
+import { GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
+
+/**
+ * The proxy: relays clients that cannot reach the hosts, for sessions that signed tickets open, and for the
+ * tickets of 2.x engines, whose urls lead to daemons.
+ */
+@Module({})
+export class ProxyModule {
+  static of({ config, logger, ticketFiles }: RoleInputs): DynamicModule {
+    const tickets = TicketsModule.register({
+      schemes: { inject: [section('tls')], useFactory: relayedSchemes },
+      ticketFiles,
+    });
+    const sessions = SessionsModule.register({
+      imports: [tickets],
+      grantStore: {
+        inject: [SESSION_STORES, TICKET_STORE],
+        useFactory: ({ grantStore }: SessionStores, store: TicketStore) =>
+          new GrantsBehindTickets(grantStore, store),
+      },
+    });
+    const relay = RelayModule.register({
+      audience: 'network',
+      imports: [tickets, sessions],
+      credentials: { useExisting: Credentials },
+    });
+    const listeners = ListenersModule.of(tickets, () => () => 'network');
+    return {
+      module: ProxyModule,
+      imports: [
+        SettingsModule.of(config, logger),
+        MetricsModule.of('proxy'),
+        listeners,
+        InfoModule,
+        tickets,
+        sessions,
+        relay,
+      ],
+      providers: [
+        {
+          provide: GAUGES,
+          inject: [TICKET_STORE, SESSION_STORES],
+          useFactory: (store: TicketStore, { sessionStore }: SessionStores) => [
+            ticketGauge(store),
+            sessionGauge(sessionStore),
+          ],
+        },
+        {
+          provide: HEALTH_CHECKS,
+          inject: [SESSION_STORES],
+          useFactory: ({ checks }: SessionStores) => checks,
+        },
+        ...serviceProviders,
+      ],
+    };
+  }
+}

@@ -1,0 +1,10 @@
+import type { Config } from '../config/config.js';
+import type { Logger } from '../logger.js';
+
+/** What a role is made from. */
+export interface RoleInputs {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** JSON files of tickets that are there from the start. */
+  readonly ticketFiles: readonly string[];
+}

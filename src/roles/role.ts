@@ -1,0 +1,26 @@
+import type { DynamicModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Role } from '../config/role.js';
+import { createApplication, initialise } from '../framework/http-application.js';
+import { mountSwaggerUi } from '../http/swagger-ui.js';
+import { DaemonModule } from './daemon.module.js';
+import { ProxyModule } from './proxy.module.js';
+import type { RoleInputs } from './role-inputs.js';
+
+/** The module of each role. */
+export const roleModules: Readonly<Record<Role, { of(inputs: RoleInputs): DynamicModule }>> = {
+  daemon: DaemonModule,
+  proxy: ProxyModule,
+};
+
+/**
+ * A role that can answer; its listeners are not bound yet.
+ * @throws Error naming what is wrong with a file or an option, or with a ticket that was to be installed
+ */
+export async function createRole(role: Role, inputs: RoleInputs): Promise<NestFastifyApplication> {
+  const { docs, limits } = inputs.config;
+  const application = await createApplication(roleModules[role].of(inputs), limits, inputs.logger);
+  if (docs.enable) mountSwaggerUi(application.getHttpAdapter(), docs.path, role);
+  await initialise(application);
+  return application;
+}
