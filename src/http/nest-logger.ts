@@ -21,7 +21,9 @@ export class NestLogger implements LoggerService {
     this.logger.warn(String(message));
   }
 
-  error(message: unknown): void {
-    this.logger.error(String(message));
+  /** What makes a start fail is thrown as well, and told by whoever asked for the start. */
+  error(message: unknown, ...details: unknown[]): void {
+    const isThrown = details.at(-1) === 'ExceptionHandler';
+    this.logger[isThrown ? 'trace' : 'error'](String(message));
   }
 }
