@@ -33,6 +33,9 @@ export function checkRelations(config: Config, role: Role, originOf: Origins): C
   require(transferBytes <=
     limits.bufferPoolBytes, 'limits', 'buffer_pool_bytes', `${limits.bufferPoolBytes} is less than the ${transferBytes} bytes that buffer_bytes and buffers_per_transfer give one transfer`);
 
+  require(limits.relayBufferBytesPerTicket <=
+    limits.relayBufferBytes, 'limits', 'relay_buffer_bytes_per_ticket', `${limits.relayBufferBytesPerTicket} is more than relay_buffer_bytes ${limits.relayBufferBytes}`);
+
   require(limits.bufferStallSeconds <
     limits.bufferWaitSeconds, 'limits', 'buffer_stall_sec', `${limits.bufferStallSeconds} is not less than buffer_wait_sec ${limits.bufferWaitSeconds}`);
 

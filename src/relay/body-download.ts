@@ -1,14 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import { BadGatewayError, ClientGoneError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
+import { onceClosed, type BodySink } from './body-writer.js';
+import type { BufferLoan } from './buffer-loan.js';
 import { ClientWait } from './client-wait.js';
 import { CoalescingWriter } from './coalescing-writer.js';
 import { DirectDownload } from '../node-internals/direct-download.js';
+import { PassThroughWriter } from './pass-through-writer.js';
 import type { SilenceTimer } from './silence-timer.js';
+import { SteppedSink } from './stepped-sink.js';
+import { UnreadDownload } from './unread-download.js';
 
 export interface BodyDownloadOptions {
   /** Of the daemon: it rests while the client is waited for. */
   readonly silence: SilenceTimer;
+  /** The memory that the body passes through; a short one needs none. */
+  readonly buffers?: BufferLoan | undefined;
   /** Called with the length of each piece that was handed to the client's connection, in order. */
   readonly onReceived: (lengthBytes: number) => void;
   /** What the client gets instead, of an answer whose length it is not told. */
@@ -33,7 +40,7 @@ export interface BodyRewrite {
 export function downloadBody(
   exchange: Exchange,
   source: IncomingMessage,
-  { silence, onReceived, rewrite }: BodyDownloadOptions,
+  { silence, buffers, onReceived, rewrite }: BodyDownloadOptions,
 ): Promise<void> {
   const { response, signal } = exchange;
   const client = new ClientWait(exchange);
@@ -42,12 +49,25 @@ export function downloadBody(
     const head = setImmediate(() => {
       response.flushHeaders();
     });
-    const writer = new CoalescingWriter(response, () => {
+    const onRoom = (): void => {
       client.end();
       silence.watch();
       source.resume();
       direct?.resume();
-    });
+    };
+    const sink: BodySink = {
+      write: (data, written) => response.write(data, written),
+      end: () => response.end(),
+      onClose: (closed) => {
+        onceClosed(response, closed);
+      },
+    };
+    const gathering = buffers && new CoalescingWriter(new SteppedSink(sink, buffers), buffers, onRoom);
+    const writer = gathering ?? new PassThroughWriter(sink, onRoom);
+    if (buffers !== undefined && gathering !== undefined) {
+      const unread = new UnreadDownload(exchange, gathering, buffers);
+      buffers.onStall = () => unread.giveWay();
+    }
     const received = (lengthBytes: number, hasRoom: boolean): void => {
       clearImmediate(head);
       onReceived(lengthBytes);
@@ -58,7 +78,7 @@ export function downloadBody(
       source.pause();
       direct?.pause();
       silence.rest();
-      client.begin();
+      if (!writer.isWaitingForBuffer) client.begin();
     };
     const onData = (chunk: Buffer<ArrayBuffer>): void => {
       // Its length is gone with its memory.
@@ -72,13 +92,14 @@ export function downloadBody(
         received(length, piece.length === 0 || writer.write(piece));
       });
     };
-    const directSink = {
-      target: () => writer.target(),
+    const directSink = gathering && {
+      target: () => gathering.target(),
       filled: (lengthBytes: number): void => {
-        received(lengthBytes, writer.filled(lengthBytes));
+        received(lengthBytes, gathering.filled(lengthBytes));
       },
     };
-    const direct = rewrite === undefined ? DirectDownload.of(source, directSink) : undefined;
+    const direct =
+      directSink === undefined || rewrite !== undefined ? undefined : DirectDownload.of(source, directSink);
     const onSourceEnd = (): void => {
       clearImmediate(head);
       silence.rest();

@@ -2,12 +2,17 @@ import type { ClientRequest } from 'node:http';
 import { pushDirectly } from '../node-internals/direct-push.js';
 import type { Exchange } from '../http/exchange.js';
 import { ClientWait } from './client-wait.js';
-import { CoalescingWriter, type BodySink } from './coalescing-writer.js';
+import { onceClosed, type BodySink, type BodyWriter } from './body-writer.js';
+import type { BufferLoan } from './buffer-loan.js';
+import { CoalescingWriter } from './coalescing-writer.js';
+import { PassThroughWriter } from './pass-through-writer.js';
 import type { SilenceTimer } from './silence-timer.js';
 
 export interface BodyUploadOptions {
   /** Of the daemon: it rests while the client is waited for. */
   readonly silence: SilenceTimer;
+  /** The memory that the body passes through; a short one needs none. */
+  readonly buffers: BufferLoan | undefined;
   /** Called with each piece that was handed to the daemon's connection, in order. Its memory is freed afterwards. */
   readonly onSent: (chunk: Buffer) => void;
   /** All of the body has come from the client. */
@@ -22,7 +27,7 @@ export interface BodyUploadOptions {
  */
 export class BodyUpload {
   readonly #client: ClientWait;
-  readonly #writer: CoalescingWriter;
+  readonly #writer: BodyWriter;
   #running = false;
   #sentBytes = 0;
 
@@ -39,10 +44,18 @@ export class BodyUpload {
         // Node keeps what was written in this tick together and sends it at its end.
         else setImmediate(() => upstream.socket?.end());
       },
+      onClose: (closed) => {
+        onceClosed(upstream, closed);
+      },
     };
-    this.#writer = new CoalescingWriter(sink, () => {
+    const onRoom = (): void => {
       this.#onRoom();
-    });
+    };
+    const { buffers } = options;
+    this.#writer =
+      buffers === undefined
+        ? new PassThroughWriter(sink, onRoom)
+        : new CoalescingWriter(sink, buffers, onRoom);
   }
 
   get sentBytes(): number {
@@ -58,6 +71,7 @@ export class BodyUpload {
       return;
     }
     this.#running = true;
+    this.options.buffers?.begin();
     this.#waitForClient();
     request.once('end', this.#onEnd);
     request.once('body-broken', this.#onBroken);
@@ -95,12 +109,19 @@ export class BodyUpload {
     this.options.silence.watch();
   }
 
+  /** Others have the memory that is waited for. */
+  #waitForNobody(): void {
+    this.options.silence.rest();
+    this.#client.end();
+  }
+
   readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
     this.#sentBytes += chunk.length;
     this.options.onSent(chunk);
     if (this.#writer.write(chunk)) return;
     this.exchange.request.pause();
-    this.#waitForDaemon();
+    if (this.#writer.isWaitingForBuffer) this.#waitForNobody();
+    else this.#waitForDaemon();
   };
 
   #onRoom(): void {

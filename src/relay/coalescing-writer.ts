@@ -1,29 +1,20 @@
 import { releaseMemory } from '../node-internals/release-memory.js';
-import { RelayBuffers } from './relay-buffers.js';
-
-/** Where a relayed body goes: the response to the client, or the request to the daemon. */
-export interface BodySink {
-  write(data: Uint8Array, written: (error?: Error | null) => void): boolean;
-  end(): unknown;
-}
-
-// One is being sent while the other fills.
-const buffersMax = 2;
-const relayBuffers = new RelayBuffers();
+import type { BodySink, BodyWriter } from './body-writer.js';
+import type { BufferLoan } from './buffer-loan.js';
 
 /**
  * Sends the small pieces in which a body arrives as few large ones. TLS delivers 16 KiB at a time, and every write to a TLS
  * connection costs a system call and a buffer of its own: relaying 1 GiB piece by piece took three times the CPU.
  *
  * Nothing waits for more to come: while nothing is being sent, what is there goes out at the end of the event loop's turn, and while
- * something is, the next piece gathers. Memory is two buffers, and only for bodies that need them.
+ * something is, the next piece gathers. Memory is the buffers of its loan. While it has none, what came waits, and the caller with it.
  */
-export class CoalescingWriter {
+export class CoalescingWriter implements BodyWriter {
   readonly #sink: BodySink;
+  readonly #loan: BufferLoan;
   readonly #onRoom: () => void;
-  /** All that were taken. One may be filling; those that are neither that nor free are full and being sent. */
-  readonly #buffers: Buffer<ArrayBuffer>[] = [];
-  readonly #free: Buffer<ArrayBuffer>[] = [];
+  /** Full and being sent. */
+  readonly #full = new Set<Buffer<ArrayBuffer>>();
   readonly #waiting: Buffer<ArrayBuffer>[] = [];
   /** How much of the first waiting chunk has been copied. */
   #usedBytes = 0;
@@ -37,22 +28,38 @@ export class CoalescingWriter {
   #owesRoom = false;
   /** Writes to the sink under way. */
   #sending = 0;
+  #writesDone = 0;
   #scheduled: NodeJS.Immediate | undefined;
   #ending = false;
   #stopped = false;
 
   /** @param onRoom called when `write` or `filled` has returned false and more can be taken */
-  constructor(sink: BodySink, onRoom: () => void) {
+  constructor(sink: BodySink, loan: BufferLoan, onRoom: () => void) {
     this.#sink = sink;
+    this.#loan = loan;
     this.#onRoom = onRoom;
   }
 
-  /** Takes `chunk`, whose memory is then not the caller's any more. @returns false when no more should come before `onRoom` */
+  get isWaitingForBuffer(): boolean {
+    return this.#loan.isWaiting;
+  }
+
+  /** The sink has not sent all that it was given. */
+  get isSending(): boolean {
+    return this.#sending > 0;
+  }
+
+  /** How many writes the sink has ended. */
+  get writesDone(): number {
+    return this.#writesDone;
+  }
+
   write(chunk: Buffer<ArrayBuffer>): boolean {
     this.#isTarget = false;
     this.#waiting.push(chunk);
     this.#fill();
     this.#owesRoom = this.#waiting.length > 0;
+    if (this.#owesRoom) this.#borrow();
     return !this.#owesRoom;
   }
 
@@ -62,7 +69,7 @@ export class CoalescingWriter {
    */
   target(): Buffer<ArrayBuffer> | undefined {
     if (this.#waiting.length > 0 || this.#stopped) return undefined;
-    this.#filling ??= this.#next();
+    this.#filling ??= this.#loan.take();
     if (this.#filling === undefined) return undefined;
     this.#isTarget = true;
     return this.#filling.subarray(this.#filledBytes);
@@ -73,34 +80,28 @@ export class CoalescingWriter {
     this.#isTarget = false;
     this.#filledBytes += lengthBytes;
     this.#sendSoon();
-    this.#filling ??= this.#next();
+    this.#filling ??= this.#loan.take();
     this.#owesRoom = this.#filling === undefined;
     return !this.#owesRoom;
   }
 
-  /** Ends the sink after what was taken. */
   end(): void {
     this.#ending = true;
     this.#endWhenEmpty();
   }
 
-  /** Sends nothing more of what was taken. To be called however the body ends; the sink may still be sending. Idempotent. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     clearImmediate(this.#scheduled);
     this.#waiting.length = 0;
-    this.#rewind();
-    for (const buffer of this.#buffers) {
-      // Who knows when the sockets let go of the others.
-      if (this.#free.includes(buffer)) relayBuffers.giveBack(buffer);
-      else relayBuffers.abandon(buffer);
-    }
+    if (this.#sending === 0 || this.#givenBytes === 0) this.#giveUpFilling();
+    if (this.#sending > 0) this.#sink.onClose(this.#onSinkClose);
   }
 
   #fill(): void {
     for (let chunk = this.#waiting[0]; chunk !== undefined; chunk = this.#waiting[0]) {
-      this.#filling ??= this.#next();
+      this.#filling ??= this.#loan.take();
       if (this.#filling === undefined) return;
       const copiedBytes = chunk.copy(this.#filling, this.#filledBytes, this.#usedBytes);
       this.#usedBytes += copiedBytes;
@@ -112,14 +113,6 @@ export class CoalescingWriter {
       }
       this.#sendSoon();
     }
-  }
-
-  #next(): Buffer<ArrayBuffer> | undefined {
-    const free = this.#free.pop();
-    if (free !== undefined || this.#buffers.length === buffersMax) return free;
-    const buffer = relayBuffers.take();
-    this.#buffers.push(buffer);
-    return buffer;
   }
 
   /** Sends a full buffer now, and of another what is there at the end of the turn. */
@@ -140,40 +133,75 @@ export class CoalescingWriter {
     const data = buffer.subarray(this.#givenBytes, this.#filledBytes);
     this.#givenBytes = this.#filledBytes;
     const isFull = this.#filledBytes === buffer.length;
-    if (isFull) this.#leaveBuffer();
+    if (isFull) {
+      this.#full.add(buffer);
+      this.#leaveBuffer();
+    }
     this.#sending++;
     this.#sink.write(data, (error) => {
       this.#sending--;
-      // The connection says by itself that it failed.
-      if (this.#stopped || (error ?? undefined) !== undefined) return;
+      this.#writesDone++;
       // Writes end in their order, so what was sent of it before has been as well.
-      if (isFull) this.#free.push(buffer);
-      this.#sent();
+      if (isFull && this.#full.delete(buffer)) this.#loan.put(buffer);
+      // The connection says by itself that it failed.
+      if (!this.#stopped && (error ?? undefined) === undefined) this.#sent();
+      else if (this.#stopped && this.#sending === 0) this.#giveUpFilling();
     });
   }
 
   #sent(): void {
+    if (this.#stopped) return;
     this.#fill();
     if (this.#sending === 0) this.#flush();
     this.#rewind();
-    if (
-      this.#owesRoom &&
-      this.#waiting.length === 0 &&
-      (this.#filling !== undefined || this.#free.length > 0)
-    ) {
-      this.#owesRoom = false;
-      this.#onRoom();
-    }
+    this.#makeRoom();
     this.#endWhenEmpty();
   }
+
+  #makeRoom(): void {
+    if (!this.#owesRoom) return;
+    if (this.#waiting.length === 0 && (this.#filling !== undefined || this.#loan.hasIdle)) {
+      this.#owesRoom = false;
+      this.#onRoom();
+    } else {
+      this.#borrow();
+    }
+  }
+
+  /** Waits for a buffer, unless it has one that will be free when it was sent. */
+  #borrow(): void {
+    this.#loan.borrowLater(this.#onBuffer);
+  }
+
+  readonly #onBuffer = (): void => {
+    this.#sent();
+  };
 
   /** Frees the filling buffer when all of it was sent and nobody writes to it. */
   #rewind(): void {
     const isIdle = this.#sending === 0 && this.#filledBytes === this.#givenBytes && !this.#isTarget;
-    if (this.#filling === undefined || !isIdle) return;
-    this.#free.push(this.#filling);
+    const filling = this.#filling;
+    if (filling === undefined || !isIdle) return;
+    this.#leaveBuffer();
+    this.#loan.put(filling);
+  }
+
+  /** Nothing more is sent of what was filling, and nothing is being sent. */
+  #giveUpFilling(): void {
+    const filling = this.#filling;
+    if (filling === undefined) return;
+    // The connection that it would have come from may still receive into its target.
+    if (this.#isTarget) this.#loan.abandon(filling);
+    else this.#loan.put(filling);
     this.#leaveBuffer();
   }
+
+  /** A write that is queued when the connection closes may never be called back. */
+  readonly #onSinkClose = (): void => {
+    for (const buffer of this.#full) this.#loan.put(buffer);
+    this.#full.clear();
+    this.#giveUpFilling();
+  };
 
   #leaveBuffer(): void {
     this.#filling = undefined;

@@ -5,6 +5,7 @@ import type { BusyTime } from '../busy-time.js';
 import { GatewayTimeoutError, ServiceError } from '../errors.js';
 import type { Exchange } from '../http/exchange.js';
 import { BodyUpload } from './body-upload.js';
+import type { BufferLoan } from './buffer-loan.js';
 import { daemonFailure, errorCode } from './daemon-failure.js';
 import { InterimAnswers } from './interim-answers.js';
 import { closeByReset, unacknowledgedBytes } from '../node-internals/socket-descriptor.js';
@@ -24,6 +25,8 @@ export interface DaemonRequestOptions extends DaemonTimeouts {
   /** The daemon works for as long as it takes before it answers: it writes, zeroes, flushes, reads it all. */
   readonly isLongWork: boolean;
   readonly onSent: (chunk: Buffer) => void;
+  /** The memory that a long body passes through. */
+  readonly buffers: BufferLoan | undefined;
   /** Adds up how long the daemon was waited for. */
   readonly waited: BusyTime;
 }
@@ -62,6 +65,7 @@ export class DaemonRequest {
     if (relaysBody(exchange.request)) {
       this.#upload = new BodyUpload(exchange, upstream, {
         silence: this.silence,
+        buffers: options.buffers,
         onSent: options.onSent,
         onWhole: () => {
           this.#awaitWork();

@@ -2,6 +2,7 @@ import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestj
 import type { Recipe } from '../framework/recipe.js';
 import { CONFIG, section } from '../framework/settings.module.js';
 import type { Config } from '../config/config.js';
+import type { LimitsConfig } from '../config/sections/limits.js';
 import type { ProxyConfig } from '../config/sections/proxy.js';
 import type { Audience } from '../http/audience.js';
 import { LOGGER, type Logger } from '../logger.js';
@@ -9,6 +10,7 @@ import { OperationRunner } from '../tickets/operation-runner.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { DaemonAgents, daemonAuthorities } from './daemon-agents.js';
 import { DAEMON_FAILURE_OBSERVER, type DaemonFailureObserver } from './daemon-failure.js';
+import { RelayBufferPool } from './relay-buffer-pool.js';
 import { RelayAccess, SESSION_CREDENTIALS, type SessionCredentials } from './relay-access.js';
 import { relayController } from './relay.controller.js';
 import { RelayedImages } from './relayed-images.js';
@@ -41,10 +43,21 @@ export class RelayModule implements OnModuleDestroy {
           useFactory: (config: Config) => new DaemonAgents(daemonAuthorities(config)),
         },
         {
+          provide: RelayBufferPool,
+          inject: [section('limits')],
+          useFactory: (limits: LimitsConfig) =>
+            new RelayBufferPool({
+              totalBytes: limits.relayBufferBytes,
+              perTicketBytes: limits.relayBufferBytesPerTicket,
+              waitSeconds: limits.bufferWaitSeconds,
+              stallSeconds: limits.bufferStallSeconds,
+            }),
+        },
+        {
           provide: RelayProxy,
-          inject: [DaemonAgents, section('proxy')],
-          useFactory: (agents: DaemonAgents, proxy: ProxyConfig) =>
-            new RelayProxy(agents, {
+          inject: [DaemonAgents, RelayBufferPool, section('proxy')],
+          useFactory: (agents: DaemonAgents, buffers: RelayBufferPool, proxy: ProxyConfig) =>
+            new RelayProxy(agents, buffers, {
               connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
               readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
               operationTimeoutSeconds: proxy.imagedOperationTimeoutSeconds,
@@ -71,7 +84,7 @@ export class RelayModule implements OnModuleDestroy {
           ) => new RelayedImages(access, proxy, runner, logger, failures),
         },
       ],
-      exports: [DaemonAgents],
+      exports: [DaemonAgents, RelayBufferPool],
     };
   }
 

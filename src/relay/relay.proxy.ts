@@ -6,10 +6,12 @@ import { BusyTime } from '../busy-time.js';
 import type { Exchange } from '../http/exchange.js';
 import { processingIntervalHeader } from '../http/signs-of-life.js';
 import { downloadBody } from './body-download.js';
+import type { BufferLoan } from './buffer-loan.js';
 import type { DaemonAgents } from './daemon-agents.js';
 import { clipExtents, ExtentsClip } from './extents-clip.js';
 import { answerHead, type AnswerHead } from './daemon-answer.js';
 import { DaemonRequest, type DaemonTimeouts } from './daemon-request.js';
+import type { RelayBufferPool } from './relay-buffer-pool.js';
 import { withoutUnixSocket } from './relayed-options.js';
 import { readSmallBody, smallBodyBytesMax } from './small-body.js';
 import { relayedRequestHeaders } from './relayed-request.js';
@@ -34,6 +36,8 @@ export interface RelayObserver {
 
 export interface RelayOptions {
   readonly observer?: RelayObserver | undefined;
+  /** Whose share of the buffers a long body takes; undefined for a request whose bodies are both short. */
+  readonly ticket?: string | undefined;
   /** Adds up how long the daemon was waited for. */
   readonly daemonTime?: BusyTime;
   /** The request is for the capabilities of an image, which are told without the socket of the daemon's host. */
@@ -64,6 +68,7 @@ export class RelayProxy {
 
   constructor(
     private readonly agents: DaemonAgents,
+    private readonly bufferPool: RelayBufferPool,
     private readonly timeouts: DaemonTimeouts,
   ) {
     const seconds = Math.floor(timeouts.readTimeoutSeconds / signsPerTimeout);
@@ -78,14 +83,29 @@ export class RelayProxy {
   /**
    * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the
    * answer was sent. The signal of the exchange cuts both sides; its reason is the answer, if there is none
-   * yet.
-   * @throws BadGatewayError, UnavailableError or GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's
+   * yet. For long bodies it waits for a buffer before it asks the daemon.
+   * @throws UnavailableError when there is no buffer; BadGatewayError, UnavailableError or GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's
    *   body breaks off, the reason of the signal. Once the head of the answer is out the response is then
    * incomplete.
    */
   async relay(exchange: Exchange, target: RelayTarget, options: RelayOptions): Promise<void> {
     exchange.signal.throwIfAborted();
-    let daemon = this.#send(exchange, target, options);
+    const { ticket } = options;
+    const buffers = ticket === undefined ? undefined : await this.bufferPool.lend(ticket, exchange.signal);
+    try {
+      await this.#relayThrough(buffers, exchange, target, options);
+    } finally {
+      buffers?.end();
+    }
+  }
+
+  async #relayThrough(
+    buffers: BufferLoan | undefined,
+    exchange: Exchange,
+    target: RelayTarget,
+    options: RelayOptions,
+  ): Promise<void> {
+    let daemon = this.#send(exchange, target, options, buffers);
     try {
       let answer: IncomingMessage;
       try {
@@ -93,24 +113,30 @@ export class RelayProxy {
       } catch (error: unknown) {
         if (!daemon.isStale) throw error;
         daemon.release();
-        daemon = this.#send(exchange, target, options);
+        daemon = this.#send(exchange, target, options, buffers);
         answer = await daemon.answer;
       }
       const head = answerHead(answer, exchange.request.method);
       options.observer?.answered(answer);
-      await sendAnswer(exchange, answer, head, daemon, options);
+      await sendAnswer(exchange, { answer, head, daemon, buffers }, options);
     } finally {
       daemon.release();
     }
   }
 
-  #send(exchange: Exchange, target: RelayTarget, options: RelayOptions): DaemonRequest {
+  #send(
+    exchange: Exchange,
+    target: RelayTarget,
+    options: RelayOptions,
+    buffers: BufferLoan | undefined,
+  ): DaemonRequest {
     const headers = relayedRequestHeaders(exchange.request, exchange.requestId);
     headers[processingIntervalHeader] = this.#processingInterval;
     return new DaemonRequest(this.#open(exchange, target, headers), exchange, {
       ...this.timeouts,
       isLongWork: options.isLongWork === true,
       onSent: (chunk) => options.observer?.sent(chunk),
+      buffers,
       waited: options.daemonTime ?? new BusyTime(),
     });
   }
@@ -150,11 +176,16 @@ export class RelayProxy {
   }
 }
 
+interface DaemonAnswer {
+  readonly answer: IncomingMessage;
+  readonly head: AnswerHead;
+  readonly daemon: DaemonRequest;
+  readonly buffers: BufferLoan | undefined;
+}
+
 async function sendAnswer(
   exchange: Exchange,
-  answer: IncomingMessage,
-  { status, headers }: AnswerHead,
-  daemon: DaemonRequest,
+  { answer, head: { status, headers }, daemon, buffers }: DaemonAnswer,
   options: RelayOptions,
 ): Promise<void> {
   const { response, signal } = exchange;
@@ -175,6 +206,8 @@ async function sendAnswer(
   response.writeHead(status, endBytes === undefined ? headers : withoutContentLength(headers));
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
+    // What is said about an upload, and every refusal, is short.
+    buffers: exchange.request.method === 'GET' && status < 300 ? buffers : undefined,
     rewrite: endBytes === undefined ? undefined : new ExtentsClip(endBytes),
     onReceived: (lengthBytes) => observer?.received(lengthBytes),
   });

@@ -14,6 +14,8 @@ import { imageRequest, type ImageRequest, type SubResource } from './image-reque
 import type { RelayAccess } from './relay-access.js';
 import type { RelayPermit } from './relay-permit.js';
 import type { RelayObserver, RelayProxy } from './relay.proxy.js';
+import { relaysBody } from './relayed-request.js';
+import { smallBodyBytesMax } from './small-body.js';
 import { checkRequestWithin } from './ticket-bounds.js';
 import { transferProgress } from './transfer-progress.js';
 
@@ -82,6 +84,7 @@ export class RelayedImages {
           { origin: image.origin, path: `${image.path}${subResource}${wanted.query}` },
           {
             observer: boundedProgress(exchange, kind, lease, sizeBytes),
+            ticket: hasLongBody(exchange.request, kind) ? ticketOf(permit) : undefined,
             daemonTime: backendTime,
             extentsEndBytes: kind === 'extents' ? sizeBytes : undefined,
             isLongWork: longWork.has(kind),
@@ -125,6 +128,19 @@ function boundedProgress(
 function refuseUnusableBody(request: IncomingMessage): void {
   if (request.method === 'PUT') refuseWrappedBody(request);
   if (request.method === 'PATCH') refuseCodedBody(request);
+}
+
+/** The request or its answer may have a body that is not short: data, a list of extents, or an upload. */
+function hasLongBody(request: IncomingMessage, kind: OperationKind): boolean {
+  if (request.method === 'GET') return kind === 'read' || kind === 'extents';
+  // A chunked body says its length by its end.
+  const { 'content-length': contentLength = Infinity } = request.headers;
+  return relaysBody(request) && Number(contentLength) > smallBodyBytesMax;
+}
+
+/** What a daemon knows the ticket by: all sessions of a transfer, and all requests of its clients, share it. */
+function ticketOf({ image: { origin, path } }: RelayPermit): string {
+  return `${origin.host}${path}`;
 }
 
 /** The id `*` stands for the service itself, and needs no ticket (docs/protocol.md, "Capabilities"). */

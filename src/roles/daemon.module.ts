@@ -9,6 +9,8 @@ import { ImageSourcesModule } from '../images/backends/image-sources.module.js';
 import { bufferGauges } from '../images/buffer-gauges.js';
 import { ImagesModule } from '../images/images.module.js';
 import type { SessionCredentials } from '../relay/relay-access.js';
+import { relayBufferGauges } from '../relay/relay-buffer-gauges.js';
+import { RelayBufferPool } from '../relay/relay-buffer-pool.js';
 import { RelayModule } from '../relay/relay.module.js';
 import { ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
@@ -68,8 +70,12 @@ export class DaemonModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, BufferPool],
-          useFactory: (store: TicketStore, pool: BufferPool) => [ticketGauge(store), ...bufferGauges(pool)],
+          inject: [TICKET_STORE, BufferPool, RelayBufferPool],
+          useFactory: (store: TicketStore, pool: BufferPool, relayPool: RelayBufferPool) => [
+            ticketGauge(store),
+            ...bufferGauges(pool),
+            ...relayBufferGauges(relayPool),
+          ],
         },
         { provide: HEALTH_CHECKS, useValue: [] },
         ...serviceProviders,

@@ -1,6 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { section, SettingsModule } from '../framework/settings.module.js';
 import { InfoModule } from '../http/info.controller.js';
+import { relayBufferGauges } from '../relay/relay-buffer-gauges.js';
+import { RelayBufferPool } from '../relay/relay-buffer-pool.js';
 import { RelayModule } from '../relay/relay.module.js';
 import { Credentials } from '../sessions/credentials.js';
 import { sessionGauge } from '../sessions/session-gauge.js';
@@ -55,10 +57,11 @@ export class ProxyModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, SESSION_STORES],
-          useFactory: (store: TicketStore, { sessionStore }: SessionStores) => [
+          inject: [TICKET_STORE, SESSION_STORES, RelayBufferPool],
+          useFactory: (store: TicketStore, { sessionStore }: SessionStores, relayPool: RelayBufferPool) => [
             ticketGauge(store),
             sessionGauge(sessionStore),
+            ...relayBufferGauges(relayPool),
           ],
         },
         {

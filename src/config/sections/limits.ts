@@ -118,6 +118,20 @@ export const limitsSection = defineSection({
       description:
         'How long a client that reads nothing keeps a buffer which others wait for; then it is cut off.',
     }),
+    relayBufferBytes: bytes('relay_buffer_bytes', 96 * MiB, {
+      minimum: MiB,
+      maximum: 64 * GiB,
+      description:
+        'All memory that a proxy moves data, extents and uploads through, in buffers of 1 MiB and 256 KiB; ' +
+        'requests beyond it wait or get 503. TLS takes as much again.',
+    }),
+    relayBufferBytesPerTicket: bytes('relay_buffer_bytes_per_ticket', 32 * MiB, {
+      minimum: 512 * KiB,
+      maximum: 64 * GiB,
+      description:
+        'What of relay_buffer_bytes one ticket may take, and never more than it leaves free, so that one ' +
+        'cannot keep others from theirs. It suffices for 56 requests at once, 24 of them at full speed.',
+    }),
     checksumsMax: count('checksums', 4, {
       minimum: 1,
       maximum: 1024,
