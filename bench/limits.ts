@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { MiB } from '../src/units.js';
+import { MiB } from '../src/base/units.js';
 import { needs } from '../test/support/requirements.js';
 import type { Stand } from './stand.js';
 import { spreadOf, type Spread } from './statistics.js';

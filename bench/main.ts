@@ -2,7 +2,7 @@
 // stderr. Exits with 1 when any answer was wrong: figures of wrong answers are worth nothing.
 import { cpus, loadavg, release } from 'node:os';
 import { needs } from '../test/support/requirements.js';
-import { MiB } from '../src/units.js';
+import { MiB } from '../src/base/units.js';
 import { measureLimits } from './limits.js';
 import { parseOptions, usage, type BenchOptions } from './options.js';
 import { limitsTable, resultsTable, type ScenarioResult } from './report.js';

@@ -1,7 +1,7 @@
 import { matchesGlob } from 'node:path';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
-import { GiB, MiB } from '../src/units.js';
+import { GiB, MiB } from '../src/base/units.js';
 
 export interface BenchOptions {
   /** How large the images are that are moved. */

@@ -3,7 +3,7 @@ import type { Measurement } from './measure.js';
 import type { Outcome } from './runner.js';
 import type { Scenario } from './scenarios/scenario.js';
 import type { Side } from './side.js';
-import { MiB } from '../src/units.js';
+import { MiB } from '../src/base/units.js';
 import { pairedRatios, spreadOf, type Spread } from './statistics.js';
 
 export interface ScenarioResult {

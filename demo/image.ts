@@ -1,6 +1,6 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { MiB, type ByteRange } from '../src/units.js';
+import { MiB, type ByteRange } from '../src/base/units.js';
 import { writeIso9660 } from './iso9660.js';
 
 const readme = `This volume was moved by ovirt-imageio.\r

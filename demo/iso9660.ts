@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { ByteRange } from '../src/units.js';
+import type { ByteRange } from '../src/base/units.js';
 
 /** A file of the image: its content, which `write` puts at a position of the image file. */
 export interface IsoFile {

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { helpText, parseCommandLine } from './command-line.js';
+import { helpText, parseCommandLine } from './process/command-line.js';
 import { ConfigError } from './config/config-error.js';
 import { loadConfig } from './config/load-config.js';
 import { showConfig } from './config/show-config.js';
 import { restartWithRuntimeOptions } from './node-internals/runtime-options.js';
-import { version } from './version.js';
+import { version } from './base/version.js';
 
 const usageExitCode = 2;
 
@@ -36,7 +36,7 @@ try {
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
       process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
       // Loaded only here: the framework takes most of a second, which installers that only ask for the configuration need not wait.
-      const { run } = await import('./run.js');
+      const { run } = await import('./process/run.js');
       await run(role, loaded, { ticketFiles, notifySocket: process.env['NOTIFY_SOCKET'], reload: load });
       break;
     }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { ByteRange } from '../../src/units.js';
+import type { ByteRange } from '../../src/base/units.js';
 import type { BenchServer } from '../server.js';
 
 export type Transport = 'https' | 'unix';

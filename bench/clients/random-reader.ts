@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { openSync, readFileSync, readSync, fstatSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
-import { KiB } from '../../src/units.js';
+import { KiB } from '../../src/base/units.js';
 import type { RandomReads, RandomReadsDone } from './random-reads.js';
 
 const headBytesMax = 16 * KiB;

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { createBLAKE2b } from 'hash-wasm';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient } from '../../test/support/client.js';
 import type { Side } from '../side.js';
 import type { Stand } from '../stand.js';

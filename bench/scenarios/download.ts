@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import type { ByteRange } from '../../src/units.js';
+import type { ByteRange } from '../../src/base/units.js';
 import { download, downloadAndCompare, type CurlTarget, type Transport } from '../clients/curl.js';
 import type { BenchServer } from '../server.js';
 import type { Side } from '../side.js';

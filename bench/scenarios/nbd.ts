@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { KiB, type ByteRange } from '../../src/units.js';
+import { KiB, type ByteRange } from '../../src/base/units.js';
 import { ImagesClient } from '../../test/support/client.js';
 import { eventually } from '../../test/support/deadline.js';
 import { Program } from '../../test/support/program.js';

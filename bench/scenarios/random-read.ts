@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { KiB } from '../../src/units.js';
+import { KiB } from '../../src/base/units.js';
 import { readRandomly } from '../clients/random-reads.js';
 import type { WorkDone } from '../measure.js';
 import type { BenchServer } from '../server.js';

@@ -1,7 +1,7 @@
 import { constants, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { GiB, KiB } from '../../src/units.js';
+import { GiB, KiB } from '../../src/base/units.js';
 import { ImagesClient } from '../../test/support/client.js';
 import type { Side } from '../side.js';
 import type { Stand } from '../stand.js';

@@ -1,5 +1,5 @@
 import { integer, type Option } from './option.js';
-import { MiB } from '../units.js';
+import { MiB } from '../base/units.js';
 
 /** `buffer_size` of a backend; direct I/O wants whole blocks, and no block is larger than 4096 bytes. */
 export function bufferSize(storage: string): Option<number> {

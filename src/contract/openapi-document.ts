@@ -1,6 +1,6 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { version } from '../version.js';
+import { version } from '../base/version.js';
 import { ProblemDto } from './problem.dto.js';
 import { errorTextName, errorTextSchema } from './refusals.js';
 import { methods, shareComponents } from './shared-components.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as errors from '../errors.js';
-import { statusOfError } from '../http/error-response.js';
+import * as errors from '../base/errors.js';
+import { statusOfError } from '../wire/error-response.js';
 import { codeOfStatus } from './refusals.js';
 
 /** One of each kind that has a status. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ImageioError, TicketsClient, type Ticket } from '#sdk';
-import { systemClock } from '../clock.js';
+import { systemClock } from '../base/clock.js';
 import type { Config } from '../config/config.js';
 import type { Command } from './arguments.js';
 import { controlEndpoint } from './control-endpoint.js';

@@ -2,7 +2,7 @@
 import { ImageioError } from '#sdk';
 import { ConfigError } from '../config/config-error.js';
 import { loadConfig } from '../config/load-config.js';
-import { version } from '../version.js';
+import { version } from '../base/version.js';
 import { helpText, parseCommandLine, type CommandLine } from './arguments.js';
 import { CommandError, runCommand } from './commands.js';
 

@@ -1,7 +1,7 @@
 import { RouteConstraints } from '@nestjs/platform-fastify';
 import type { FastifyServerOptions } from 'fastify';
-import { audiences, type Audience } from '../http/audience.js';
-import { Exchange } from '../http/exchange.js';
+import { audiences, type Audience } from '../wire/audience.js';
+import { Exchange } from '../wire/exchange.js';
 
 /** Binds all routes of a controller to one audience. A route without one stops the start. */
 export function ServedTo(audience: Audience): ClassDecorator {

@@ -1,11 +1,11 @@
 import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { InvalidRequestError, MethodNotAllowedError, NotFoundError } from '../errors.js';
-import type { Audience } from '../http/audience.js';
-import { Exchange } from '../http/exchange.js';
-import { logFailure } from '../http/log-failure.js';
-import { LOGGER, type Logger } from '../logger.js';
+import { InvalidRequestError, MethodNotAllowedError, NotFoundError } from '../base/errors.js';
+import type { Audience } from '../wire/audience.js';
+import { Exchange } from '../wire/exchange.js';
+import { logFailure } from '../wire/log-failure.js';
+import { LOGGER, type Logger } from '../log/logger.js';
 import type { ServiceAdapter } from './http-application.js';
 
 /** Turns whatever a handler throws into the answer that `error-response.ts` defines, and logs what is our fault. */

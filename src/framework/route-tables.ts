@@ -1,6 +1,6 @@
 import type { RouteShorthandOptions } from 'fastify';
-import { audiences, type Audience } from '../http/audience.js';
-import { RouteTable } from '../http/route-table.js';
+import { audiences, type Audience } from '../wire/audience.js';
+import { RouteTable } from './route-table.js';
 
 /** The routes of an application, by whom they are for. */
 export class RouteTables {

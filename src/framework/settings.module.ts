@@ -1,8 +1,8 @@
 import { Global, Inject, Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { CLOCK, systemClock } from '../clock.js';
+import { CLOCK, systemClock } from '../base/clock.js';
 import { configSections, type Config } from '../config/config.js';
-import { LOGGER, type Logger } from '../logger.js';
+import { LOGGER, type Logger } from '../log/logger.js';
 import { ErrorFilter } from './error.filter.js';
 
 /** The token of one section of the configuration. */

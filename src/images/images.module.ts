@@ -1,21 +1,21 @@
 import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import type { LimitsConfig } from '../config/sections/limits.js';
 import { section } from '../framework/settings.module.js';
-import { BufferPool } from './backends/buffer-pool.js';
+import { BufferPool } from './buffers/buffer-pool.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
-import { CHECKSUM_TURNS, ChecksumHandler } from './checksum.handler.js';
+import { CHECKSUM_TURNS, ChecksumHandler } from './operations/checksum.handler.js';
 import { HashWorkers } from './checksum/hash-workers.js';
-import { ExtentsHandler } from './extents.handler.js';
-import { FairShares } from './fair-shares.js';
-import { FlushHandler } from './flush.handler.js';
-import { ImageOperations } from './image-operations.js';
-import { ImagesController } from './images.controller.js';
-import { OpenImages } from './open-images.js';
-import { OptionsHandler } from './options.handler.js';
-import { PatchHandler } from './patch.handler.js';
-import { ReadHandler } from './read.handler.js';
-import { WriteHandler } from './write.handler.js';
-import { ZeroHandler } from './zero.handler.js';
+import { ExtentsHandler } from './operations/extents.handler.js';
+import { FairShares } from './buffers/fair-shares.js';
+import { FlushHandler } from './operations/flush.handler.js';
+import { ImageOperations } from './transfer/image-operations.js';
+import { ImagesController } from './api/images.controller.js';
+import { OpenImages } from './transfer/open-images.js';
+import { OptionsHandler } from './operations/options.handler.js';
+import { PatchHandler } from './operations/patch.handler.js';
+import { ReadHandler } from './operations/read.handler.js';
+import { WriteHandler } from './operations/write.handler.js';
+import { ZeroHandler } from './operations/zero.handler.js';
 
 /** The images of this host, and the API to read and write them. */
 @Module({})

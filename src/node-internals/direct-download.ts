@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Agent, createServer, request as startRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { KiB } from '../units.js';
+import { KiB } from '../base/units.js';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { SocketReceiver, type ByteTaker } from './socket-receiver.js';
 import { Trick } from './trick.js';

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { MiB } from '../units.js';
+import { MiB } from '../base/units.js';
 import { pushDirectly } from './direct-push.js';
 
 /** A request of `lengthBytes` that has arrived at a server, and the client's socket. */

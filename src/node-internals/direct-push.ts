@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import { KiB } from '../units.js';
+import { KiB } from '../base/units.js';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { KiB } from '../units.js';
+import { KiB } from '../base/units.js';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 

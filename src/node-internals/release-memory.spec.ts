@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { KiB, MiB } from '../units.js';
+import { KiB, MiB } from '../base/units.js';
 import { CanaryServer } from './canary-server.js';
 import { releaseMemory, releasingMemory } from './release-memory.js';
 

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { eventually } from '../../test/support/deadline.js';
 import { closeByReset, isPeerGone, unacknowledgedBytes } from './socket-descriptor.js';
-import { MiB } from '../units.js';
+import { MiB } from '../base/units.js';
 
 /** Both ends of a connection, over TCP unless `path` is given; nobody reads from the accepted one. */
 async function connected(t: TestContext, path?: string): Promise<{ socket: Socket; accepted: Socket }> {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:net';
-import { KiB, MiB } from '../units.js';
+import { KiB, MiB } from '../base/units.js';
 import { CanaryServer } from './canary-server.js';
 import { receivingIntoOurs, SocketReceiver, type ByteTaker } from './socket-receiver.js';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { MethodNotAllowedError, NotFoundError } from '../errors.js';
-import { Exchange } from '../http/exchange.js';
+import { MethodNotAllowedError, NotFoundError } from '../base/errors.js';
+import { Exchange } from '../wire/exchange.js';
 import type { Health } from './health.js';
 import type { Metrics } from './metrics.js';
 

@@ -4,15 +4,12 @@ import { CONFIG, section } from '../framework/settings.module.js';
 import type { Config } from '../config/config.js';
 import type { LimitsConfig } from '../config/sections/limits.js';
 import type { ProxyConfig } from '../config/sections/proxy.js';
-import type { Audience } from '../http/audience.js';
-import { LOGGER, type Logger } from '../logger.js';
-import { OperationRunner } from '../tickets/operation-runner.js';
+import type { Audience } from '../wire/audience.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
-import { DaemonAgents, daemonAuthorities } from './daemon-agents.js';
-import { DAEMON_FAILURE_OBSERVER, type DaemonFailureObserver } from './daemon-failure.js';
-import { RelayBufferPool } from './relay-buffer-pool.js';
-import { RelayAccess, SESSION_CREDENTIALS, type SessionCredentials } from './relay-access.js';
-import { relayController } from './relay.controller.js';
+import { DaemonAgents, daemonAuthorities } from './upstream/daemon-agents.js';
+import { RelayBufferPool } from './buffers/relay-buffer-pool.js';
+import { RelayAccess, SESSION_CREDENTIALS, type SessionCredentials } from './access/relay-access.js';
+import { relayController } from './api/relay.controller.js';
 import { RelayedImages } from './relayed-images.js';
 import { RelayProxy } from './relay.proxy.js';
 
@@ -72,17 +69,7 @@ export class RelayModule implements OnModuleDestroy {
               allowHttp: !tls.enable,
             }),
         },
-        {
-          provide: RelayedImages,
-          inject: [RelayAccess, RelayProxy, OperationRunner, LOGGER, DAEMON_FAILURE_OBSERVER],
-          useFactory: (
-            access: RelayAccess,
-            proxy: RelayProxy,
-            runner: OperationRunner,
-            logger: Logger,
-            failures?: DaemonFailureObserver,
-          ) => new RelayedImages(access, proxy, runner, logger, failures),
-        },
+        RelayedImages,
       ],
       exports: [DaemonAgents, RelayBufferPool],
     };

@@ -2,19 +2,19 @@ import { EventEmitter } from 'node:events';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import httpProxy from 'http-proxy';
-import { BusyTime } from '../busy-time.js';
-import type { Exchange } from '../http/exchange.js';
-import { processingIntervalHeader } from '../http/signs-of-life.js';
-import { downloadBody } from './body-download.js';
-import type { BufferLoan } from './buffer-loan.js';
-import type { DaemonAgents } from './daemon-agents.js';
-import { clipExtents, ExtentsClip } from './extents-clip.js';
-import { answerHead, type AnswerHead } from './daemon-answer.js';
-import { DaemonRequest, type DaemonTimeouts } from './daemon-request.js';
-import type { RelayBufferPool } from './relay-buffer-pool.js';
-import { withoutUnixSocket } from './relayed-options.js';
-import { readSmallBody, smallBodyBytesMax } from './small-body.js';
-import { relayedRequestHeaders } from './relayed-request.js';
+import { BusyTime } from '../base/busy-time.js';
+import type { Exchange } from '../wire/exchange.js';
+import { processingIntervalHeader } from '../wire/signs-of-life.js';
+import { downloadBody } from './bodies/body-download.js';
+import type { BufferLoan } from './buffers/buffer-loan.js';
+import type { DaemonAgents } from './upstream/daemon-agents.js';
+import { clipExtents, ExtentsClip } from './bodies/extents-clip.js';
+import { answerHead, type AnswerHead } from './upstream/daemon-answer.js';
+import { DaemonRequest, type DaemonTimeouts } from './upstream/daemon-request.js';
+import type { RelayBufferPool } from './buffers/relay-buffer-pool.js';
+import { withoutUnixSocket } from './bodies/relayed-options.js';
+import { readSmallBody, smallBodyBytesMax } from './bodies/small-body.js';
+import { relayedRequestHeaders } from './upstream/relayed-request.js';
 
 /** What a daemon is asked for. */
 export interface RelayTarget {

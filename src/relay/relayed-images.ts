@@ -1,23 +1,26 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { refuseCodedBody, refuseWrappedBody } from '../http/body-coding.js';
-import { isPreflight } from '../http/cors.js';
-import type { Exchange } from '../http/exchange.js';
-import { hijack } from '../http/hijack.js';
-import type { Lease, ProgressListener } from '../lease.js';
-import type { Logger } from '../logger.js';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { refuseCodedBody, refuseWrappedBody } from '../wire/headers/body-coding.js';
+import { isPreflight } from '../wire/headers/cors.js';
+import type { Exchange } from '../wire/exchange.js';
+import type { Lease, ProgressListener } from '../base/lease.js';
 import type { OperationKind } from '../tickets/operation-kind.js';
-import type { OperationRunner } from '../tickets/operation-runner.js';
+import { OperationRunner } from '../tickets/operation-runner.js';
 import { bodyBeyondTicket, checkWithinTicket } from '../tickets/range-check.js';
-import { daemonFailureKind, isUntrusted, type DaemonFailureObserver } from './daemon-failure.js';
-import { imageRequest, type ImageRequest, type SubResource } from './image-request.js';
-import type { RelayAccess } from './relay-access.js';
-import type { RelayPermit } from './relay-permit.js';
-import type { RelayObserver, RelayProxy } from './relay.proxy.js';
-import { relaysBody } from './relayed-request.js';
-import { smallBodyBytesMax } from './small-body.js';
-import { checkRequestWithin } from './ticket-bounds.js';
-import { transferProgress } from './transfer-progress.js';
+import {
+  DAEMON_FAILURE_OBSERVER,
+  daemonFailureKind,
+  isUntrusted,
+  type DaemonFailureObserver,
+} from './upstream/daemon-failure.js';
+import { imageRequest, type ImageRequest, type SubResource } from './access/image-request.js';
+import { RelayAccess } from './access/relay-access.js';
+import type { RelayPermit } from './access/relay-permit.js';
+import { RelayProxy, type RelayObserver } from './relay.proxy.js';
+import { relaysBody } from './upstream/relayed-request.js';
+import { smallBodyBytesMax } from './bodies/small-body.js';
+import { checkRequestWithin } from './access/ticket-bounds.js';
+import { transferProgress } from './bodies/transfer-progress.js';
 
 export const allowedMethods = 'OPTIONS,GET,HEAD,PUT,PATCH,POST';
 
@@ -28,29 +31,26 @@ const backend = 'http';
 const longWork: ReadonlySet<OperationKind> = new Set(['write', 'zero', 'flush', 'extents', 'checksum']);
 
 /** Answers requests for images from the daemons that have them. */
+@Injectable()
 export class RelayedImages {
   constructor(
     private readonly access: RelayAccess,
     private readonly proxy: RelayProxy,
     private readonly runner: OperationRunner,
-    private readonly logger: Logger,
-    private readonly daemonFailures?: DaemonFailureObserver,
+    @Optional() @Inject(DAEMON_FAILURE_OBSERVER) private readonly daemonFailures?: DaemonFailureObserver,
   ) {}
 
-  /** Answers the request, whatever happens. @param ticketId as in the path, decoded */
-  async answer(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    ticketId: string,
-    subResource: SubResource,
-  ): Promise<void> {
-    await hijack(request, reply, this.logger, async (exchange) => {
-      // Of images, and of refusals that name them, nobody may keep a copy.
-      exchange.response.setHeader('Cache-Control', 'no-cache, no-store');
-      if (isPreflight(exchange.request)) exchange.send(200, { Allow: allowedMethods });
-      else if (isAboutService(request, ticketId, subResource)) sendServiceCapabilities(exchange);
-      else await this.#relay(exchange, ticketId, subResource);
-    });
+  /**
+   * Answers the request, or throws what is to be answered.
+   * @param ticketId as in the path, decoded
+   */
+  async answer(exchange: Exchange, ticketId: string, subResource: SubResource): Promise<void> {
+    const { request, response } = exchange;
+    // Of images, and of refusals that name them, nobody may keep a copy.
+    response.setHeader('Cache-Control', 'no-cache, no-store');
+    if (isPreflight(request)) exchange.send(200, { Allow: allowedMethods });
+    else if (isAboutService(request, ticketId, subResource)) sendServiceCapabilities(exchange);
+    else await this.#relay(exchange, ticketId, subResource);
   }
 
   async #relay(exchange: Exchange, ticketId: string, subResource: SubResource): Promise<void> {
@@ -144,7 +144,7 @@ function ticketOf({ image: { origin, path } }: RelayPermit): string {
 }
 
 /** The id `*` stands for the service itself, and needs no ticket (docs/protocol.md, "Capabilities"). */
-function isAboutService({ method }: FastifyRequest, ticketId: string, subResource: SubResource): boolean {
+function isAboutService({ method }: IncomingMessage, ticketId: string, subResource: SubResource): boolean {
   return method === 'OPTIONS' && ticketId === '*' && subResource === '';
 }
 

@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { buildConfig } from '../config/build-config.js';
 import type { Role } from '../config/role.js';
-import { createLogger } from '../logger.js';
+import { createLogger } from '../log/logger.js';
 import { createRole } from './role.js';
 
 /** A role as it serves, for reading the contract off its routes: it needs no file and binds no socket. */

@@ -2,7 +2,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { commonRules, infoTag } from '../contract/common-description.js';
 import { imageSchemas, imagesGroup } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
-import { InfoModule } from '../http/info.controller.js';
+import { InfoModule } from '../framework/info.controller.js';
 import { ImagesModule } from '../images/images.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { createContractRole } from './contract-role.js';

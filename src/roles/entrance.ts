@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { ServiceAdapter } from '../framework/http-application.js';
-import type { Audience } from '../http/audience.js';
-import { Exchange } from '../http/exchange.js';
-import type { ListenerApplication } from '../listeners/listener-factory.js';
+import type { Audience } from '../wire/audience.js';
+import { Exchange } from '../wire/exchange.js';
+import type { ListenerApplication } from '../wire/listener-factory.js';
 import type { TicketDefinition } from '../tickets/ticket-definition.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 

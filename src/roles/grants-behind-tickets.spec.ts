@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { GrantsBehindTickets } from './grants-behind-tickets.js';
-import { systemClock } from '../clock.js';
-import { UnavailableError } from '../errors.js';
-import { MemoryGrantStore } from '../sessions/memory-grant.store.js';
+import { systemClock } from '../base/clock.js';
+import { UnavailableError } from '../base/errors.js';
+import { MemoryGrantStore } from '../sessions/stores/memory-grant.store.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
 import { exampleTicketId, makeTicket, makeVerifier } from '../../test/vectors/signed-ticket.fixtures.js';
 

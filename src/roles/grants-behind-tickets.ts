@@ -1,5 +1,5 @@
-import { NotFoundError, UnavailableError } from '../errors.js';
-import type { GrantStore } from '../sessions/session.store.js';
+import { NotFoundError, UnavailableError } from '../base/errors.js';
+import type { GrantStore } from '../sessions/stores/session.store.js';
 import type { Session } from '../sessions/session.js';
 import type { TransferGrant } from '../sessions/transfer-grant.js';
 import type { TicketStore } from '../tickets/ticket.store.js';

@@ -3,7 +3,7 @@ import { commonRules, infoTag } from '../contract/common-description.js';
 import { imageSchemas, imagesGroup } from '../contract/image-operations.js';
 import { openApiDocument } from '../contract/openapi-document.js';
 import { addProxySecurity } from '../contract/security.js';
-import { InfoModule } from '../http/info.controller.js';
+import { InfoModule } from '../framework/info.controller.js';
 import { RelayModule } from '../relay/relay.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { createContractRole } from './contract-role.js';

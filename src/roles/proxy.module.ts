@@ -1,12 +1,12 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { section, SettingsModule } from '../framework/settings.module.js';
-import { InfoModule } from '../http/info.controller.js';
-import { relayBufferGauges } from '../relay/relay-buffer-gauges.js';
-import { RelayBufferPool } from '../relay/relay-buffer-pool.js';
+import { InfoModule } from '../framework/info.controller.js';
+import { relayBufferGauges } from '../relay/buffers/relay-buffer-gauges.js';
+import { RelayBufferPool } from '../relay/buffers/relay-buffer-pool.js';
 import { RelayModule } from '../relay/relay.module.js';
 import { Credentials } from '../sessions/credentials.js';
 import { sessionGauge } from '../sessions/session-gauge.js';
-import { SESSION_STORES, type SessionStores } from '../sessions/session-stores.js';
+import { SESSION_STORES, type SessionStores } from '../sessions/stores/session-stores.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';

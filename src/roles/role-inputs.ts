@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.js';
-import type { Logger } from '../logger.js';
+import type { Logger } from '../log/logger.js';
 
 /** What a role is made from. */
 export interface RoleInputs {

@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Role } from '../config/role.js';
 import { createApplication, initialise } from '../framework/http-application.js';
-import { mountSwaggerUi } from '../http/swagger-ui.js';
+import { mountSwaggerUi } from '../framework/swagger-ui.js';
 import { DaemonModule } from './daemon.module.js';
 import { ProxyModule } from './proxy.module.js';
 import type { RoleInputs } from './role-inputs.js';

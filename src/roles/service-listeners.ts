@@ -1,9 +1,9 @@
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { Config } from '../config/config.js';
 import type { ServiceAdapter } from '../framework/http-application.js';
-import { ticketIdOfControl, ticketIdOfImage } from '../http/ticket-path.js';
-import type { HttpListener } from '../listeners/http-listener.js';
-import type { ListenerFactory } from '../listeners/listener-factory.js';
+import { ticketIdOfControl, ticketIdOfImage } from '../framework/ticket-path.js';
+import type { HttpListener } from '../wire/http-listener.js';
+import type { ListenerFactory } from '../wire/listener-factory.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 import { Entrance, type EntranceOptions } from './entrance.js';
 

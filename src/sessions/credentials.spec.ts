@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Credentials } from './credentials.js';
-import { MemoryGrantStore } from './memory-grant.store.js';
-import { MemorySessionStore } from './memory-session.store.js';
-import { InvalidRequestError, NotAllowedError, UnauthenticatedError } from '../errors.js';
+import { MemoryGrantStore } from './stores/memory-grant.store.js';
+import { MemorySessionStore } from './stores/memory-session.store.js';
+import { InvalidRequestError, NotAllowedError, UnauthenticatedError } from '../base/errors.js';
 import {
   exampleTicketId as ticketId,
   FakeClock,

@@ -1,10 +1,15 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { FailedAuthentications } from './failed-authentications.js';
 import type { Session } from './session.js';
-import { GRANT_STORE, type GrantStore, SESSION_STORE, type SessionStore } from './session.store.js';
-import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
+import { GRANT_STORE, type GrantStore, SESSION_STORE, type SessionStore } from './stores/session.store.js';
+import { TICKET_VERIFIER, type TicketVerifier } from './signed-tickets/ticket.verifier.js';
 import type { TransferGrant } from './transfer-grant.js';
-import { InvalidRequestError, NotAllowedError, type ServiceError, UnauthenticatedError } from '../errors.js';
+import {
+  InvalidRequestError,
+  NotAllowedError,
+  type ServiceError,
+  UnauthenticatedError,
+} from '../base/errors.js';
 
 /** What a request for `/images/{ticket-id}` shows. An empty text is as good as nothing. */
 export interface ShownCredentials {

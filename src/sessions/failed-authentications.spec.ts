@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FailedAuthentications } from './failed-authentications.js';
-import { TooManyFailuresError, UnauthenticatedError } from '../errors.js';
+import { TooManyFailuresError, UnauthenticatedError } from '../base/errors.js';
 import { FakeClock } from '../../test/vectors/signed-ticket.fixtures.js';
 
 const wrong = new UnauthenticatedError('wrong');

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
-import { type ServiceError, TooManyFailuresError } from '../errors.js';
-import { networkOf } from '../http/client-network.js';
+import type { Clock } from '../base/clock.js';
+import { type ServiceError, TooManyFailuresError } from '../base/errors.js';
+import { networkOf } from '../wire/client-network.js';
 
 export interface FailedAuthenticationsOptions {
   /** How many failures in a row an address is answered for. */

@@ -1,5 +1,5 @@
 import type { SampledGaugeOptions } from '../observability/sampled-gauge.js';
-import type { SessionStore } from './session.store.js';
+import type { SessionStore } from './stores/session.store.js';
 
 /** Shows how many sessions there are. */
 export function sessionGauge(sessions: SessionStore): SampledGaugeOptions {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { NotAllowedError, UnavailableError } from '../errors.js';
-import type { AbortRoot, Lease, ProgressListener } from '../lease.js';
+import { NotAllowedError, UnavailableError } from '../base/errors.js';
+import type { AbortRoot, Lease, ProgressListener } from '../base/lease.js';
 import type { TransferGrant } from './transfer-grant.js';
 
 /** Why a session ended: a client deleted it, its grant ran out, or this process closes its store. */

@@ -1,19 +1,19 @@
 import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
-import { CLOCK, type Clock } from '../clock.js';
+import { CLOCK, type Clock } from '../base/clock.js';
 import type { Config } from '../config/config.js';
 import type { LimitsConfig } from '../config/sections/limits.js';
 import type { Recipe } from '../framework/recipe.js';
 import { CONFIG, section } from '../framework/settings.module.js';
-import { LOGGER, type Logger } from '../logger.js';
+import { LOGGER, type Logger } from '../log/logger.js';
 import { Credentials } from './credentials.js';
 import { FailedAuthentications } from './failed-authentications.js';
-import { GrantsController } from './grants.controller.js';
-import { openSessionStores } from './open-session-stores.js';
-import { GRANT_STORE, SESSION_STORE, type GrantStore } from './session.store.js';
-import { SESSION_STORES, type SessionStores } from './session-stores.js';
-import { SessionsController } from './sessions.controller.js';
-import { loadTicketVerifier } from './ticket-verifier.factory.js';
-import { TICKET_VERIFIER, type TicketVerifier } from './ticket.verifier.js';
+import { GrantsController } from './api/grants.controller.js';
+import { openSessionStores } from './stores/open-session-stores.js';
+import { GRANT_STORE, SESSION_STORE, type GrantStore } from './stores/session.store.js';
+import { SESSION_STORES, type SessionStores } from './stores/session-stores.js';
+import { SessionsController } from './api/sessions.controller.js';
+import { loadTicketVerifier } from './signed-tickets/ticket-verifier.factory.js';
+import { TICKET_VERIFIER, type TicketVerifier } from './signed-tickets/ticket.verifier.js';
 
 export interface SessionsModuleOptions {
   readonly imports?: NonNullable<DynamicModule['imports']>;

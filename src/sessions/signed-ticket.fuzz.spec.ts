@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UnauthenticatedError } from '../errors.js';
+import { UnauthenticatedError } from '../base/errors.js';
 import { encodeTicket, makeVerifier, signMembers } from '../../test/vectors/signed-ticket.fixtures.js';
 
 const verifiers = { v1: makeVerifier(), v2: makeVerifier({ allowSha1: false }) };

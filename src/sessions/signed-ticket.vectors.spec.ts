@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SignedTicketVerifier } from './signed-ticket.verifier.js';
-import { UnauthenticatedError } from '../errors.js';
+import type { SignedTicketVerifier } from './signed-tickets/signed-ticket.verifier.js';
+import { UnauthenticatedError } from '../base/errors.js';
 import {
   FakeClock,
   makeVerifier,

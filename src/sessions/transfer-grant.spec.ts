@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readTransferGrant, type TransferGrant } from './transfer-grant.js';
-import { UnauthenticatedError } from '../errors.js';
+import { UnauthenticatedError } from '../base/errors.js';
 import { examplePayload, fixedUnixSeconds } from '../../test/vectors/signed-ticket.fixtures.js';
 
 function read(payload: Record<string, unknown> | string, allowHttp = false): TransferGrant {

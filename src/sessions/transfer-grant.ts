@@ -1,7 +1,7 @@
 import { transferIdCharactersMax } from '../contract/schemas.js';
-import { parseJsonObject } from './strict-json.js';
-import { UnauthenticatedError } from '../errors.js';
-import { nameOfUnnamedTransfer } from '../transfer-name.js';
+import { parseJsonObject } from './signed-tickets/strict-json.js';
+import { UnauthenticatedError } from '../base/errors.js';
+import { nameOfUnnamedTransfer } from '../base/transfer-name.js';
 
 /** What a signed ticket grants, once it was verified: relaying requests for one ticket to the daemon that has it. */
 export interface TransferGrant {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../clock.js';
-import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../errors.js';
+import type { Clock } from '../base/clock.js';
+import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../base/errors.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import type { TicketPermit } from './ticket-permit.js';
 import { Ticket, type TicketInfo } from './ticket.js';

@@ -1,7 +1,7 @@
-import { BusyTime } from '../busy-time.js';
-import type { Exchange } from '../http/exchange.js';
-import { showSignsOfLife } from '../http/signs-of-life.js';
-import type { Lease, Permit, ProgressListener } from '../lease.js';
+import { BusyTime } from '../base/busy-time.js';
+import type { Exchange } from '../wire/exchange.js';
+import { showSignsOfLife } from '../wire/signs-of-life.js';
+import type { Lease, Permit, ProgressListener } from '../base/lease.js';
 import type { OperationKind } from './operation-kind.js';
 import type { TransferObserver } from './transfer-observer.js';
 

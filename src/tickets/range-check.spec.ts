@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { RangeNotSatisfiableError } from '../errors.js';
+import { RangeNotSatisfiableError } from '../base/errors.js';
 import { resolveRange } from './range-check.js';
 
 const size = fc.nat({ max: 50 });

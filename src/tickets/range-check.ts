@@ -1,6 +1,6 @@
-import { RangeNotSatisfiableError } from '../errors.js';
-import type { RequestedRange } from '../http/content-range.js';
-import type { ByteRange } from '../units.js';
+import { RangeNotSatisfiableError } from '../base/errors.js';
+import type { RequestedRange } from '../wire/headers/content-range.js';
+import type { ByteRange } from '../base/units.js';
 
 /** @throws RangeNotSatisfiableError when `range` ends past what a ticket of `sizeBytes` covers */
 export function checkWithinTicket({ offsetBytes, lengthBytes }: ByteRange, sizeBytes: number): void {

@@ -1,5 +1,5 @@
-import type { Lease, ProgressListener } from '../lease.js';
-import type { ByteRange } from '../units.js';
+import type { Lease, ProgressListener } from '../base/lease.js';
+import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from './operation-kind.js';
 import type { OrderedWrite } from './write-order.js';
 

@@ -1,4 +1,4 @@
-import type { LogFields } from '../http/exchange.js';
+import type { LogFields } from '../wire/exchange.js';
 import type { TicketDefinition } from './ticket-definition.js';
 
 /** What the log says of a ticket that is added. Not the url: that of a relayed image has the id of another ticket in it. */

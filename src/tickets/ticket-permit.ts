@@ -1,4 +1,4 @@
-import type { AbortRoot, Permit } from '../lease.js';
+import type { AbortRoot, Permit } from '../base/lease.js';
 import type { OperationKind } from './operation-kind.js';
 import type { TicketDefinition } from './ticket-definition.js';
 import type { TicketLease, TicketLeaseOptions } from './ticket-lease.js';

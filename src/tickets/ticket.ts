@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.js';
-import { NotAllowedError } from '../errors.js';
-import type { AbortRoot } from '../lease.js';
-import type { ByteRange } from '../units.js';
+import type { Clock } from '../base/clock.js';
+import { NotAllowedError } from '../base/errors.js';
+import type { AbortRoot } from '../base/lease.js';
+import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from './operation-kind.js';
 import { RangeSet } from './range-set.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';

@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { CLOCK, type Clock } from '../clock.js';
+import { CLOCK, type Clock } from '../base/clock.js';
 import type { ControlConfig } from '../config/sections/control.js';
 import type { DaemonConfig } from '../config/sections/daemon.js';
 import type { LimitsConfig } from '../config/sections/limits.js';
@@ -7,11 +7,11 @@ import type { Recipe } from '../framework/recipe.js';
 import { section } from '../framework/settings.module.js';
 import { MemoryTicketStore } from './memory-ticket.store.js';
 import { OperationRunner } from './operation-runner.js';
-import { TICKET_DEFAULTS, type TicketDefaults } from './ticket.dto.js';
+import { TICKET_DEFAULTS, type TicketDefaults } from './api/ticket.dto.js';
 import { TICKET_STORE } from './ticket.store.js';
-import { TICKET_FILES, TicketFiles } from './ticket-files.js';
+import { TICKET_FILES, TicketFiles } from './api/ticket-files.js';
 import { TRANSFER_OBSERVER, type TransferObserver } from './transfer-observer.js';
-import { TicketsController } from './tickets.controller.js';
+import { TicketsController } from './api/tickets.controller.js';
 
 /** Schemes that the url of a ticket may have. */
 const TICKET_SCHEMES = Symbol('TICKET_SCHEMES');

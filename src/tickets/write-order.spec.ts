@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, test } from 'node:test';
-import { UnavailableError } from '../errors.js';
-import type { ByteRange } from '../units.js';
+import { UnavailableError } from '../base/errors.js';
+import type { ByteRange } from '../base/units.js';
 import { WriteOrder, type OrderedWrite } from './write-order.js';
 
 const never = new AbortController().signal;

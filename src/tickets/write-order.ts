@@ -1,5 +1,5 @@
-import { UnavailableError } from '../errors.js';
-import type { ByteRange } from '../units.js';
+import { UnavailableError } from '../base/errors.js';
+import type { ByteRange } from '../base/units.js';
 import { RangeSet } from './range-set.js';
 
 /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { assertSameImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { DaemonFixture } from '../e2e/daemon.fixture.js';
 import type { RawAnswer } from '../e2e/raw-answers.js';
 import { FrozenStorage, needsFrozenStorage } from '../e2e/frozen-storage.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { DaemonFixture, type ImageTicket } from '../e2e/daemon.fixture.js';
 import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';

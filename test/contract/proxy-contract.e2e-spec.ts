@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { writeConfiguration } from '../support/configuration.js';

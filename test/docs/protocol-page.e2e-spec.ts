@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeOptions } from '../../src/config/describe-options.js';
-import { statusOfError } from '../../src/http/error-response.js';
+import { statusOfError } from '../../src/wire/error-response.js';
 import { projectRoot } from '../support/project.js';
 
 const page = readFileSync(join(projectRoot, 'docs', 'protocol.md'), 'utf8');

@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { KiB } from '../../src/units.js';
+import { KiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { writeConfiguration, type Configuration } from '../support/configuration.js';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MethodNotAllowedError } from '../../src/errors.js';
-import { Exchange } from '../../src/http/exchange.js';
-import { HttpListener } from '../../src/listeners/http-listener.js';
-import type { Logger } from '../../src/logger.js';
+import { MethodNotAllowedError } from '../../src/base/errors.js';
+import { Exchange } from '../../src/wire/exchange.js';
+import { HttpListener } from '../../src/wire/http-listener.js';
+import type { Logger } from '../../src/log/logger.js';
 import pino from 'pino';
 import { parseAddress } from '../support/address.js';
 import { RawSocket } from '../support/raw-socket.js';

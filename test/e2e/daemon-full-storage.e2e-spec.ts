@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { mount, mountingRefusal, unmount } from '../file/block-devices.js';
 import { imagePath, type ImagesClient } from '../support/client.js';
 import { DaemonFixture } from './daemon.fixture.js';

@@ -7,7 +7,7 @@ import { parseAnswer, requestBytes } from './raw-answers.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
 import { FrozenStorage, needsFrozenStorage, sleepingThreads } from './frozen-storage.js';
 import { askMonitoring, monitored } from './monitoring.js';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { within } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import type { TicketDocument } from '../support/vdsm.js';

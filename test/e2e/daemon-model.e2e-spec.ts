@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import type { ImagesClient } from '../support/client.js';
 import { SeededRandom } from '../support/random.js';
 import { DaemonFixture } from './daemon.fixture.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { imagePath } from '../support/client.js';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { DaemonFixture } from './daemon.fixture.js';
 
 describe('a ticket whose image another daemon has', { concurrency: false }, () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { within } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
-import { GiB, MiB } from '../../src/units.js';
+import { GiB, MiB } from '../../src/base/units.js';
 import { within } from '../support/deadline.js';
 import { sha256OfFile } from '../support/images.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';

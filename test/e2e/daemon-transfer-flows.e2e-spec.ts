@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import { assertSameImage } from '../support/images.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';

@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { assertSameImage, sha256OfFile, writeSparseImage } from '../support/images.js';

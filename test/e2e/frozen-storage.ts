@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import { needs } from '../support/requirements.js';
 

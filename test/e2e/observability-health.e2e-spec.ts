@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
-import { KiB } from '../../src/units.js';
+import { KiB } from '../../src/base/units.js';
 import { ImagesClient } from '../support/client.js';
 import { eventually, within } from '../support/deadline.js';
 import { RedisServer } from '../support/redis-server.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { writeRandomImage, writeSparseImage } from '../support/images.js';

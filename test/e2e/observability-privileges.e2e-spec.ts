@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { Pki } from '../support/pki.js';
 import { startDaemon, type Service } from '../support/processes.js';
 import { needs } from '../support/requirements.js';

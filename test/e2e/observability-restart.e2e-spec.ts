@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { truncate, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { Engine } from '../support/engine.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { decode, encode } from '../support/engine.js';

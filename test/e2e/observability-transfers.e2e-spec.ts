@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { writeRandomImage } from '../support/images.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { open, readFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { eventually, within } from '../support/deadline.js';
 import { sha256OfFile, writeRandomImage } from '../support/images.js';

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chromium, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient } from '../support/client.js';
 import { projectRoot } from '../support/project.js';
 import { needs, programPath } from '../support/requirements.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { after, before, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import { heldConnections } from '../support/held-connections.js';
 import { RawSocket } from '../support/raw-socket.js';

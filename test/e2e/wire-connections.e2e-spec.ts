@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { parseAnswer, parseAnswers } from './raw-answers.js';
 import { allWireRoutes, describeWire } from './wire.fixture.js';
 

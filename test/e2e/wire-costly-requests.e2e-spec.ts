@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import type { ImageTicket } from './daemon.fixture.js';
 import { parseAnswer } from './raw-answers.js';
 import { allWireRoutes, describeWire } from './wire.fixture.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { eventually, within } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import { askMonitoring, monitored, Scrape } from './monitoring.js';

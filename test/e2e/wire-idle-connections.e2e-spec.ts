@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { withoutTls } from './daemon.fixture.js';
 import { describeWire } from './wire.fixture.js';

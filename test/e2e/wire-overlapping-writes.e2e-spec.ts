@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { KiB, MiB, type ByteRange } from '../../src/units.js';
+import { KiB, MiB, type ByteRange } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import type { ImageTicket } from './daemon.fixture.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import type { Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';

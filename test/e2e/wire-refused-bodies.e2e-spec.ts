@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { writeSparseImage } from '../support/images.js';
 import { needs } from '../support/requirements.js';
 import type { ImageTicket } from './daemon.fixture.js';

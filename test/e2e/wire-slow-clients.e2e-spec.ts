@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import type { Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';

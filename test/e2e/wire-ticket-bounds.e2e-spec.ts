@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import { test } from 'node:test';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import type { ImageTicket } from './daemon.fixture.js';
 import { describeWire, type Wire } from './wire.fixture.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { after, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { connectOptions } from '../support/address.js';
 import { within } from '../support/deadline.js';
 import { RawSocket } from '../support/raw-socket.js';

@@ -4,10 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { NoSpaceError } from '../../src/errors.js';
+import { NoSpaceError } from '../../src/base/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
 import { FileSource } from '../../src/images/backends/file/file-source.js';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { mount, mountingRefusal, run, unmount } from './block-devices.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'imageio-full-'));

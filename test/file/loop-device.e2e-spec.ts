@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 
-import { NotAllowedError } from '../../src/errors.js';
+import { NotAllowedError } from '../../src/base/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
 import { describeBackend } from '../../src/images/backends/backend.conformance.js';
 import { FileSource } from '../../src/images/backends/file/file-source.js';

@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { ImagesClient, UnexpectedStatusError } from '../support/client.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import type { HostileWorld } from './hostile-world.js';

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import { pinnedNode } from '../support/project.js';
 import type { Tally, Target } from './attack.js';

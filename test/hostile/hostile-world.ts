@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { Deployment } from '../e2e/deployment.js';
 import { writeRandomImage, writeSparseImage } from '../support/images.js';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ScriptedServer } from '../nbd/scripted-server.js';
 import type { Address } from '../support/address.js';
 import type { ListenerName, Service } from '../support/processes.js';

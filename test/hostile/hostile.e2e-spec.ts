@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { findings, percentile99, runHostile } from './hostile-run.js';
 
 // The short form of `npm run hostile`, which takes five minutes.

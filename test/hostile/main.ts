@@ -2,7 +2,7 @@
 // Prints what was seen, and exits with 1 when something that must hold did not.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { findings, percentile99, runHostile, slownessFindings, type HostileReport } from './hostile-run.js';
 
 const { values } = parseArgs({

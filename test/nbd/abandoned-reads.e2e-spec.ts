@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { eventually, within } from '../support/deadline.js';
 import { DaemonFixture } from '../e2e/daemon.fixture.js';
 import { monitored, Scrape } from '../e2e/monitoring.js';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 
-import { StorageError } from '../../src/errors.js';
+import { StorageError } from '../../src/base/errors.js';
 import { describeBackend } from '../../src/images/backends/backend.conformance.js';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { listExtents, openImage, pattern, readBytes } from './images.js';
 import { missing, type NbdServer, runProgram, Workspace } from './servers.js';
 

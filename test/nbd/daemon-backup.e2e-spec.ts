@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath, type WireExtent } from '../support/client.js';
 import { patienceMs } from '../support/deadline.js';
 import { projectRoot } from '../support/project.js';

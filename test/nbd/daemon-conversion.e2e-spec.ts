@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { open, stat } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { NbdDaemon } from './nbd-daemon.js';
 import { missing, type NbdServer, runProgram } from './servers.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath, type ImagesClient, type WireExtent } from '../support/client.js';
 import { within } from '../support/deadline.js';
 import { pattern } from './images.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { within } from '../support/deadline.js';
 import { pattern } from './images.js';

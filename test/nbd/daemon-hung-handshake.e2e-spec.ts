@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import { eventually, within } from '../support/deadline.js';
 import { parseAnswer } from '../e2e/raw-answers.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { truncate, writeFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { imagePath, type ImagesClient } from '../support/client.js';
 import { eventually, within } from '../support/deadline.js';
 import { sha256OfFile } from '../support/images.js';

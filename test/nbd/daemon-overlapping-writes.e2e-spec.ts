@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { truncate, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { parseAnswer, requestBytes } from '../e2e/raw-answers.js';
 import { imagePath } from '../support/client.js';
 import type { RawSocket } from '../support/raw-socket.js';

@@ -4,7 +4,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { freePort } from '../support/free-port.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';

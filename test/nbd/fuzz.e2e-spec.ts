@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import fc from 'fast-check';
 
-import { StorageError } from '../../src/errors.js';
+import { StorageError } from '../../src/base/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
 import { listExtents, openImage, readBytes } from './images.js';
 import { type ClientRequest, ScriptedServer } from './scripted-server.js';

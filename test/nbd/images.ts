@@ -1,5 +1,5 @@
 import type { Backend, Extent, ExtentContext } from '../../src/images/backends/backend.js';
-import { blockSlackBytes } from '../../src/images/backends/backend.js';
+import { blockSlackBytes } from '../../src/images/buffers/aligned-memory.js';
 import { NbdSource } from '../../src/images/backends/nbd/nbd-source.js';
 
 /** Opens what a url names, as a ticket would. Backends share the block locks, as those of one process do. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ImageTicket } from '../e2e/daemon.fixture.js';
 import { describeWire, type Wire } from '../e2e/wire.fixture.js';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { missing, Workspace } from './servers.js';
 
 const sizeBytes = MiB;

@@ -4,9 +4,9 @@ import { describe, test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { NoSpaceError, StorageError } from '../../src/errors.js';
+import { NoSpaceError, StorageError } from '../../src/base/errors.js';
 import type { Backend } from '../../src/images/backends/backend.js';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { listExtents, openImage, pattern, readBytes } from './images.js';
 import { freePort } from '../support/free-port.js';
 import { missing, type NbdServer, runProgram, Workspace } from './servers.js';

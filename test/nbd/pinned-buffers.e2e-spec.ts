@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { eventually, within } from '../support/deadline.js';
 import { askMonitoring, monitored, Scrape } from '../e2e/monitoring.js';
 import { describeWire } from '../e2e/wire.fixture.js';

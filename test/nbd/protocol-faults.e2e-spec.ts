@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 
-import { NoSpaceError } from '../../src/errors.js';
+import { NoSpaceError } from '../../src/base/errors.js';
 import { NbdClient } from '../../src/images/backends/nbd/nbd-client.js';
 import {
   NbdConnectionError,

@@ -4,9 +4,9 @@ import { describe, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import { StorageError } from '../../src/errors.js';
+import { StorageError } from '../../src/base/errors.js';
 import type { Backend, Extent } from '../../src/images/backends/backend.js';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { listExtents, openImage, pattern, readBytes } from './images.js';
 import { missing, runProgram, Workspace } from './servers.js';
 

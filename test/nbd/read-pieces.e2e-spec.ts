@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { openImage, pattern, readBytes } from './images.js';
 import { type ClientRequest, ScriptedServer } from './scripted-server.js';
 import { dataChunk, holeChunk, noneChunk } from './server-messages.js';

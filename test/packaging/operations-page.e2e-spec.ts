@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeOptions } from '../../src/config/describe-options.js';
-import { BufferPool } from '../../src/images/backends/buffer-pool.js';
-import { overlappingCount } from '../../src/images/buffer-set.js';
+import { BufferPool } from '../../src/images/buffers/buffer-pool.js';
+import { overlappingCount } from '../../src/images/transfer/buffer-set.js';
 import { projectRoot } from '../support/project.js';
 
 const page = readFileSync(join(projectRoot, 'docs', 'operations.md'), 'utf8');

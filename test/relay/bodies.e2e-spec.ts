@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { buffer } from 'node:stream/consumers';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { certificates } from './relay.fixtures.js';
 import { RelayUnderTest } from './relay-under-test.js';

@@ -7,9 +7,9 @@ import { createServer as createHttpsServer, request as startHttpsRequest } from 
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { DaemonAgents } from '../../src/relay/daemon-agents.js';
+import { DaemonAgents } from '../../src/relay/upstream/daemon-agents.js';
 import { DirectDownload } from '../../src/node-internals/direct-download.js';
-import { KiB, MiB } from '../../src/units.js';
+import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { certificates } from './relay.fixtures.js';
 import { RelayUnderTest } from './relay-under-test.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { certificates } from './relay.fixtures.js';

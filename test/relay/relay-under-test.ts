@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import type { Config } from '../../src/config/config.js';
-import type { Logger } from '../../src/logger.js';
-import { DaemonAgents } from '../../src/relay/daemon-agents.js';
+import type { Logger } from '../../src/log/logger.js';
+import { DaemonAgents } from '../../src/relay/upstream/daemon-agents.js';
 import {
   GRANT_STORE,
   SESSION_STORE,
   type GrantStore,
   type SessionStore,
-} from '../../src/sessions/session.store.js';
-import { TICKET_VERIFIER, type TicketVerifier } from '../../src/sessions/ticket.verifier.js';
+} from '../../src/sessions/stores/session.store.js';
+import { TICKET_VERIFIER, type TicketVerifier } from '../../src/sessions/signed-tickets/ticket.verifier.js';
 import type { TicketDefinition } from '../../src/tickets/ticket-definition.js';
 import { TICKET_STORE, type TicketStore } from '../../src/tickets/ticket.store.js';
 import { parseAddress, type Address } from '../support/address.js';

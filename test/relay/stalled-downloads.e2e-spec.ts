@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { monitored, Scrape } from '../e2e/monitoring.js';
 import { ImagesClient, imagePath } from '../support/client.js';

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { cp, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { sha256OfFile, writeRandomImage } from '../support/images.js';
 import { Program } from '../support/program.js';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { delimiter, dirname, join } from 'node:path';
 import { cp, open } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { Program } from '../support/program.js';

@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { after, before, describe, test } from 'node:test';
 import { ImageClient, ImageioError, SessionsClient, TicketsClient, type Endpoint } from '#sdk';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';

@@ -4,7 +4,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { MiB, type ByteRange } from '../../src/units.js';
+import { MiB, type ByteRange } from '../../src/base/units.js';
 import { connectOptions, type Address } from './address.js';
 import { exchange, openExchange, wholeAnswer, type Answer } from './exchange.js';
 

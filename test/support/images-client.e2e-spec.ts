@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import { truncate, writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { buffer } from 'node:stream/consumers';
-import { MiB } from '../../src/units.js';
+import { MiB } from '../../src/base/units.js';
 import { ImagesClient, UnexpectedStatusError } from './client.js';
 import { assertSameImage, sha256OfFile, writeRandomImage, writeSparseImage } from './images.js';
 import { TemporaryFolder } from './temporary-folder.js';

@@ -1,7 +1,7 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { MiB, type ByteRange } from '../../src/units.js';
+import { MiB, type ByteRange } from '../../src/base/units.js';
 
 /**
  * Writes an image of random bytes: an AES-CTR key stream, a GiB of which takes about a second.

@@ -4,8 +4,8 @@ import { buildConfig } from '../../src/config/build-config.js';
 import type { Config } from '../../src/config/config.js';
 import type { Role } from '../../src/config/role.js';
 import { applicationOptions, initialise, ServiceAdapter } from '../../src/framework/http-application.js';
-import { Service } from '../../src/listeners/service.js';
-import type { Logger } from '../../src/logger.js';
+import { Service } from '../../src/roles/service.js';
+import type { Logger } from '../../src/log/logger.js';
 import { roleModules } from '../../src/roles/role.js';
 
 /** The default configuration of a role with other values in some of its sections. */

@@ -1,8 +1,11 @@
 import { constants, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Clock } from '../../src/clock.js';
-import { EngineCertificate } from '../../src/sessions/engine-certificate.js';
-import { SignedTicketVerifier, type SignedTicketRules } from '../../src/sessions/signed-ticket.verifier.js';
+import type { Clock } from '../../src/base/clock.js';
+import { EngineCertificate } from '../../src/sessions/signed-tickets/engine-certificate.js';
+import {
+  SignedTicketVerifier,
+  type SignedTicketRules,
+} from '../../src/sessions/signed-tickets/signed-ticket.verifier.js';
 
 export type Verdict = 'valid' | 'invalid';
 

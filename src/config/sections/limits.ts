@@ -1,6 +1,6 @@
 import { float, integer, timeoutSecondsMax } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
-import { GiB, KiB, MiB } from '../../units.js';
+import { GiB, KiB, MiB } from '../../base/units.js';
 
 export const limitsSection = defineSection({
   name: 'limits',

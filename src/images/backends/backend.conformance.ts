@@ -4,10 +4,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 
 import fc from 'fast-check';
 
-import { StorageError } from '../../errors.js';
-import { MiB } from '../../units.js';
+import { StorageError } from '../../base/errors.js';
+import { MiB } from '../../base/units.js';
 import type { Backend, Extent } from './backend.js';
-import { BufferPool } from './buffer-pool.js';
+import { BufferPool } from '../buffers/buffer-pool.js';
 
 /** An image with known content, opened, and a way to look at it past the backend. */
 export interface BackendFixture {

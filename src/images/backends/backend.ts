@@ -1,10 +1,4 @@
-import type { ByteRange } from '../../units.js';
-
-/**
- * The most extra bytes around a read that a backend may need in the buffer it is given, on each side: the largest
- * block size (512 or 4096 bytes for files, the minimum block size of an NBD export).
- */
-export const blockSlackBytes = 4096;
+import type { ByteRange } from '../../base/units.js';
 
 export type ExtentContext = 'zero' | 'dirty';
 

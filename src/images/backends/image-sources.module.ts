@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { listOfRoots, type BackendFileConfig } from '../../config/sections/backend-file.js';
 import type { LimitsConfig } from '../../config/sections/limits.js';
 import { section } from '../../framework/settings.module.js';
-import { LOGGER, type Logger } from '../../logger.js';
+import { LOGGER, type Logger } from '../../log/logger.js';
 import { IMAGE_SOURCES, type ImageSource } from './backend.js';
 import { FileSource } from './file/file-source.js';
 import { NbdSource } from './nbd/nbd-source.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 
-import { StorageError } from '../../errors.js';
-import { KiB, MiB } from '../../units.js';
+import { StorageError } from '../../base/errors.js';
+import { KiB, MiB } from '../../base/units.js';
 import type { Backend, Extent } from '../backends/backend.js';
 import { createClaimant } from '../../../test/fixtures/claimants.js';
-import { BufferPool } from '../backends/buffer-pool.js';
+import { BufferPool } from '../buffers/buffer-pool.js';
 import { checksumAlgorithms } from './block-hash.js';
 import { type ChecksumOptions, computeChecksum } from './checksum.js';
 import { HashWorkers } from './hash-workers.js';

@@ -1,10 +1,10 @@
-import { StorageError } from '../../errors.js';
-import { MiB } from '../../units.js';
-import { AlignedMemory } from '../backends/aligned-memory.js';
+import { StorageError } from '../../base/errors.js';
+import { MiB } from '../../base/units.js';
+import { AlignedMemory } from '../buffers/aligned-memory.js';
 import type { Backend, Extent } from '../backends/backend.js';
-import type { BufferPool } from '../backends/buffer-pool.js';
-import { BufferSet } from '../buffer-set.js';
-import type { Claimant } from '../fair-shares.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import { BufferSet } from '../transfer/buffer-set.js';
+import type { Claimant } from '../buffers/fair-shares.js';
 import { type BlockHash, createBlockHash } from './block-hash.js';
 import { type BlockRun, blockRuns } from './block-runs.js';
 import type { HashLane, HashWorkers } from './hash-workers.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
-import type { ByteRange } from '../../../units.js';
-import { isCongruent, pageBytes } from '../aligned-memory.js';
+import type { ByteRange } from '../../../base/units.js';
+import { isCongruent, pageBytes } from '../../buffers/aligned-memory.js';
 import { bounceBytes, type BounceBuffers } from './bounce-buffers.js';
 import { readOnce, type Transfer, transferFully, writeOnce } from './file-calls.js';
 

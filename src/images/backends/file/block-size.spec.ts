@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { detectBlockSize } from './block-size.js';
-import { AlignedMemory } from '../aligned-memory.js';
+import { AlignedMemory } from '../../buffers/aligned-memory.js';
 
 describe('detectBlockSize', () => {
   let folder: string;

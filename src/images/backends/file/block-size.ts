@@ -1,4 +1,4 @@
-import { AlignedMemory, pageBytes } from '../aligned-memory.js';
+import { AlignedMemory, pageBytes } from '../../buffers/aligned-memory.js';
 import { readOnce } from './file-calls.js';
 import { errorCode } from './storage-failure.js';
 

@@ -1,5 +1,5 @@
-import { KiB } from '../../../units.js';
-import { AlignedMemory } from '../aligned-memory.js';
+import { KiB } from '../../../base/units.js';
+import { AlignedMemory } from '../../buffers/aligned-memory.js';
 
 export const bounceBytes = 64 * KiB;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 import type { Extent } from '../backend.js';
 import { fileExtents, type Seek } from './extents.js';
 import { SEEK_DATA } from './libc.js';

@@ -1,4 +1,4 @@
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 import type { Extent } from '../backend.js';
 import { MergedExtents } from '../merged-extents.js';
 import { SEEK_DATA, SEEK_HOLE } from './libc.js';

@@ -4,11 +4,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { NoSpaceError, StorageError } from '../../../errors.js';
-import { MiB } from '../../../units.js';
+import { NoSpaceError, StorageError } from '../../../base/errors.js';
+import { MiB } from '../../../base/units.js';
 import { describeBackend, listExtents } from '../backend.conformance.js';
-import { FairShares } from '../../fair-shares.js';
-import { BufferPool } from '../buffer-pool.js';
+import { FairShares } from '../../buffers/fair-shares.js';
+import { BufferPool } from '../../buffers/buffer-pool.js';
 import { ImageLocks } from '../image-locks.js';
 import { BounceBuffers } from './bounce-buffers.js';
 import { FileBackend } from './file-backend.js';

@@ -1,6 +1,6 @@
-import { StorageError } from '../../../errors.js';
-import type { ByteRange } from '../../../units.js';
-import { pageBytes } from '../aligned-memory.js';
+import { StorageError } from '../../../base/errors.js';
+import type { ByteRange } from '../../../base/units.js';
+import { pageBytes } from '../../buffers/aligned-memory.js';
 import type { Backend, Extent } from '../backend.js';
 import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 import { FileSource } from './file-source.js';
 
 describe('FileSource', () => {

@@ -1,7 +1,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 
-import { NotAllowedError, StorageError } from '../../../errors.js';
-import { FairShares } from '../../fair-shares.js';
+import { NotAllowedError, StorageError } from '../../../base/errors.js';
+import { FairShares } from '../../buffers/fair-shares.js';
 import type { Backend, ImageRequest, ImageSource } from '../backend.js';
 import { ImageLocks } from '../image-locks.js';
 import { detectBlockSize } from './block-size.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createClaimant } from '../../../../test/fixtures/claimants.js';
-import { FairShares } from '../../fair-shares.js';
+import { FairShares } from '../../buffers/fair-shares.js';
 import { FileTurns } from './file-turns.js';
 
 const hung = new Promise<void>(() => undefined);

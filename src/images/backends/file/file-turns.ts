@@ -1,5 +1,5 @@
-import { StorageError } from '../../../errors.js';
-import { type Claimant, FairShares } from '../../fair-shares.js';
+import { StorageError } from '../../../base/errors.js';
+import { type Claimant, FairShares } from '../../buffers/fair-shares.js';
 
 /**
  * The turns of one image at the threads for file I/O. A thread whose storage hangs cannot be had back, and

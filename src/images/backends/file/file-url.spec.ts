@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 import { filePath } from './file-url.js';
 
 describe('filePath', () => {

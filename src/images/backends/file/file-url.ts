@@ -1,4 +1,4 @@
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 
 /**
  * The absolute path that a `file:` url names (RFC 8089), percent-decoded. A url that could mean another file than the

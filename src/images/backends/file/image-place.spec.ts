@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
-import { NotAllowedError } from '../../../errors.js';
+import { NotAllowedError } from '../../../base/errors.js';
 import { findImage } from './image-place.js';
 
 /** Real paths, since roots are compared with those. */

@@ -1,7 +1,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 import os from 'node:os';
 
-import { NotAllowedError } from '../../../errors.js';
+import { NotAllowedError } from '../../../base/errors.js';
 import { closeFile, fileSystemType, openFile, readLink, statFile } from './file-calls.js';
 import { kernelFileSystem } from './kernel-file-systems.js';
 import { errorCode } from './storage-failure.js';

@@ -1,6 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 
-import { NoSpaceError, StorageError } from '../../../errors.js';
+import { NoSpaceError, StorageError } from '../../../base/errors.js';
 
 /** Out of room: of the device, of the owner's quota, or of the largest file that the file system can hold. */
 const noSpaceCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);

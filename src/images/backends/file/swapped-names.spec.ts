@@ -7,8 +7,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 
-import { NotAllowedError, ServiceError, StorageError } from '../../../errors.js';
-import { AlignedMemory, pageBytes } from '../aligned-memory.js';
+import { NotAllowedError, ServiceError, StorageError } from '../../../base/errors.js';
+import { AlignedMemory, pageBytes } from '../../buffers/aligned-memory.js';
 import { FileSource } from './file-source.js';
 
 /** At least as often each outcome is awaited that a swap may have. */

@@ -1,5 +1,5 @@
-import { MiB } from '../../../units.js';
-import { AlignedMemory, pageBytes } from '../aligned-memory.js';
+import { MiB } from '../../../base/units.js';
+import { AlignedMemory, pageBytes } from '../../buffers/aligned-memory.js';
 import type { BlockIo } from './block-io.js';
 import { setFileSize } from './file-calls.js';
 import {

@@ -1,5 +1,5 @@
-import { StorageError } from '../../../errors.js';
-import type { ByteRange } from '../../../units.js';
+import { StorageError } from '../../../base/errors.js';
+import type { ByteRange } from '../../../base/units.js';
 import type { Backend, Extent, ExtentContext } from '../backend.js';
 import type { RangeLock } from '../range-lock.js';
 import { type BlockIo, readRange, writeRange, zeroRange } from './nbd-block-io.js';

@@ -1,5 +1,5 @@
-import type { ByteRange } from '../../../units.js';
-import { GiB, KiB, MiB } from '../../../units.js';
+import type { ByteRange } from '../../../base/units.js';
+import { GiB, KiB, MiB } from '../../../base/units.js';
 import type { RangeLock } from '../range-lock.js';
 import type { NbdClient } from './nbd-client.js';
 import { NbdRequestError } from './nbd-errors.js';

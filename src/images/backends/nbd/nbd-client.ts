@@ -1,4 +1,4 @@
-import type { ByteRange } from '../../../units.js';
+import type { ByteRange } from '../../../base/units.js';
 import { type CommandName, encodeRequest, noHoleFlag } from './nbd-codec.js';
 import { NbdConnectionError, NbdProtocolError } from './nbd-errors.js';
 import { NbdHandshakeReader } from './nbd-handshake-reader.js';

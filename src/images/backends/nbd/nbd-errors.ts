@@ -1,4 +1,4 @@
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 
 /** The server refused this one request. The connection, and every other request on it, goes on. */
 export class NbdRequestError extends StorageError {

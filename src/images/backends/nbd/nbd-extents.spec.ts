@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 
 import { u32 } from '../../../../test/nbd/server-messages.js';
-import { type ByteRange, GiB, KiB } from '../../../units.js';
+import { type ByteRange, GiB, KiB } from '../../../base/units.js';
 import type { Extent, ExtentContext } from '../backend.js';
 import { NbdConnectionError, NbdRequestError } from './nbd-errors.js';
 import { type AskBlockStatus, nbdExtents } from './nbd-extents.js';

@@ -1,5 +1,5 @@
-import { StorageError } from '../../../errors.js';
-import { type ByteRange, GiB } from '../../../units.js';
+import { StorageError } from '../../../base/errors.js';
+import { type ByteRange, GiB } from '../../../base/units.js';
 import type { Extent, ExtentContext } from '../backend.js';
 import { MergedExtents } from '../merged-extents.js';
 import { coveredBytes, overlay, type Stretch } from './nbd-block-status.js';

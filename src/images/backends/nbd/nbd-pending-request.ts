@@ -1,5 +1,5 @@
-import { NoSpaceError, type StorageError } from '../../../errors.js';
-import type { ByteRange } from '../../../units.js';
+import { NoSpaceError, type StorageError } from '../../../base/errors.js';
+import type { ByteRange } from '../../../base/units.js';
 import type { CommandName } from './nbd-codec.js';
 import { errorName } from './nbd-codec.js';
 import { NbdProtocolError, NbdRequestError } from './nbd-errors.js';

@@ -13,7 +13,7 @@ import {
   simpleReply,
   statusChunk,
 } from '../../../../test/nbd/server-messages.js';
-import { NoSpaceError } from '../../../errors.js';
+import { NoSpaceError } from '../../../base/errors.js';
 import { NbdProtocolError, NbdRequestError } from './nbd-errors.js';
 import { PendingRequest, type RequestOptions } from './nbd-pending-request.js';
 import { NbdReplyReader } from './nbd-reply-reader.js';

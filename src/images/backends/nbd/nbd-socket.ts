@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-import { KiB } from '../../../units.js';
+import { KiB } from '../../../base/units.js';
 import { NbdConnectionError } from './nbd-errors.js';
 import type { NbdAddress } from './nbd-url.js';
 import { enlargeSendBuffer } from './send-buffer.js';

@@ -1,4 +1,4 @@
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 import type { Backend, ImageRequest, ImageSource } from '../backend.js';
 import { ImageLocks } from '../image-locks.js';
 import { NbdBackend } from './nbd-backend.js';

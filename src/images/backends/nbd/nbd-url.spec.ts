@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 import { exportKey, parseNbdUrl } from './nbd-url.js';
 
 describe('NBD url', () => {

@@ -1,4 +1,4 @@
-import { StorageError } from '../../../errors.js';
+import { StorageError } from '../../../base/errors.js';
 
 /** Where an NBD server listens. */
 export type NbdAddress = { readonly socketPath: string } | { readonly host: string; readonly port: number };

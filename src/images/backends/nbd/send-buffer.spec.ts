@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { KiB, MiB } from '../../../units.js';
+import { KiB, MiB } from '../../../base/units.js';
 import { enlargeSendBuffer } from './send-buffer.js';
 
 test('a unix socket takes more without its peer reading than it usually does', async (t) => {

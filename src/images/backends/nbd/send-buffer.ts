@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setSendBuffer } from '../../../node-internals/socket-descriptor.js';
-import { MiB } from '../../../units.js';
+import { MiB } from '../../../base/units.js';
 
 /** One write of the usual size, so that it is handed over at once. */
 const sendBufferBytes = MiB;

@@ -1,0 +1,26 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from '../log/logger.js';
+import { Exchange } from '../wire/exchange.js';
+import { logFailure } from '../wire/log-failure.js';
+
+/**
+ * Takes the response out of the framework's hands for `work`, which answers by itself. Once a reply is hijacked, nothing the framework
+ * does can answer any more and an error would leave the client waiting, so errors end here.
+ */
+export async function hijack(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+  work: (exchange: Exchange) => Promise<void>,
+): Promise<void> {
+  reply.hijack();
+  const exchange = Exchange.of(request.raw);
+  await exchange.do(async () => {
+    try {
+      await work(exchange);
+    } catch (error: unknown) {
+      logFailure(logger, exchange, error);
+      exchange.fail(error);
+    }
+  });
+}

@@ -1,0 +1,59 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DaemonConfig } from '../../config/sections/daemon.js';
+import { Section } from '../../framework/settings.module.js';
+import type { Exchange } from '../../wire/exchange.js';
+import { ImageOperations } from '../transfer/image-operations.js';
+
+/** The local service, where there is one. */
+export interface LocalSocket {
+  /** As it is put into a socket address, with a leading NUL when abstract; undefined while nothing is bound to it. */
+  readonly address: string | undefined;
+}
+
+export const LOCAL_SOCKET = Symbol('LOCAL_SOCKET');
+
+const readFeatures = ['checksum', 'extents'];
+const writeFeatures = ['flush', 'zero'];
+
+/** OPTIONS /images/{id}: what can be done with the image and with how many connections. It is every client's first request. */
+@Injectable()
+export class OptionsHandler {
+  constructor(
+    private readonly operations: ImageOperations,
+    @Inject(LOCAL_SOCKET) private readonly localSocket: LocalSocket,
+    @Section('daemon') private readonly daemon: Pick<DaemonConfig, 'connectionsMax'>,
+  ) {}
+
+  async handle(exchange: Exchange, ticketId: string): Promise<void> {
+    if (ticketId === '*') {
+      this.#send(exchange, { writable: true });
+      return;
+    }
+    await this.operations.run(
+      exchange,
+      { ticketId, access: 'read', kind: 'options' },
+      async ({ permit, backend }) => {
+        const { connectionsMax } = this.daemon;
+        this.#send(exchange, {
+          writable: permit.writable,
+          max_readers: Math.min(backend.readersMax, connectionsMax),
+          max_writers: Math.min(backend.writersMax, connectionsMax),
+        });
+      },
+    );
+  }
+
+  #send(
+    exchange: Exchange,
+    { writable, ...limits }: { writable: boolean; max_readers?: number; max_writers?: number },
+  ): void {
+    const { address: unixSocket } = this.localSocket;
+    const body = JSON.stringify({
+      ...(unixSocket === undefined ? {} : { unix_socket: unixSocket }),
+      features: writable ? [...readFeatures, ...writeFeatures] : readFeatures,
+      ...limits,
+    });
+    const allow = writable ? 'OPTIONS,GET,PUT,PATCH' : 'OPTIONS,GET';
+    exchange.send(200, { 'Content-Type': 'application/json', Allow: allow }, body);
+  }
+}

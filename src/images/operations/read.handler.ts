@@ -1,0 +1,97 @@
+import { Injectable } from '@nestjs/common';
+import type { LimitsConfig } from '../../config/sections/limits.js';
+import type { RequestedRange } from '../../wire/headers/content-range.js';
+import { Section } from '../../framework/settings.module.js';
+import type { Exchange } from '../../wire/exchange.js';
+import type { TicketPermit } from '../../tickets/ticket-permit.js';
+import type { ByteRange } from '../../base/units.js';
+import { BufferPool } from '../buffers/buffer-pool.js';
+import { contentDisposition } from './content-disposition.js';
+import { Download, type ResponseHead } from '../transfer/download.js';
+import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
+import { resolveRange } from '../../tickets/range-check.js';
+
+export interface ReadRequest {
+  readonly ticketId: string;
+  readonly range: RequestedRange | undefined;
+  readonly close: boolean;
+}
+
+/** GET and HEAD /images/{id}: storage is read ahead while what was read drains to the client. */
+@Injectable()
+export class ReadHandler {
+  constructor(
+    private readonly operations: ImageOperations,
+    private readonly pool: BufferPool,
+    @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
+  ) {}
+
+  async handle(exchange: Exchange, request: ReadRequest): Promise<void> {
+    const { ticketId, range } = request;
+    await this.operations.run(
+      exchange,
+      {
+        ticketId,
+        access: 'read',
+        kind: 'read',
+        check: ({ sizeBytes }) => {
+          if (range !== undefined) resolveRange(range, sizeBytes, 'ticket');
+        },
+      },
+      async (context) => {
+        const { permit, backend } = context;
+        const availableBytes = Math.min(permit.sizeBytes, await backend.sizeBytes(endOf(range)));
+        const part =
+          range === undefined
+            ? { offsetBytes: 0, lengthBytes: availableBytes }
+            : resolveRange(range, availableBytes, availableBytes < permit.sizeBytes ? 'image' : 'ticket');
+        const head = responseHead(permit, part, range !== undefined);
+        exchange.logFields['offset'] = part.offsetBytes;
+        exchange.logFields['length'] = part.lengthBytes;
+        exchange.settleFraming();
+        if (request.close) exchange.closeAfterResponse();
+        if (exchange.request.method === 'HEAD') {
+          exchange.response.writeHead(head.status, head.headers).end();
+          return;
+        }
+        await this.#send(exchange, context, part, head);
+      },
+    );
+  }
+
+  async #send(
+    exchange: Exchange,
+    context: OperationContext,
+    part: ByteRange,
+    head: ResponseHead,
+  ): Promise<void> {
+    if (part.lengthBytes === 0) {
+      exchange.send(head.status, head.headers);
+      return;
+    }
+    await new Download(exchange, context, { pool: this.pool, countMax: this.limits.buffersPerTransfer }).run(
+      part,
+      head,
+    );
+  }
+}
+
+/** Exclusive; undefined when only the size of the image says where the range ends. */
+function endOf(range: RequestedRange | undefined): number | undefined {
+  return range === undefined || 'suffixLength' in range || range.last === undefined
+    ? undefined
+    : range.last + 1;
+}
+
+function responseHead({ definition }: TicketPermit, part: ByteRange, partial: boolean): ResponseHead {
+  const headers: Record<string, string> = {
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': String(part.lengthBytes),
+    'Accept-Ranges': 'bytes',
+    'Content-Disposition': contentDisposition(definition.filename),
+  };
+  if (!partial) return { status: 200, headers };
+  const last = part.offsetBytes + part.lengthBytes - 1;
+  headers['Content-Range'] = `bytes ${part.offsetBytes}-${last}/${definition.size}`;
+  return { status: 206, headers };
+}

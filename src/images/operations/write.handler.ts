@@ -1,0 +1,144 @@
+import { Injectable } from '@nestjs/common';
+import type { LimitsConfig } from '../../config/sections/limits.js';
+import { InvalidRequestError, RangeNotSatisfiableError } from '../../base/errors.js';
+import { Section } from '../../framework/settings.module.js';
+import type { Exchange } from '../../wire/exchange.js';
+import type { TicketLease } from '../../tickets/ticket-lease.js';
+import type { Backend } from '../backends/backend.js';
+import { BufferPool, smallBufferBytes } from '../buffers/buffer-pool.js';
+import { bodyBeyondTicket, checkWithinTicket } from '../../tickets/range-check.js';
+import { BodyReader } from '../transfer/body-reader.js';
+import { BufferSet } from '../transfer/buffer-set.js';
+import { ImageOperations } from '../transfer/image-operations.js';
+
+export interface WriteRequest {
+  readonly ticketId: string;
+  readonly offsetBytes: number;
+  /** `Content-Length`; undefined for a chunked body, which ends where it ends. */
+  readonly lengthBytes: number | undefined;
+  readonly flush: boolean;
+  readonly close: boolean;
+}
+
+/** PUT /images/{id}: the body goes to storage while it arrives, one buffer filling from the socket while others are being written. */
+@Injectable()
+export class WriteHandler {
+  constructor(
+    private readonly operations: ImageOperations,
+    private readonly pool: BufferPool,
+    @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
+  ) {}
+
+  async handle(exchange: Exchange, request: WriteRequest): Promise<void> {
+    const { ticketId, offsetBytes, lengthBytes } = request;
+    await this.operations.run(
+      exchange,
+      {
+        ticketId,
+        access: 'write',
+        kind: 'write',
+        // A chunked body may go on to the end of the ticket, which is not known yet.
+        changes: { offsetBytes, lengthBytes: lengthBytes ?? Number.MAX_SAFE_INTEGER - offsetBytes },
+        check: ({ sizeBytes }) => {
+          checkWithinTicket({ offsetBytes, lengthBytes: lengthBytes ?? 0 }, sizeBytes);
+        },
+      },
+      async ({ permit, lease, backend }) => {
+        exchange.logFields['offset'] = offsetBytes;
+        if (lengthBytes !== undefined) exchange.logFields['length'] = lengthBytes;
+        const endBytes = await this.#endOfBody(request, permit.sizeBytes, backend);
+        const buffers = await BufferSet.acquire(this.pool, {
+          claimant: permit,
+          lengthBytes: endBytes - offsetBytes,
+          countMax: Math.min(this.limits.buffersPerTransfer, backend.inFlightMax + 1),
+          signal: lease.signal,
+        });
+        try {
+          exchange.readyForBody();
+          await writeBody(exchange, { backend, lease, buffers, offsetBytes, endBytes });
+        } finally {
+          buffers.release();
+        }
+        if (request.flush) await backend.flush();
+        lease.signal.throwIfAborted();
+      },
+    );
+    if (request.close) exchange.closeAfterResponse();
+    exchange.send(200);
+  }
+
+  /** Where the body must end, at the latest for a chunked one: bytes past it are refused, not written. */
+  async #endOfBody(
+    { offsetBytes, lengthBytes }: WriteRequest,
+    ticketSizeBytes: number,
+    backend: Backend,
+  ): Promise<number> {
+    const imageSizeBytes = backend.growable ? Infinity : await backend.sizeBytes();
+    const limitBytes = Math.min(ticketSizeBytes, imageSizeBytes);
+    const endBytes = lengthBytes === undefined ? limitBytes : offsetBytes + lengthBytes;
+    if (endBytes > limitBytes || offsetBytes > limitBytes) {
+      throw new RangeNotSatisfiableError(
+        `range end ${Math.max(endBytes, offsetBytes)} > image size ${limitBytes}`,
+        limitBytes,
+      );
+    }
+    return endBytes;
+  }
+}
+
+interface BodyTransfer {
+  readonly backend: Backend;
+  readonly lease: TicketLease;
+  readonly buffers: BufferSet;
+  readonly offsetBytes: number;
+  readonly endBytes: number;
+}
+
+// Data sits in its buffer at the same distance from a page boundary as in the image, so that direct I/O needs no copy.
+const pageBytes = 4096;
+
+/**
+ * Returns when everything that arrived is in the backend, or replaced there by what younger requests wrote.
+ * When it throws, no write is running any more: what was handed to storage is counted and the rest of the
+ * body dropped.
+ */
+async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<void> {
+  const { backend, lease, buffers, endBytes } = transfer;
+  const body = new BodyReader(exchange, lease.signal);
+  let offset = transfer.offsetBytes;
+  try {
+    // Nothing that has not arrived needs a buffer.
+    while (offset < endBytes && (await body.arrival())) {
+      const buffer = await buffers.take();
+      lease.signal.throwIfAborted();
+      const skew = offset % pageBytes;
+      const stepBytes = buffers.stepAt(buffer, offset, endBytes);
+      const target = buffer.subarray(skew, skew + stepBytes);
+      const filledBytes = await body.fill(target);
+      buffers.isSlow = filledBytes < Math.min(stepBytes, smallBufferBytes);
+      const startBytes = offset;
+      const written = lease.change(
+        { offsetBytes: startBytes, lengthBytes: filledBytes },
+        ({ offsetBytes, lengthBytes }) => {
+          const at = offsetBytes - startBytes;
+          return backend.write(target.subarray(at, at + lengthBytes), offsetBytes);
+        },
+      );
+      buffers.use(buffer, written);
+      offset += filledBytes;
+    }
+    await buffers.settled();
+    await finishBody(exchange, body, offset === endBytes);
+  } finally {
+    body.stop();
+    await buffers.idle();
+  }
+}
+
+/** After the last byte that may be written: the body must end here too. */
+async function finishBody(exchange: Exchange, body: BodyReader, full: boolean): Promise<void> {
+  const isChunked = exchange.request.headers['content-length'] === undefined;
+  if (full && isChunked && (await body.arrival())) throw bodyBeyondTicket();
+  if (body.broken !== undefined) throw body.broken;
+  if (!full && !isChunked) throw new InvalidRequestError('Request body is shorter than promised');
+}

@@ -1,0 +1,122 @@
+import { ClientTimeoutError } from '../../base/errors.js';
+import type { Exchange } from '../../wire/exchange.js';
+import type { ByteRange } from '../../base/units.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import { BufferSet } from './buffer-set.js';
+import { DataSender } from './data-sender.js';
+import type { OperationContext } from './image-operations.js';
+import { type Piece, ReadAhead } from './read-ahead.js';
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+}
+
+interface DownloadBuffers {
+  readonly pool: BufferPool;
+  readonly countMax: number;
+}
+
+/** Storage that answers does so in less, and a client that has gone is noticed within a second or two. */
+const slowStorageMilliseconds = 1000;
+
+/** A client that takes longer for one buffer is slow: while others wait small buffers do as well for it. */
+const slowClientMilliseconds = 1000;
+
+/** The body of one response: storage is read ahead while what was read drains to the client. */
+export class Download {
+  /** Since when the client has read nothing, of the time in which others waited for its buffers. */
+  #stalledAt: number | undefined;
+  /** What the socket is given from. */
+  #sending: Uint8Array | undefined;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly context: OperationContext,
+    private readonly options: DownloadBuffers,
+  ) {}
+
+  /**
+   * Sends `head` and `part` of the image.
+   * @throws StorageError, UnavailableError, ClientGoneError or the reason of the exchange's signal. A
+   *   response that has begun is cut then.
+   */
+  async run(part: ByteRange, head: ResponseHead): Promise<void> {
+    const { exchange } = this;
+    const { backend, lease, permit } = this.context;
+    const buffers = await BufferSet.acquire(this.options.pool, {
+      claimant: permit,
+      lengthBytes: part.lengthBytes,
+      countMax: Math.min(this.options.countMax, backend.inFlightMax + 1),
+      signal: lease.signal,
+    });
+    const ahead = new ReadAhead(backend, buffers, part);
+    const sender = new DataSender(exchange, { signal: lease.signal, company: buffers.company });
+    buffers.onStall = () => this.#giveWay(ahead, sender);
+    try {
+      for (let sentBytes = 0; sentBytes < part.lengthBytes;) {
+        const { buffer, data } = await (sentBytes === 0 ? this.#firstPiece(ahead, head) : ahead.next());
+        lease.signal.throwIfAborted();
+        if (!exchange.response.headersSent) exchange.response.writeHead(head.status, head.headers);
+        const range = { offsetBytes: part.offsetBytes + sentBytes, lengthBytes: data.length };
+        sentBytes += data.length;
+        const startedAt = performance.now();
+        this.#sending = buffer;
+        await sender.send(data, sentBytes === part.lengthBytes);
+        this.#sending = undefined;
+        buffers.isSlow = performance.now() - startedAt > slowClientMilliseconds;
+        lease.progressed(range);
+        ahead.recycle(buffer);
+      }
+    } catch (error: unknown) {
+      // A response that has begun is cut, which also makes the socket let go of the buffer it is sending
+      // from.
+      if (exchange.response.headersSent) exchange.connection.destroy();
+      throw error;
+    } finally {
+      await sender.finish();
+      await ahead.idle();
+      buffers.release();
+    }
+  }
+
+  /**
+   * Others wait for buffers. While the client reads nothing, what was read ahead for it is dropped, to be
+   * read again later. The socket holds on to the buffer that is being sent; so in the end the client is cut
+   * off, and has to go on from where it is with another request.
+   */
+  #giveWay(ahead: ReadAhead, sender: DataSender): boolean {
+    const { pool } = this.options;
+    const sending = this.#sending;
+    if (sending === undefined || sender.hasMoved()) {
+      this.#stalledAt = undefined;
+      return false;
+    }
+    this.#stalledAt ??= performance.now();
+    ahead.drop((buffer) => pool.isWanted(buffer));
+    const isOver = performance.now() - this.#stalledAt >= pool.stallSeconds * 1000;
+    if (!isOver || !pool.isWanted(sending)) return false;
+    const text = `Client read nothing for ${pool.stallSeconds} seconds while others waited for its buffer`;
+    this.exchange.abort(new ClientTimeoutError(text));
+    return true;
+  }
+
+  /**
+   * Until the first data is there a failure of storage still gets its own status, so the head goes out with
+   * that. A client that has closed its side meanwhile may have gone: it gets the head as soon as storage is
+   * slow, since over TCP only what is sent to it shows whether it is there.
+   */
+  async #firstPiece(ahead: ReadAhead, head: ResponseHead): Promise<Piece> {
+    const { request, response, clientAddress } = this.exchange;
+    const probe = setInterval(() => {
+      if (!request.socket.readableEnded || response.headersSent || clientAddress === undefined) return;
+      response.writeHead(head.status, head.headers);
+      response.flushHeaders();
+    }, slowStorageMilliseconds);
+    try {
+      return await ahead.next();
+    } finally {
+      clearInterval(probe);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Exchange } from '../../wire/exchange.js';
+import type { OperationKind } from '../../tickets/operation-kind.js';
+import { OperationRunner } from '../../tickets/operation-runner.js';
+import type { TicketAccess } from '../../tickets/ticket-definition.js';
+import type { TicketLease } from '../../tickets/ticket-lease.js';
+import type { TicketPermit } from '../../tickets/ticket-permit.js';
+import { TICKET_STORE, type TicketStore } from '../../tickets/ticket.store.js';
+import type { ByteRange } from '../../base/units.js';
+import type { Backend } from '../backends/backend.js';
+import { OpenImages } from './open-images.js';
+import { TimedBackend } from './timed-backend.js';
+
+export interface OperationRequest {
+  readonly ticketId: string;
+  readonly access: TicketAccess;
+  readonly kind: OperationKind;
+  /**
+   * All of the image that it may change: its place among those that change the same bytes is where it
+   * begins.
+   */
+  readonly changes?: ByteRange;
+  /** Refuses what the ticket does not cover, before the image is opened. */
+  readonly check?: (permit: TicketPermit) => void;
+}
+
+export interface OperationContext {
+  readonly permit: TicketPermit;
+  readonly lease: TicketLease;
+  readonly backend: Backend;
+}
+
+/**
+ * What every operation on an image of this host has in common: the ticket is checked, then the range, then
+ * the image is opened, and only then anything happens (docs/protocol.md, "Order of checks").
+ */
+@Injectable()
+export class ImageOperations {
+  constructor(
+    @Inject(TICKET_STORE) private readonly tickets: TicketStore,
+    private readonly images: OpenImages,
+    private readonly runner: OperationRunner,
+  ) {}
+
+  /**
+   * Looks at the ticket alone, for what must be known before an operation can be.
+   * @throws NotAllowedError
+   */
+  async authorize(
+    exchange: Exchange,
+    { ticketId, access }: Pick<OperationRequest, 'ticketId' | 'access'>,
+  ): Promise<TicketPermit> {
+    const permit = await this.tickets.authorize(ticketId, access);
+    this.runner.admit(exchange, permit);
+    return permit;
+  }
+
+  /** @throws NotAllowedError, RangeNotSatisfiableError, StorageError and whatever `work` throws */
+  async run<T>(
+    exchange: Exchange,
+    request: OperationRequest,
+    work: (context: OperationContext) => Promise<T>,
+  ): Promise<T> {
+    const permit = await this.authorize(exchange, request);
+    const { kind, changes, check } = request;
+    return this.runner.run(
+      exchange,
+      {
+        kind,
+        begin: (onProgress) => {
+          check?.(permit);
+          return permit.begin(kind, exchange, { changes, onProgress });
+        },
+      },
+      async ({ lease, backendTime, located }) => {
+        const { signal } = lease;
+        const backend = await backendTime.during(() => this.images.open(exchange.connection, permit, signal));
+        located(backend.kind);
+        signal.throwIfAborted();
+        const abandon = (): void => {
+          backend.abandon();
+        };
+        signal.addEventListener('abort', abandon);
+        try {
+          return await work({ permit, lease, backend: new TimedBackend(backend, backendTime) });
+        } finally {
+          // The exchange may still be aborted while its answer leaves, and others use the image then.
+          signal.removeEventListener('abort', abandon);
+          if (lease.overtakenBytes > 0) exchange.logFields['overtaken_bytes'] = lease.overtakenBytes;
+        }
+      },
+    );
+  }
+}

@@ -1,0 +1,85 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ClientGoneError, StorageError } from '../../base/errors.js';
+import type { ClientConnection, ConnectionResource } from '../../wire/client-connection.js';
+import type { TicketConnection, TicketPermit } from '../../tickets/ticket-permit.js';
+import { IMAGE_SOURCES, type Backend, type ImageSource } from '../backends/backend.js';
+
+/**
+ * Opens the image of a ticket once per connection, and keeps it until the connection closes or the ticket
+ * is cancelled (docs/protocol.md, "Open images"). Opening costs a round trip to storage; a connection
+ * usually asks for the same image again and again.
+ */
+@Injectable()
+export class OpenImages {
+  readonly #sources = new Map<string, ImageSource>();
+
+  constructor(@Inject(IMAGE_SOURCES) sources: readonly ImageSource[]) {
+    for (const source of sources) {
+      for (const scheme of source.schemes) this.#sources.set(scheme, source);
+    }
+  }
+
+  /**
+   * To be called while an operation of the ticket runs, so that removing the ticket waits for it.
+   * @param signal of that operation. Requests of one connection run one after the other, and what stops one
+   *   of them stops all that ask for this image on it: so opening may be given up with the first.
+   * @throws StorageError when the image cannot be opened, or opening was given up
+   */
+  open(connection: ClientConnection, permit: TicketPermit, signal: AbortSignal): Promise<Backend> {
+    const kept = connection.resource(permit);
+    if (kept instanceof OpenImage) return kept.backend;
+    const image = new OpenImage(connection, permit, this.#open(permit, signal));
+    connection.keep(permit, image);
+    permit.attach(image);
+    return image.backend;
+  }
+
+  async #open({ definition, writable }: TicketPermit, signal: AbortSignal): Promise<Backend> {
+    const scheme = definition.url.slice(0, definition.url.indexOf(':'));
+    const source = this.#sources.get(scheme);
+    if (source === undefined) throw new StorageError('The image is of a kind that this service cannot open');
+    const { url, sparse, dirty } = definition;
+    return source.open({ url, writable, sparse, dirty }, signal);
+  }
+}
+
+class OpenImage implements ConnectionResource, TicketConnection {
+  readonly backend: Promise<Backend>;
+
+  constructor(
+    private readonly connection: ClientConnection,
+    private readonly permit: TicketPermit,
+    opening: Promise<Backend>,
+  ) {
+    this.backend = opening.then(
+      async (backend) => {
+        if (!connection.closed) return backend;
+        // The client left while storage was still opening, so nobody will ever close it but us.
+        await backend.close();
+        throw new ClientGoneError();
+      },
+      (error: unknown) => {
+        // The next request tries again.
+        this.#forget();
+        throw error;
+      },
+    );
+  }
+
+  /** Idempotent, as both the ticket and the connection may ask for it. */
+  async close(): Promise<void> {
+    try {
+      const backend = await this.backend;
+      await backend.close();
+    } catch {
+      // It was never opened, or is gone already: nothing of it is left to close.
+    } finally {
+      this.#forget();
+    }
+  }
+
+  #forget(): void {
+    this.connection.forget(this.permit);
+    this.permit.detach(this);
+  }
+}

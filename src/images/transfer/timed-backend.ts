@@ -1,0 +1,80 @@
+import type { BusyTime } from '../../base/busy-time.js';
+import type { ByteRange } from '../../base/units.js';
+import type { Backend, Extent, ExtentContext } from '../backends/backend.js';
+
+/** A backend as one operation sees it, which adds the time of each call to `time`. It has the image open only through `backend`. */
+export class TimedBackend implements Backend {
+  constructor(
+    private readonly backend: Backend,
+    private readonly time: BusyTime,
+  ) {}
+
+  get kind(): string {
+    return this.backend.kind;
+  }
+
+  get readersMax(): number {
+    return this.backend.readersMax;
+  }
+
+  get writersMax(): number {
+    return this.backend.writersMax;
+  }
+
+  get inFlightMax(): number {
+    return this.backend.inFlightMax;
+  }
+
+  get growable(): boolean {
+    return this.backend.growable;
+  }
+
+  get canDirtyExtents(): boolean {
+    return this.backend.canDirtyExtents;
+  }
+
+  sizeBytes(enoughBytes?: number): Promise<number> {
+    return this.time.during(() => this.backend.sizeBytes(enoughBytes));
+  }
+
+  read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array> {
+    return this.time.during(() => this.backend.read(buffer, range));
+  }
+
+  write(source: Uint8Array, offsetBytes: number): Promise<void> {
+    return this.time.during(() => this.backend.write(source, offsetBytes));
+  }
+
+  zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void> {
+    return this.time.during(() => this.backend.zero(range, options));
+  }
+
+  flush(): Promise<void> {
+    return this.time.during(() => this.backend.flush());
+  }
+
+  async *extents(context: ExtentContext): AsyncGenerator<readonly Extent[]> {
+    // Not while the consumer works on a list: that time is its own.
+    this.time.enter();
+    try {
+      for await (const list of this.backend.extents(context)) {
+        this.time.leave();
+        try {
+          yield list;
+        } finally {
+          this.time.enter();
+        }
+      }
+    } finally {
+      this.time.leave();
+    }
+  }
+
+  abandon(): void {
+    this.backend.abandon();
+  }
+
+  close(): Promise<void> {
+    return this.backend.close();
+  }
+}

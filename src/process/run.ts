@@ -1,0 +1,126 @@
+import 'reflect-metadata';
+import type { INestApplicationContext } from '@nestjs/common';
+import { optionsThatNeedRestart } from '../config/changed-options.js';
+import type { Config } from '../config/config.js';
+import type { LoadedConfig } from '../config/load-config.js';
+import type { Role } from '../config/role.js';
+import { FileWatch, type Watched } from './file-watch.js';
+import { dropPrivileges } from './privileges.js';
+import { Service } from '../roles/service.js';
+import { notifyReady, notifyStopping } from './systemd.js';
+import { createLogger, describeError, type Logger } from '../log/logger.js';
+import { returnStartMemory } from '../node-internals/start-memory.js';
+import { checkTricks } from '../node-internals/tricks.js';
+import { createRole } from '../roles/role.js';
+import { version } from '../base/version.js';
+
+export interface RunOptions {
+  /** JSON files of tickets to install before the service is ready. */
+  readonly ticketFiles: readonly string[];
+  /** NOTIFY_SOCKET of systemd. */
+  readonly notifySocket: string | undefined;
+  /** Loads the configuration anew, at SIGHUP. */
+  readonly reload: () => LoadedConfig;
+}
+
+/**
+ * Starts a role and runs it until a signal stops it. The start is complete when every listener is bound: only then it becomes
+ * unprivileged, tells systemd, and logs `Ready for requests`.
+ */
+export async function run(
+  role: Role,
+  loaded: LoadedConfig,
+  { ticketFiles, notifySocket, reload }: RunOptions,
+): Promise<void> {
+  const { config, warnings } = loaded;
+  const logger = createLogger({ ...config.logging, recordBytesMax: config.limits.logRecordBytesMax });
+  for (const warning of warnings) logger.warn(warning);
+  for (const fallback of await checkTricks()) logger.warn(fallback);
+  try {
+    const application = await createRole(role, { config, ticketFiles, logger });
+    const service = application.get(Service);
+    await service.open();
+    const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
+    dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
+    stopOnSignals(application, systemdEnable ? notifySocket : undefined, logger);
+    reloadWhenAsked(service, loaded, reload, logger);
+    returnStartMemory();
+    if (systemdEnable) notifyReady(notifySocket);
+    logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
+  } catch (error: unknown) {
+    logger.fatal(`Cannot start: ${describeError(error)}`);
+    process.exit(1);
+  }
+}
+
+/** The first SIGTERM or SIGINT stops in order, a second one at once. */
+function stopOnSignals(
+  application: INestApplicationContext,
+  notifySocket: string | undefined,
+  logger: Logger,
+): void {
+  const stopAll = async (): Promise<void> => {
+    await application.get(Service).stop();
+    await application.close();
+  };
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ signal }, 'Stopping');
+    notifyStopping(notifySocket);
+    stopAll().then(
+      () => {
+        logger.info('Stopped');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        logger.error(`Stopping failed: ${describeError(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/**
+ * SIGHUP takes what may change while the service runs, and so does a renewal of a file of TLS: where Kubernetes or an agent renews them,
+ * nobody sends signals. What else has changed in the configuration is named, as it needs a restart.
+ */
+function reloadWhenAsked(
+  service: Service,
+  started: LoadedConfig,
+  load: () => LoadedConfig,
+  logger: Logger,
+): void {
+  const told = new Set(started.warnings);
+  const reload = (): void => {
+    let loaded: LoadedConfig;
+    try {
+      loaded = load();
+    } catch (error: unknown) {
+      logger.error(`Cannot reload the configuration, nothing has changed: ${describeError(error)}`);
+      return;
+    }
+    const { config, warnings } = loaded;
+    logger.level = config.logging.level;
+    for (const warning of warnings) if (!told.has(warning)) logger.warn(warning);
+    for (const warning of warnings) told.add(warning);
+    service.reload(config);
+    watch.watch(filesOfTls(config));
+    const waiting = optionsThatNeedRestart(started.config, config);
+    if (waiting.length > 0) logger.warn(`Changed, but not taken before a restart: ${waiting.join(', ')}`);
+  };
+  const watch = new FileWatch(reload);
+  watch.watch(filesOfTls(started.config));
+  process.on('SIGHUP', reload);
+}
+
+function filesOfTls({ tls, backendHttp }: Config): Watched {
+  const ownFiles = tls.enable ? [tls.keyFile, tls.certFile] : [];
+  return {
+    paths: [...ownFiles, tls.caFile, backendHttp.caFile],
+    intervalSeconds: tls.reloadIntervalSeconds,
+  };
+}

@@ -1,0 +1,21 @@
+import type { Authorization } from '../../sessions/credentials.js';
+import { transferName } from '../../sessions/transfer-grant.js';
+import type { RelayPermit } from './relay-permit.js';
+import { imagePath } from './ticket-url.js';
+
+/** Relaying for a session or a stored signed ticket: as long as it lasts. */
+export function sessionPermit(
+  { session, sessionId }: Authorization,
+  inactivityTimeoutSeconds: number,
+): RelayPermit {
+  const { imagedUri, transferTicketId } = session.grant;
+  return {
+    image: { origin: imagedUri, path: imagePath(transferTicketId) },
+    transferId: transferName(session.grant),
+    inactivityTimeoutSeconds,
+    // Only the daemon's ticket says it.
+    sizeBytes: undefined,
+    sessionId,
+    begin: (exchange, _kind, onProgress) => session.begin(exchange, onProgress),
+  };
+}

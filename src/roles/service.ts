@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { UnavailableError } from '../base/errors.js';
+import { describeError, type Logger } from '../log/logger.js';
+import type { Config } from '../config/config.js';
+import type { HttpListener } from '../wire/http-listener.js';
+import type { Reloadable } from '../config/reloadable.js';
+
+export interface ServiceParts {
+  readonly listeners: readonly HttpListener[];
+  /** The listener for metrics and health. It answers from before the start until after the stop of the others. */
+  readonly monitoring?: HttpListener | undefined;
+  readonly reloadables?: readonly Reloadable[];
+  /** How long running requests may go on after a stop was asked for. */
+  readonly graceSeconds: number;
+}
+
+const pollMilliseconds = 20;
+// After their requests were cancelled operations still wait for the I/O in flight; storage that hangs must not hang the stop.
+const cancelSeconds = 5;
+// A socket that was destroyed is closed in the next turn of the event loop.
+const cutSeconds = 1;
+
+/** A running role: its listeners, started and stopped together. */
+export class Service implements OnApplicationShutdown {
+  constructor(
+    private readonly parts: ServiceParts,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Binds every listener; when one fails, none stays bound. @throws Error naming the listener */
+  async open(): Promise<void> {
+    try {
+      for (const listener of this.#allListeners) await listener.open();
+    } catch (error: unknown) {
+      for (const listener of this.#allListeners) listener.close();
+      throw error;
+    }
+  }
+
+  /** Where it can be reached, by the name of the listener. */
+  get addresses(): { readonly name: string; readonly address: string }[] {
+    return this.#allListeners.filter(({ absent }) => !absent).map(({ name, address }) => ({ name, address }));
+  }
+
+  /** Takes what can be changed while it runs. A part that cannot take its new value keeps the old one, which one line of the log says. */
+  reload(config: Config): void {
+    for (const part of this.parts.reloadables ?? []) {
+      try {
+        part.reload(config);
+        this.logger.info(`Reloaded ${part.what}`);
+      } catch (error: unknown) {
+        this.logger.error(`Cannot reload ${part.what}, the old one stays: ${describeError(error)}`);
+      }
+    }
+  }
+
+  get controlSocketPath(): string | undefined {
+    const address = this.parts.listeners.find(({ name }) => name === 'control')?.unixAddress;
+    return address?.kind === 'path' ? address.address : undefined;
+  }
+
+  /**
+   * Lets running requests end within the grace period, cancels the rest and closes the listeners; what is
+   * behind them is closed with the application.
+   */
+  async stop(): Promise<void> {
+    const { listeners, graceSeconds } = this.parts;
+    for (const listener of listeners) listener.drain();
+    await this.#idleWithin(graceSeconds);
+    for (const listener of listeners)
+      listener.abort(new UnavailableError('The service is stopping', graceSeconds));
+    if (!(await this.#idleWithin(cancelSeconds))) this.logger.warn('Requests still run, storage may be hung');
+    for (const listener of listeners) listener.close();
+  }
+
+  /** The very last: until everything else is closed, monitoring is told what is going on. */
+  async onApplicationShutdown(): Promise<void> {
+    this.parts.monitoring?.close();
+    // What was cut reports its end, and only then the log can be complete.
+    await this.#idleWithin(cutSeconds);
+    for (const listener of this.#allListeners) listener.flushRecords();
+  }
+
+  get #allListeners(): readonly HttpListener[] {
+    const { monitoring, listeners } = this.parts;
+    return monitoring === undefined ? listeners : [monitoring, ...listeners];
+  }
+
+  async #idleWithin(seconds: number): Promise<boolean> {
+    const deadline = performance.now() + seconds * 1000;
+    while (this.parts.listeners.some(({ running }) => running > 0)) {
+      if (performance.now() >= deadline) return false;
+      await delay(pollMilliseconds);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,41 @@
+import { Session } from '../session.js';
+import type { GrantStore } from './session.store.js';
+import { SessionTable, type SessionTableOptions } from './session.table.js';
+import type { TransferGrant } from '../transfer-grant.js';
+import type { Clock } from '../../base/clock.js';
+
+/** Grants of `PUT /tickets/` in the memory of this process, each a session whose id is the transfer ticket's. */
+export class MemoryGrantStore implements GrantStore {
+  readonly #table: SessionTable;
+
+  constructor(options: SessionTableOptions, clock: Clock) {
+    this.#table = new SessionTable(options, clock);
+  }
+
+  async put(grant: TransferGrant): Promise<Session> {
+    const stored = this.#table.find(grant.transferTicketId);
+    if (stored) {
+      stored.renew(grant);
+      return stored;
+    }
+    const session = new Session(grant.transferTicketId, grant);
+    this.#table.add(session);
+    return session;
+  }
+
+  async find(transferTicketId: string): Promise<Session | undefined> {
+    return this.#table.find(transferTicketId);
+  }
+
+  async delete(transferTicketId: string): Promise<boolean> {
+    return this.#table.delete(transferTicketId);
+  }
+
+  async count(): Promise<number> {
+    return this.#table.size;
+  }
+
+  async close(): Promise<void> {
+    this.#table.close();
+  }
+}

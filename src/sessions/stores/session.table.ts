@@ -1,0 +1,85 @@
+import type { Session } from '../session.js';
+import type { Clock } from '../../base/clock.js';
+import { UnavailableError } from '../../base/errors.js';
+
+export interface SessionTableOptions {
+  /** How many may be there at once. */
+  readonly sessionsMax: number;
+  /** How often expired ones are looked for, in seconds; so long may a request outlive the session it runs for. */
+  readonly sweepIntervalSeconds: number;
+}
+
+const retryAfterSeconds = 10;
+
+/** What opening one session too many is refused with. */
+export function sessionLimitReached(sessionsMax: number): UnavailableError {
+  return new UnavailableError(`The limit of ${sessionsMax} sessions is reached`, retryAfterSeconds);
+}
+
+/**
+ * Sessions of this process by id: bounded, and swept, so that one that nobody asks for again does not stay, and
+ * what runs for it is cancelled when its time is over.
+ */
+export class SessionTable {
+  readonly #sessions = new Map<string, Session>();
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param onRemoved told of each session that leaves the table, before it ends */
+  constructor(
+    private readonly options: SessionTableOptions,
+    private readonly clock: Clock,
+    private readonly onRemoved: (session: Session) => void = () => undefined,
+  ) {
+    this.#timer = setInterval(() => {
+      this.sweep();
+    }, options.sweepIntervalSeconds * 1000);
+    // Sessions alone are no reason for the process to stay.
+    this.#timer.unref();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** @throws UnavailableError when it is full of live sessions */
+  add(session: Session): void {
+    if (this.#sessions.size >= this.options.sessionsMax) this.sweep();
+    if (this.#sessions.size >= this.options.sessionsMax) throw sessionLimitReached(this.options.sessionsMax);
+    this.#sessions.set(session.id, session);
+  }
+
+  find(id: string): Session | undefined {
+    const session = this.#sessions.get(id);
+    if (session?.isOver(this.clock.unixSeconds())) {
+      this.#remove(session, 'expired');
+      return undefined;
+    }
+    return session;
+  }
+
+  delete(id: string): boolean {
+    const session = this.find(id);
+    if (!session) return false;
+    this.#remove(session, 'deleted');
+    return true;
+  }
+
+  /** Ends all whose time is over. The timer calls it. */
+  sweep(): void {
+    const nowUnixSeconds = this.clock.unixSeconds();
+    for (const session of this.#sessions.values()) {
+      if (session.isOver(nowUnixSeconds)) this.#remove(session, 'expired');
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const session of this.#sessions.values()) this.#remove(session, 'closed');
+  }
+
+  #remove(session: Session, end: 'deleted' | 'expired' | 'closed'): void {
+    this.#sessions.delete(session.id);
+    this.onRemoved(session);
+    session.end(end);
+  }
+}

@@ -1,0 +1,98 @@
+import {
+  BadGatewayError,
+  ClientTimeoutError,
+  ConflictError,
+  GatewayTimeoutError,
+  InvalidRequestError,
+  MethodNotAllowedError,
+  NoSpaceError,
+  NotAllowedError,
+  NotFoundError,
+  PayloadTooLargeError,
+  RangeNotSatisfiableError,
+  ServiceError,
+  StorageError,
+  TooManyFailuresError,
+  TooManyHeadersError,
+  UnauthenticatedError,
+  UnavailableError,
+  UnsupportedMediaTypeError,
+  UnsupportedTransferCodingError,
+  UnsupportedVersionError,
+} from '../base/errors.js';
+import { prefersJson } from './headers/accept.js';
+
+export interface ErrorResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The connection ends after this answer. */
+  readonly closes: boolean;
+}
+
+type ErrorClass = abstract new (...args: never[]) => ServiceError;
+
+/** The only place that knows which status an error of the domain is. Subclasses stand before their parents. */
+export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
+  [InvalidRequestError, 400],
+  [UnauthenticatedError, 401],
+  [NotAllowedError, 403],
+  [NotFoundError, 404],
+  [MethodNotAllowedError, 405],
+  [ClientTimeoutError, 408],
+  [ConflictError, 409],
+  [PayloadTooLargeError, 413],
+  [UnsupportedMediaTypeError, 415],
+  [RangeNotSatisfiableError, 416],
+  [TooManyHeadersError, 431],
+  [NoSpaceError, 507],
+  [StorageError, 500],
+  [UnsupportedTransferCodingError, 501],
+  [BadGatewayError, 502],
+  [TooManyFailuresError, 429],
+  [UnavailableError, 503],
+  [GatewayTimeoutError, 504],
+  [UnsupportedVersionError, 505],
+];
+
+/** The status that `error` is answered with; 500 for everything that is not of the domain. */
+export function errorStatus(error: unknown): number {
+  return statusOfError.find(([type]) => error instanceof type)?.[1] ?? 500;
+}
+
+/**
+ * What a client gets for `error`: a short text for people, or RFC 9457 problem details when `accept` prefers JSON. Errors that are not
+ * of the domain are ours: their text goes to the log only.
+ */
+export function errorResponse(error: unknown, accept: string | undefined): ErrorResponse {
+  const status = errorStatus(error);
+  const known = error instanceof ServiceError;
+  const asJson = prefersJson(accept);
+  const title = known ? error.message : 'Internal server error, see the log of the service';
+  return {
+    status,
+    headers: {
+      ...detailHeaders(error),
+      'Content-Type': asJson ? 'application/problem+json' : 'text/plain; charset=UTF-8',
+    },
+    body: asJson
+      ? `${JSON.stringify({ type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`, title, status })}\n`
+      : `${title}\n`,
+    // A client that was refused access gets no further tries on the same connection, nor does one that was
+    // too slow (docs/protocol.md, "Refusals"), nor one with a head that only an attacker sends. After a body
+    // in an unknown framing nobody knows where the next request begins.
+    closes: status === 403 || status === 408 || status === 431 || status === 501,
+  };
+}
+
+function detailHeaders(error: unknown): Record<string, string> {
+  if (error instanceof MethodNotAllowedError) return { Allow: error.allowedMethods.join(',') };
+  // RFC 9110 section 10.2.3 knows whole seconds only.
+  if (error instanceof UnavailableError || error instanceof TooManyFailuresError) {
+    return { 'Retry-After': String(Math.ceil(error.retryAfterSeconds)) };
+  }
+  if (error instanceof RangeNotSatisfiableError && error.availableBytes !== undefined) {
+    return { 'Content-Range': `bytes */${error.availableBytes}` };
+  }
+  return {};
+}

@@ -1,0 +1,210 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ClientGoneError, InvalidRequestError } from '../base/errors.js';
+import { BusyTime } from '../base/busy-time.js';
+import { describeError } from '../log/logger.js';
+import type { Audience } from './audience.js';
+import type { ClientConnection, RunningExchange } from './client-connection.js';
+import { errorResponse } from './error-response.js';
+import type { RecordSink } from './record-sink.js';
+import { requestIdHeader, requestIdOf } from './headers/request-id.js';
+
+/**
+ * Where a request keeps its exchange. Not in a WeakMap: V8's collections of young objects take what is in an old one for alive, so that
+ * every request with all that belongs to it waited for a collection of the whole heap.
+ */
+const exchangeOf = Symbol('exchange');
+
+type ReceivedRequest = IncomingMessage & { [exchangeOf]?: Exchange };
+
+/** What the log record of a request says besides method and status: transfer, range, bytes. */
+export type LogFields = Record<string, string | number | boolean>;
+
+/** The log record of a request, and the id by which other records tell that they belong to it. */
+export interface RequestLog {
+  readonly requestId: string;
+  readonly logFields: LogFields;
+}
+
+export interface ExchangeOptions {
+  /** The client wants to hear `100 Continue` before it sends its body. */
+  readonly expectsContinue: boolean;
+  /** The name of the listener that the request came in at. */
+  readonly listener: string;
+  /** Where its log records go while it has shown no ticket. */
+  readonly strangerRecords: RecordSink;
+}
+
+/**
+ * One request and its response on a client connection. It is made before any routing, so that every path that answers (Nest,
+ * a hijacked transfer, the parser's errors) shares one idea of who waits for whom and how the connection ends.
+ */
+export class Exchange implements RunningExchange, RequestLog {
+  readonly #controller = new AbortController();
+  readonly #clientTime = new BusyTime();
+  #waits = 0;
+  #expectsContinue: boolean;
+  #bodyBroken: Error | undefined;
+  #work: Promise<void> = Promise.resolve();
+  readonly logFields: LogFields = {};
+  readonly startedAt = performance.now();
+  readonly listener: string;
+  readonly strangerRecords: RecordSink;
+  /** By which the lines of one request are found in the logs of proxy and daemon. */
+  readonly requestId: string;
+  /** Asked now: a socket that is closed does not know it any more. Undefined for unix sockets. */
+  readonly clientAddress: string | undefined;
+  /** The pattern of the route, without the ids of this request; undefined while it was not routed. */
+  route: string | undefined;
+  /** Whose routes the request can reach. */
+  audience: Audience = 'network';
+  /** Whoever watches something asks this again and again. */
+  polled = false;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    readonly connection: ClientConnection,
+    options: ExchangeOptions,
+  ) {
+    this.#expectsContinue = options.expectsContinue;
+    this.listener = options.listener;
+    this.strangerRecords = options.strangerRecords;
+    this.clientAddress = request.socket.remoteAddress;
+    this.requestId = requestIdOf(request);
+    response.setHeader(requestIdHeader, this.requestId);
+    (request as ReceivedRequest)[exchangeOf] = this;
+    connection.begin(this);
+    response.once('close', () => {
+      connection.end(this);
+      if (!response.writableFinished) this.abort(new ClientGoneError());
+    });
+  }
+
+  static of(request: IncomingMessage): Exchange {
+    const { [exchangeOf]: exchange } = request as ReceivedRequest;
+    if (exchange === undefined) throw new Error('The request did not come through one of our listeners');
+    return exchange;
+  }
+
+  /** A ticket or session was found for it, so that its log record names a transfer. */
+  get namesTransfer(): boolean {
+    return this.logFields['transfer_id'] !== undefined;
+  }
+
+  /** Aborted when the client is gone, silent for too long, or the service stops: the reason is what to answer. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Does `work` for the request, which may go on a little after the response has ended. It must not reject. */
+  async do(work: () => Promise<void>): Promise<void> {
+    this.#work = work();
+    await this.#work;
+  }
+
+  /** Resolves when nothing is done for the request any more, so that `logFields` are complete. */
+  async workEnded(): Promise<void> {
+    await this.#work;
+  }
+
+  /** The request announces a body that is not wholly received. */
+  get bodyPending(): boolean {
+    const { headers, complete } = this.request;
+    if (complete) return false;
+    if (headers['transfer-encoding'] !== undefined) return true;
+    return headers['content-length'] !== undefined && headers['content-length'] !== '0';
+  }
+
+  /** True while progress depends on the client sending or reading; otherwise silence on the socket is our own. */
+  get waitsForClient(): boolean {
+    return this.#waits > 0 || this.response.writableEnded;
+  }
+
+  /** Waits for something that only the client can make happen. */
+  async waitForClient<T>(promise: Promise<T>): Promise<T> {
+    this.#waits++;
+    this.#clientTime.enter();
+    try {
+      return await promise;
+    } finally {
+      this.#clientTime.leave();
+      this.#waits--;
+    }
+  }
+
+  /** How long the client was waited for until now, to send or to read. */
+  get clientSeconds(): number {
+    return this.#clientTime.seconds;
+  }
+
+  /** Tells a client that asked `Expect: 100-continue` to send its body. Called once everything that can be refused was checked. */
+  readyForBody(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    this.response.writeContinue();
+  }
+
+  /** The body can never be completed as promised: the parser met garbage, or the client half-closed. */
+  get bodyBroken(): Error | undefined {
+    return this.#bodyBroken;
+  }
+
+  breakBody(reason: Error): void {
+    this.#bodyBroken ??= reason;
+    this.request.emit('body-broken');
+  }
+
+  clientEnded(): void {
+    if (this.bodyPending) this.breakBody(new InvalidRequestError('Request body is shorter than promised'));
+  }
+
+  /**
+   * To be called before the head of any response is written: makes sure that a request whose body was not read to its end is
+   * the last one of its connection, so that unread bytes are never taken for the next request.
+   */
+  settleFraming(): void {
+    if (!this.bodyPending && this.#bodyBroken === undefined) return;
+    this.closeAfterResponse();
+  }
+
+  /** This response is the connection's last. */
+  closeAfterResponse(): void {
+    if (this.response.headersSent) return;
+    this.response.setHeader('Connection', 'close');
+    if (this.bodyPending || this.#bodyBroken !== undefined) this.connection.lingerAfterResponse(this.request);
+  }
+
+  /** Sends a whole response. `Content-Length` is always said, 0 without a body. */
+  send(status: number, headers: Readonly<Record<string, string>> = {}, body: string | Uint8Array = ''): void {
+    this.settleFraming();
+    this.response.writeHead(status, {
+      ...headers,
+      'Content-Length': String(typeof body === 'string' ? Buffer.byteLength(body) : body.length),
+    });
+    this.response.end(this.request.method === 'HEAD' ? undefined : body);
+  }
+
+  /**
+   * Answers with what `error` means. Once the response has begun the only honest answer is to cut it, and
+   * where even this one cannot be written a cut is better than a client that waits for ever.
+   */
+  fail(error: unknown): void {
+    if (this.connection.closed) return;
+    if (this.response.headersSent) {
+      this.connection.destroy();
+      return;
+    }
+    try {
+      const { status, headers, body, closes } = errorResponse(error, this.request.headers.accept);
+      if (closes) this.closeAfterResponse();
+      this.send(status, headers, body);
+    } catch (failure: unknown) {
+      this.logFields['answering'] = describeError(failure);
+      this.connection.destroy();
+    }
+  }
+}

@@ -1,0 +1,309 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { systemClock } from '../base/clock.js';
+import { UnavailableError } from '../base/errors.js';
+import { framingRefusal } from './headers/body-coding.js';
+import { ClientConnection } from './client-connection.js';
+import { Exchange } from './exchange.js';
+import { answerPlainHttp, answerUnparsable } from './unparsable.js';
+import type { Logger } from '../log/logger.js';
+import { headRefusal } from './head-check.js';
+import { ListenerConnections, type ListenerConnectionsLimits } from './listener-connections.js';
+import { createNodeServer, secureContextOf, type ServerTls } from './node-server.js';
+import { RequestReports, type RequestReportOptions } from './request-reports.js';
+import { StrangerRecords } from './stranger-records.js';
+import { isSurplus } from '../node-internals/surplus-requests.js';
+import {
+  AbstractNameTakenError,
+  listenOnUnixSocket,
+  type BoundUnixSocket,
+  type UnixAddress,
+} from './unix-socket.js';
+
+/** What answers requests: the router of a Nest application. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface TcpAddress {
+  readonly kind: 'tcp';
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface HttpListenerOptions extends RequestReportOptions {
+  readonly handler: RequestHandler;
+  /** What a 405 to something that is no HTTP says; the application may know its routes only later. */
+  readonly allowedMethods: () => readonly string[];
+  readonly listen: TcpAddress | UnixAddress;
+  /** Absent: plain HTTP. */
+  readonly tls?: ServerTls | undefined;
+  /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
+  readonly requireHostHeader: boolean;
+  /** When another process has its abstract name, the service goes on without it. */
+  readonly isDispensable?: boolean;
+  readonly limits: ListenerConnectionsLimits & {
+    readonly requestHeadBytes: number;
+    readonly headersTimeoutSeconds: number;
+    /** Requests of one connection that wait for the one before them. With one more the connection ends. */
+    readonly pipelinedRequestsMax: number;
+    /** Log records of one client address without a ticket that are not summed up. */
+    readonly unauthorisedRecordsPerSecond: number;
+  };
+}
+
+const drainingRetryAfterSeconds = 5;
+
+/**
+ * One listening socket and its connections. It makes an `Exchange` of every request before the application sees it, and knows how to stop:
+ * first no new connections and 503 for new requests, then, at the deadline, everything that still runs is cut.
+ */
+export class HttpListener {
+  readonly name: string;
+  readonly #options: HttpListenerOptions;
+  readonly #server: Server;
+  readonly #connections: ListenerConnections;
+  readonly #strangerRecords: StrangerRecords;
+  readonly #reports: RequestReports;
+  #unixSocket: BoundUnixSocket | undefined;
+  #certificate: X509Certificate | undefined;
+  #draining = false;
+  #absent = false;
+
+  constructor(
+    options: HttpListenerOptions,
+    private readonly logger: Logger,
+  ) {
+    this.name = options.name;
+    this.#options = options;
+    this.#strangerRecords = new StrangerRecords(
+      { listener: this.name, recordsPerSecondMax: options.limits.unauthorisedRecordsPerSecond },
+      systemClock,
+      logger,
+    );
+    this.#reports = new RequestReports(options, logger, this.#strangerRecords);
+    this.#server = createNodeServer(options.limits, options.tls);
+    this.#connections = new ListenerConnections(
+      this.#server,
+      {
+        name: this.name,
+        speaksTls: options.tls !== undefined,
+        limits: options.limits,
+        onPlainHttp: (socket) => {
+          options.observer?.handshakeFailed(this.name);
+          this.#refusePlainHttp(socket);
+        },
+      },
+      this.#strangerRecords,
+    );
+    if (options.tls !== undefined) this.#certificate = new X509Certificate(options.tls.cert);
+    this.#server.on('request', (request, response) => {
+      this.#handle(request, response, false);
+    });
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      this.#handle(request, response, true);
+    });
+    // RFC 9110 section 10.1.1 allows to ignore an expectation that is not understood; clients of ours send no other.
+    this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      this.#handle(request, response, false);
+    });
+    // No route takes CONNECT, and Node would close the connection without a word.
+    this.#server.on('connect', (_request, socket: Socket) => {
+      void this.#refuse(unsupportedMethod(), socket);
+    });
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      void this.#refuse(error, socket);
+    });
+    this.#server.on('tlsClientError', ({ message }: Error, socket: Socket) => {
+      options.observer?.handshakeFailed(this.name);
+      const record = { listener: this.name, client: socket.remoteAddress, err: message };
+      this.#strangerRecords.write('debug', record, 'TLS handshake failed');
+      socket.destroy();
+    });
+  }
+
+  /**
+   * Binds the socket. A dispensable listener whose abstract name another process has stays `absent`, which the log says.
+   * @throws Error naming the listener when the address cannot be bound
+   */
+  async open(): Promise<void> {
+    const server: NetServer = this.#server;
+    const { listen } = this.#options;
+    try {
+      if (listen.kind === 'tcp') {
+        server.listen({ host: listen.host, port: listen.port });
+        await once(server, 'listening');
+      } else this.#unixSocket = await listenOnUnixSocket(server, listen);
+    } catch (error: unknown) {
+      if (this.#options.isDispensable === true && error instanceof AbstractNameTakenError) {
+        this.#absent = true;
+        this.logger.warn(
+          `No ${this.name} listener: ${error.message}. The service goes on without it and does not offer the ` +
+            'unix socket; clients on this host use the remote listener',
+        );
+        return;
+      }
+      throw new Error(`Cannot open the ${this.name} listener`, { cause: error });
+    }
+    this.#connections.open();
+    server.on('error', (error) => {
+      this.logger.error({ listener: this.name, err: error.message }, 'Listener failed');
+    });
+  }
+
+  /** The service goes on without it: its abstract name was another process's at the start. */
+  get absent(): boolean {
+    return this.#absent;
+  }
+
+  /** The file or abstract name it listens on; undefined for TCP. */
+  get unixAddress(): UnixAddress | undefined {
+    return this.#unixSocket?.address;
+  }
+
+  /** Where it listens, as a person would write it. */
+  get address(): string {
+    const address = this.#server.address();
+    if (address === null) throw new Error(`The ${this.name} listener is not open`);
+    if (typeof address === 'string') return `unix:${this.#unixSocket?.address.address ?? address}`;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://${hostAndPort(address)}`;
+  }
+
+  /** How many connections are open, TLS handshakes included. */
+  get connections(): number {
+    return this.#connections.count;
+  }
+
+  /** It is bound and takes new work. */
+  get accepting(): boolean {
+    return this.#server.listening && !this.#draining;
+  }
+
+  /**
+   * Takes another certificate for connections to come; those that are open stay as they are.
+   * @throws Error when certificate or key cannot be parsed or do not belong together: then nothing changes
+   */
+  setCertificate(tls: ServerTls): void {
+    if (!(this.#server instanceof HttpsServer)) throw new Error(`The ${this.name} listener has no TLS`);
+    // The server forgets what it had before it looks at what it gets, so that is looked at first.
+    const context = secureContextOf(tls);
+    createSecureContext(context);
+    this.#certificate = new X509Certificate(tls.cert);
+    this.#server.setSecureContext(context);
+  }
+
+  /** When the certificate that new connections see expires, in seconds since 1970; undefined without TLS. */
+  get certificateExpiresUnixSeconds(): number | undefined {
+    return this.#certificate === undefined ? undefined : this.#certificate.validToDate.getTime() / 1000;
+  }
+
+  /** Stops accepting, answers 503 to new requests on open connections and closes idle ones. */
+  drain(): void {
+    this.#draining = true;
+    this.#stopListening();
+    this.#connections.closeIdle();
+  }
+
+  /** How many requests are being answered. */
+  get running(): number {
+    return this.#connections.exchanges.length;
+  }
+
+  /** Cancels every running request. */
+  abort(reason: Error): void {
+    for (const exchange of this.#connections.exchanges) exchange.abort(reason);
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    this.#stopListening();
+    this.#server.closeAllConnections();
+    this.#connections.close();
+  }
+
+  /** Writes log records that are still summed up: the last ones, once nothing runs any more. */
+  flushRecords(): void {
+    this.#strangerRecords.flush();
+  }
+
+  #stopListening(): void {
+    // First the file: a server that is closing answers nobody, so a successor may take the name at any moment.
+    this.#unixSocket?.removeFile();
+    this.#unixSocket = undefined;
+    this.#server.close();
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    if (isSurplus(request)) return;
+    const connection = ClientConnection.of(request.socket);
+    // Bytes after the last request that was answered: dropped, never executed.
+    if (connection.lingering) return;
+    if (connection.exchanges.length > this.#options.limits.pipelinedRequestsMax) {
+      const record = { listener: this.name, client: request.socket.remoteAddress };
+      this.#strangerRecords.write('debug', record, 'Too many requests wait on one connection');
+      connection.destroy();
+      return;
+    }
+    const before = connection.exchanges.at(-1);
+    const exchange = new Exchange(request, response, connection, {
+      expectsContinue,
+      listener: this.name,
+      strangerRecords: this.#strangerRecords,
+    });
+    this.#reports.whenDone(exchange);
+    if (before === undefined) {
+      this.#dispatch(exchange);
+      return;
+    }
+    // Pipelined requests run one after the other, so that a GET sees what the PUT before it wrote. Reading on meanwhile would only
+    // collect more of them in memory. The parser still makes requests of all that it has at hand.
+    request.socket.pause();
+    before.response.once('close', () => {
+      if (connection.lingering || connection.closed) return;
+      if (connection.exchanges.length === 1) request.socket.resume();
+      this.#dispatch(exchange);
+    });
+  }
+
+  #dispatch(exchange: Exchange): void {
+    if (this.#draining) {
+      exchange.closeAfterResponse();
+      exchange.fail(new UnavailableError('The service is stopping', drainingRetryAfterSeconds));
+      return;
+    }
+    const { request, response, connection } = exchange;
+    const refusal = headRefusal(request, this.#options.requireHostHeader) ?? framingRefusal(request);
+    if (refusal !== undefined) {
+      exchange.closeAfterResponse();
+      exchange.fail(refusal);
+      return;
+    }
+    if (connection.overdue && !exchange.bodyPending) exchange.closeAfterResponse();
+    this.#options.handler(request, response);
+  }
+
+  /** Answers what is no request. */
+  async #refuse(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
+    const client = socket.remoteAddress;
+    const status = await answerUnparsable(error, socket, this.#options.allowedMethods());
+    if (status !== undefined) this.#reports.refused({ client, status, code: error.code });
+  }
+
+  #refusePlainHttp(socket: Socket): void {
+    const client = socket.remoteAddress;
+    const status = answerPlainHttp(socket, this.#options.limits);
+    this.#reports.refused({ client, status, code: 'PLAIN_HTTP' });
+  }
+}
+
+/** What Node's parser reports for the methods that it does not know. */
+function unsupportedMethod(): NodeJS.ErrnoException {
+  return Object.assign(new Error('Method is not supported'), { code: 'HPE_INVALID_METHOD' });
+}
+
+function hostAndPort({ address, family, port }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+}

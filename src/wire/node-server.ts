@@ -1,0 +1,68 @@
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import { forwardSecrecy } from '../base/forward-secrecy.js';
+import { serveHalfOpen } from '../node-internals/half-open.js';
+import { ListenerRequest, ListenerResponse } from '../node-internals/surplus-requests.js';
+
+/** What a TLS server shows and accepts. */
+export interface ServerTls {
+  /** PEM. */
+  readonly key: Buffer | string;
+  /** PEM, the server's own certificate first. */
+  readonly cert: Buffer | string;
+  readonly minVersion: SecureVersion;
+}
+
+export interface NodeServerOptions {
+  readonly requestHeadBytes: number;
+  readonly headersTimeoutSeconds: number;
+  readonly handshakeTimeoutSeconds: number;
+}
+
+/**
+ * Makes the server of Node that a listener has, with everything off that would decide by itself what becomes of a connection.
+ * @param tls absent: plain HTTP
+ */
+export function createNodeServer(options: NodeServerOptions, tls: ServerTls | undefined): Server {
+  const serverOptions = {
+    IncomingMessage: ListenerRequest,
+    ServerResponse: ListenerResponse,
+    maxHeaderSize: options.requestHeadBytes,
+    headersTimeout: options.headersTimeoutSeconds * 1000,
+    // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead, by
+    // ClientConnection.
+    requestTimeout: 0,
+    keepAliveTimeout: 0,
+    connectionsCheckingInterval: 1000,
+    // Node would refuse with an empty body.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    noDelay: true,
+    // A client may send its request, close its side and still wants the whole answer. TLS sockets have a setting of
+    // their own.
+    allowHalfOpen: true,
+  };
+  const server =
+    tls === undefined
+      ? createHttpServer(serverOptions)
+      : createHttpsServer({
+          ...serverOptions,
+          ...secureContextOf(tls),
+          ALPNProtocols: ['http/1.1'],
+          handshakeTimeout: options.handshakeTimeoutSeconds * 1000,
+        });
+  // Node would drop headers past the thousandth without a word, a Content-Range among them;
+  // `headBeyondBounds` refuses them.
+  server.maxHeadersCount = 0;
+  serveHalfOpen(server);
+  // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection decides who is
+  // to blame.
+  server.on('timeout', () => undefined);
+  return server;
+}
+
+/** What OpenSSL makes of it, also when a server takes another certificate. */
+export function secureContextOf({ key, cert, minVersion }: ServerTls): SecureContextOptions {
+  return { key, cert, ...forwardSecrecy(minVersion) };
+}
