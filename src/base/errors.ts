@@ -133,16 +133,19 @@ export class NoSpaceError extends StorageError {
   }
 }
 
+export interface UnavailableErrorOptions extends ErrorOptions {
+  /** When to try again, where what failed tells. By default that is `[limits] retry_after_sec`. */
+  readonly retryAfterSeconds?: number;
+}
+
 /** Draining, at a limit, or something this service needs is away for now. */
 export class UnavailableError extends ServiceError {
   readonly code: string = 'unavailable';
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(
-    message: string,
-    readonly retryAfterSeconds: number,
-    options?: ErrorOptions,
-  ) {
+  constructor(message: string, { retryAfterSeconds, ...options }: UnavailableErrorOptions = {}) {
     super(message, options);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

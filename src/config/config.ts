@@ -1,7 +1,7 @@
 import type { Section } from './section.js';
 import { backendFileSection, type BackendFileConfig } from './sections/backend-file.js';
 import { backendHttpSection, type BackendHttpConfig } from './sections/backend-http.js';
-import { backendNbdSection, type BackendNbdConfig } from './sections/backend-nbd.js';
+import { backendNbdSection } from './sections/backend-nbd.js';
 import { controlSection, type ControlConfig } from './sections/control.js';
 import { daemonSection, type DaemonConfig } from './sections/daemon.js';
 import { docsSection, type DocsConfig } from './sections/docs.js';
@@ -9,6 +9,7 @@ import { limitsSection, type LimitsConfig } from './sections/limits.js';
 import { localSection, type LocalConfig } from './sections/local.js';
 import { loggingSection, type LoggingConfig } from './sections/logging.js';
 import { metricsSection, type MetricsConfig } from './sections/metrics.js';
+import { profileSection } from './sections/profile.js';
 import { proxySection, type ProxyConfig } from './sections/proxy.js';
 import { remoteSection, type RemoteConfig } from './sections/remote.js';
 import { tlsSection, type TlsConfig } from './sections/tls.js';
@@ -19,7 +20,6 @@ export interface Config {
   readonly tls: TlsConfig;
   readonly backendFile: BackendFileConfig;
   readonly backendHttp: BackendHttpConfig;
-  readonly backendNbd: BackendNbdConfig;
   readonly remote: RemoteConfig;
   readonly local: LocalConfig;
   readonly control: ControlConfig;
@@ -35,7 +35,6 @@ export const configSections = {
   tls: tlsSection,
   backendFile: backendFileSection,
   backendHttp: backendHttpSection,
-  backendNbd: backendNbdSection,
   remote: remoteSection,
   local: localSection,
   control: controlSection,
@@ -45,3 +44,6 @@ export const configSections = {
   logging: loggingSection,
   limits: limitsSection,
 } satisfies Readonly<Record<keyof Config, Section>>;
+
+/** Sections that files may have, and all whose options are ignored. */
+export const ignoredSections: readonly Section[] = [backendNbdSection, profileSection];

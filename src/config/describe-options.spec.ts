@@ -22,7 +22,13 @@ test('lists options that have no effect, with the reason', () => {
   const ignored = describeOptions().filter(({ type }) => type === 'ignored');
   assert.deepEqual(
     ignored.map(({ section, option }) => `${section}.${option}`),
-    ['daemon.poll_interval', 'profile.filename'],
+    [
+      'daemon.poll_interval',
+      'backend_file.buffer_size',
+      'backend_http.buffer_size',
+      'backend_nbd.buffer_size',
+      'profile.filename',
+    ],
   );
 });
 

@@ -1,16 +1,15 @@
-import { configSections } from './config.js';
+import { configSections, ignoredSections } from './config.js';
 import { variableName } from './environment.js';
 import type { Option, OptionType, OptionValue } from './option.js';
 import type { Role } from './role.js';
 import type { Section } from './section.js';
-import { profileSection } from './sections/profile.js';
 
 /** What documentation says about one option. */
 export interface OptionDescription {
   readonly section: string;
   readonly sectionDescription: string;
   readonly option: string;
-  /** `ignored`: accepted without a warning and without effect; `description` says why. */
+  /** `ignored`: accepted with a warning and without effect; `description` says why. */
   readonly type: OptionType | 'ignored';
   readonly description: string;
   /** A running service takes a new value at SIGHUP. */
@@ -26,7 +25,7 @@ export interface OptionDescription {
 
 /** Every option that configuration files may have, section by section, in the order of the tables. */
 export function describeOptions(): readonly OptionDescription[] {
-  return [...Object.values(configSections), profileSection].flatMap(describeSection);
+  return [...Object.values(configSections), ...ignoredSections].flatMap(describeSection);
 }
 
 function describeSection(section: Section): OptionDescription[] {

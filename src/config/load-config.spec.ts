@@ -123,13 +123,26 @@ test('warns once about each unknown section and option, without its value', () =
   ]);
 });
 
-test('says once of Python logging where the log goes, and is silent about what else has no effect any more', () => {
+test('says once of each option that has no effect any more why, whatever its value is', () => {
+  write({
+    'etc/conf.d/a.conf': `${tls}[daemon]\npoll_interval = 1.0\n[backend_nbd]\nbuffer_size = s3cret\n`,
+    'etc/conf.d/b.conf': '[profile]\nfilename = /run/profile\n[backend_nbd]\nbuffer_size = 4096\n',
+  });
+  assert.deepEqual(load({ IMAGEIO_BACKEND_HTTP__BUFFER_SIZE: '1' }).warnings, [
+    `${join(folder, 'etc/conf.d/a.conf')}:5: [daemon] poll_interval is ignored: ` +
+      'Nothing polls here: the service waits on events.',
+    `${join(folder, 'etc/conf.d/a.conf')}:7: [backend_nbd] buffer_size is ignored: ` +
+      'The most bytes of one read or write are those of a buffer, which [limits] buffer_bytes says for all images.',
+    `${join(folder, 'etc/conf.d/b.conf')}:2: [profile] filename is ignored: ` +
+      'There is no built-in profiler; use those of Node.js.',
+    'IMAGEIO_BACKEND_HTTP__BUFFER_SIZE: [backend_http] buffer_size is ignored: ' +
+      'What is relayed passes through the buffers of [limits] relay_buffer_bytes.',
+  ]);
+});
+
+test('says once of Python logging where the log goes, and is silent about the rest of it', () => {
   write({
     'etc/conf.d/a.conf': `${tls}
-[daemon]
-poll_interval = 1.0
-[profile]
-filename = /run/profile
 [loggers]
 keys = root
 [handlers]
@@ -150,7 +163,7 @@ format = %(asctime)s %(message)s
   });
   const { config, warnings } = load();
   assert.deepEqual(warnings, [
-    `${join(folder, 'etc/conf.d/a.conf')}:12: [handlers] keys, [logger_root] handlers, [handler_logfile] class, ` +
+    `${join(folder, 'etc/conf.d/a.conf')}:8: [handlers] keys, [logger_root] handlers, [handler_logfile] class, ` +
       '[handler_logfile] args are ignored: the log goes to standard error, which systemd keeps in the journal',
   ]);
   assert.equal(config.logging.level, 'debug');

@@ -9,7 +9,7 @@ The service reads \`DIR/conf.d/*.conf\` and \`/usr/lib/ovirt-imageio/conf.d/*.co
 name the one in DIR comes later. At least one file must be in \`DIR/conf.d\`.
 
 Files are INI: \`[section]\`, \`option = value\`, and comment lines that begin with \`#\` or \`;\`. Booleans are written true, yes, on, 1 or
-false, no, off, 0. An unknown section or option is ignored with one warning. A wrong value stops the start with one line that names file,
+false, no, off, 0. An unknown section or option is ignored with one warning, and so is one with "no effect" below. A wrong value stops the start with one line that names file,
 line, section, option and reason. Of Python logging, the level of \`[logger_root]\` sets ours. \`[handlers]\`, \`[handler_…]\` and
 \`[logger_root] handlers\` are ignored with one warning, as the log always goes to standard error; \`[loggers]\` and \`[formatter_…]\`
 are ignored silently.

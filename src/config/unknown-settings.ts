@@ -1,10 +1,9 @@
-import { configSections } from './config.js';
+import { configSections, ignoredSections } from './config.js';
 import type { Section } from './section.js';
-import { profileSection } from './sections/profile.js';
 import type { Setting } from './setting.js';
 
 const knownSections: ReadonlyMap<string, Section> = new Map(
-  [...Object.values(configSections), profileSection].map((section: Section) => [section.name, section]),
+  [...Object.values(configSections), ...ignoredSections].map((section: Section) => [section.name, section]),
 );
 
 /** What says where Python's log goes: to standard error, if to it alone. */
@@ -14,16 +13,18 @@ const pythonHandlers = /^(handlers|handler_.*)$/;
 const pythonLogging = /^(loggers|handlers|formatters|(logger|handler|formatter)_.*)$/;
 
 /**
- * One warning for each section and each option that means nothing here: a typing error should not go unnoticed. One for all that says
- * where Python's log goes: who has it look for a file should know.
+ * One warning for each section and each option that means nothing here: a typing error should not go unnoticed. One for each option
+ * of older files that has no effect, with the reason: who set it should know what counts instead. One for all that says where Python's
+ * log goes: who has it look for a file should know.
  */
 export function unknownSettings(
   sections: readonly { readonly name: string; readonly origin: string }[],
   settings: readonly Setting[],
 ): string[] {
   const warnings = new Map<string, string>();
-  const warnOnce = (subject: string, origin: string) => {
-    if (!warnings.has(subject)) warnings.set(subject, `${origin}: ${subject} is ignored`);
+  const warnOnce = (subject: string, origin: string, reason?: string) => {
+    const why = reason === undefined ? '' : `: ${reason}`;
+    if (!warnings.has(subject)) warnings.set(subject, `${origin}: ${subject} is ignored${why}`);
   };
   for (const { name, origin } of sections) {
     if (!isKnownSection(name)) warnOnce(`unknown section [${name}]`, origin);
@@ -37,7 +38,9 @@ export function unknownSettings(
     warnings.set('handlers', `${first.origin}: ${[...ignored].join(', ')} ${verb} ignored: ${where}`);
   }
   for (const { section, option, origin } of settings) {
+    const reason = ignoredReason(section, option);
     if (!isKnownSection(section)) warnOnce(`unknown section [${section}]`, origin);
+    else if (reason !== undefined) warnOnce(`[${section}] ${option}`, origin, reason);
     else if (!isKnownOption(section, option)) warnOnce(`unknown option [${section}] ${option}`, origin);
   }
   return [...warnings.values()];
@@ -52,11 +55,14 @@ function isKnownSection(name: string): boolean {
   return knownSections.has(name) || pythonLogging.test(name);
 }
 
+/** Why an option that older files have means nothing here; undefined for all others. */
+function ignoredReason(section: string, option: string): string | undefined {
+  const ignored = knownSections.get(section)?.ignored ?? {};
+  return Object.hasOwn(ignored, option) ? ignored[option] : undefined;
+}
+
 function isKnownOption(sectionName: string, optionName: string): boolean {
   const section = knownSections.get(sectionName);
   if (section === undefined) return true;
-  return (
-    Object.hasOwn(section.ignored ?? {}, optionName) ||
-    Object.values(section.options).some((option) => option.name === optionName)
-  );
+  return Object.values(section.options).some((option) => option.name === optionName);
 }

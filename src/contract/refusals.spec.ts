@@ -23,7 +23,7 @@ const samples: readonly errors.ServiceError[] = [
   new errors.UnsupportedVersionError('2.0'),
   new errors.BadGatewayError('x'),
   new errors.TooManyFailuresError(1),
-  new errors.UnavailableError('x', 1),
+  new errors.UnavailableError('x'),
   new errors.GatewayTimeoutError('x'),
 ];
 

@@ -59,6 +59,7 @@ async function ask(t: TestContext, adapter: ServiceAdapter, audience: Audience):
       expectsContinue: false,
       listener: 'test',
       strangerRecords: { write: () => undefined },
+      retryAfterSeconds: 5,
     });
     exchange.audience = audience;
     adapter.handle(request, response);

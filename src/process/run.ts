@@ -33,7 +33,8 @@ export async function run(
   { ticketFiles, notifySocket, reload }: RunOptions,
 ): Promise<void> {
   const { config, warnings } = loaded;
-  const logger = createLogger({ ...config.logging, recordBytesMax: config.limits.logRecordBytesMax });
+  const { level, format } = config.logging;
+  const logger = createLogger({ level, format, recordBytesMax: config.limits.logRecordBytesMax });
   for (const warning of warnings) logger.warn(warning);
   for (const fallback of await checkTricks()) logger.warn(fallback);
   try {

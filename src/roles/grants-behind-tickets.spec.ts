@@ -10,7 +10,7 @@ import { exampleTicketId, makeTicket, makeVerifier } from '../../test/vectors/si
 /** A store of which the lookups fail, as they do without its server. */
 class AwayGrantStore extends MemoryGrantStore {
   override find(): Promise<never> {
-    return Promise.reject(new UnavailableError('away', 5));
+    return Promise.reject(new UnavailableError('away'));
   }
 }
 

@@ -68,8 +68,7 @@ export class Service implements OnApplicationShutdown {
     const { listeners, graceSeconds } = this.parts;
     for (const listener of listeners) listener.drain();
     await this.#idleWithin(graceSeconds);
-    for (const listener of listeners)
-      listener.abort(new UnavailableError('The service is stopping', graceSeconds));
+    for (const listener of listeners) listener.abort(new UnavailableError('The service is stopping'));
     if (!(await this.#idleWithin(cancelSeconds))) this.logger.warn('Requests still run, storage may be hung');
     for (const listener of listeners) listener.close();
   }

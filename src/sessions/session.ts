@@ -6,8 +6,6 @@ import type { TransferGrant } from './transfer-grant.js';
 /** Why a session ended: a client deleted it, its grant ran out, or this process closes its store. */
 export type SessionEnd = 'deleted' | 'expired' | 'closed';
 
-const stoppingRetryAfterSeconds = 5;
-
 /**
  * A grant in use: opened by `POST /sessions/` or a signed ticket shown with a request, under a random id, or stored by
  * `PUT /tickets/` under the transfer ticket's id.
@@ -92,6 +90,6 @@ export class Session {
 
 /** What a client is told whose session has ended. */
 function sessionEnded(end: SessionEnd): Error {
-  if (end === 'closed') return new UnavailableError('The service is stopping', stoppingRetryAfterSeconds);
+  if (end === 'closed') return new UnavailableError('The service is stopping');
   return new NotAllowedError(end === 'deleted' ? 'the session was deleted' : 'the session has expired');
 }

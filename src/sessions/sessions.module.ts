@@ -74,9 +74,17 @@ async function ticketVerifier(
   clock: Clock,
   logger: Logger,
 ): Promise<TicketVerifier> {
-  const { signedTicketBytesMax } = limits;
   const verifier = await loadTicketVerifier(
-    { ...proxy, allowHttp: !tls.enable, signedTicketBytesMax },
+    {
+      engineCertFile: proxy.engineCertFile,
+      engineCaCertFile: proxy.engineCaCertFile,
+      verifyCertificate: proxy.verifyCertificate,
+      signedProxyTicket: proxy.signedProxyTicket,
+      allowSha1: proxy.allowSha1,
+      allowedSkewSeconds: proxy.allowedSkewSeconds,
+      allowHttp: !tls.enable,
+      signedTicketBytesMax: limits.signedTicketBytesMax,
+    },
     clock,
   );
   for (const warning of verifier.warnings) logger.warn(warning);

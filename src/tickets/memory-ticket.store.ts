@@ -15,7 +15,6 @@ export interface MemoryTicketStoreOptions {
 
 // With remove_timeout 0 an idle ticket must still be removable: closing its idle images takes a moment.
 const closeTimeoutSecondsMin = 1;
-const retryAfterSeconds = 60;
 
 /**
  * What is done with all tickets is done with so many before other requests have their turn: each takes
@@ -40,10 +39,7 @@ export class MemoryTicketStore implements TicketStore {
       );
     }
     if (old === undefined && this.#tickets.size >= this.options.ticketsMax) {
-      throw new UnavailableError(
-        `Too many tickets, the limit is ${this.options.ticketsMax}`,
-        retryAfterSeconds,
-      );
+      throw new UnavailableError(`Too many tickets, the limit is ${this.options.ticketsMax}`);
     }
     this.#tickets.set(definition.id, new Ticket(definition, this.clock));
     if (old !== undefined) {

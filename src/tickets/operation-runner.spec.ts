@@ -146,7 +146,7 @@ class RunnerUnderTest implements AsyncDisposable {
 
   /** What a service does that stops and has waited long enough. */
   stop(): void {
-    this.#listener.abort(new UnavailableError('The service is stopping', 5));
+    this.#listener.abort(new UnavailableError('The service is stopping'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

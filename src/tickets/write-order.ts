@@ -8,6 +8,7 @@ import { RangeSet } from './range-set.js';
  * connections of one client do not overlap at all.
  */
 const overtakenRangesMax = 4096;
+/** Nothing has to become free first: who tries again is the youngest then, and overtakes. */
 const retryAfterSeconds = 1;
 
 /**
@@ -79,7 +80,8 @@ export class OrderedWrite {
       await other.settled;
       signal.throwIfAborted();
     }
-    if (this.#overrun) throw new UnavailableError('Overtaken by too many newer writes', retryAfterSeconds);
+    if (this.#overrun)
+      throw new UnavailableError('Overtaken by too many newer writes', { retryAfterSeconds });
     const { promise: settled, resolve: settle } = Promise.withResolvers<undefined>();
     const running = { write: this, range, settled };
     // Nothing was awaited since the last look at the others, or one of them could have slipped in between.

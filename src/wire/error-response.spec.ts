@@ -30,16 +30,18 @@ describe('the status of an error', () => {
   });
 });
 
+const request = { accept: undefined, retryAfterSeconds: 42 };
+
 describe('the answer to an error', () => {
   test('is a line of text, or problem details for who prefers JSON', () => {
     const error = new errors.NotFoundError('No such ticket "x"');
-    assert.deepEqual(errorResponse(error, undefined), {
+    assert.deepEqual(errorResponse(error, request), {
       status: 404,
       headers: { 'Content-Type': 'text/plain; charset=UTF-8' },
       body: 'No such ticket "x"\n',
       closes: false,
     });
-    const { headers, body } = errorResponse(error, 'application/json');
+    const { headers, body } = errorResponse(error, { ...request, accept: 'application/json' });
     assert.equal(headers['Content-Type'], 'application/problem+json');
     assert.deepEqual(JSON.parse(body), {
       type: 'urn:ovirt-imageio:error:not_found',
@@ -54,23 +56,30 @@ describe('the answer to an error', () => {
       new errors.StorageError('Reading failed', { cause: new Error('SECRET') }),
     ]) {
       for (const accept of [undefined, 'application/json']) {
-        assert.doesNotMatch(JSON.stringify(errorResponse(error, accept)), /SECRET/);
+        assert.doesNotMatch(JSON.stringify(errorResponse(error, { ...request, accept })), /SECRET/);
       }
     }
   });
 
   test('carries what the client needs to go on', () => {
     const headersOf = (error: Error): Readonly<Record<string, string>> =>
-      errorResponse(error, undefined).headers;
+      errorResponse(error, request).headers;
     assert.equal(headersOf(new errors.RangeNotSatisfiableError('x', 0))['Content-Range'], 'bytes */0');
     assert.equal(headersOf(new errors.RangeNotSatisfiableError('x'))['Content-Range'], undefined);
     assert.equal(headersOf(new errors.MethodNotAllowedError('FOO', ['GET', 'PUT']))['Allow'], 'GET,PUT');
-    assert.equal(headersOf(new errors.UnavailableError('x', 0.2))['Retry-After'], '1');
+  });
+
+  test('says when to try again: after the time of the error, or else that of the configuration', () => {
+    const retryAfter = (options?: errors.UnavailableErrorOptions): string | undefined =>
+      errorResponse(new errors.UnavailableError('x', options), request).headers['Retry-After'];
+    assert.equal(retryAfter({ retryAfterSeconds: 0.2 }), '1');
+    assert.equal(retryAfter({ retryAfterSeconds: 0 }), '0');
+    assert.equal(retryAfter(), '42');
   });
 
   test('closes the connection of a client that was refused access or too slow', () => {
-    assert.equal(errorResponse(new errors.NotAllowedError('x'), undefined).closes, true);
-    assert.equal(errorResponse(new errors.ClientTimeoutError('x'), undefined).closes, true);
-    assert.equal(errorResponse(new errors.InvalidRequestError('x'), undefined).closes, false);
+    assert.equal(errorResponse(new errors.NotAllowedError('x'), request).closes, true);
+    assert.equal(errorResponse(new errors.ClientTimeoutError('x'), request).closes, true);
+    assert.equal(errorResponse(new errors.InvalidRequestError('x'), request).closes, false);
   });
 });

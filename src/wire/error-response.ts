@@ -60,11 +60,22 @@ export function errorStatus(error: unknown): number {
   return statusOfError.find(([type]) => error instanceof type)?.[1] ?? 500;
 }
 
+/** What an answer depends on besides the error. */
+export interface ErrorResponseOptions {
+  /** The `Accept` of the request. */
+  readonly accept: string | undefined;
+  /** When to try again after an error that does not tell: `[limits] retry_after_sec`. */
+  readonly retryAfterSeconds: number;
+}
+
 /**
  * What a client gets for `error`: a short text for people, or RFC 9457 problem details when `accept` prefers JSON. Errors that are not
  * of the domain are ours: their text goes to the log only.
  */
-export function errorResponse(error: unknown, accept: string | undefined): ErrorResponse {
+export function errorResponse(
+  error: unknown,
+  { accept, retryAfterSeconds }: ErrorResponseOptions,
+): ErrorResponse {
   const status = errorStatus(error);
   const known = error instanceof ServiceError;
   const asJson = prefersJson(accept);
@@ -72,7 +83,7 @@ export function errorResponse(error: unknown, accept: string | undefined): Error
   return {
     status,
     headers: {
-      ...detailHeaders(error),
+      ...detailHeaders(error, retryAfterSeconds),
       'Content-Type': asJson ? 'application/problem+json' : 'text/plain; charset=UTF-8',
     },
     body: asJson
@@ -85,11 +96,11 @@ export function errorResponse(error: unknown, accept: string | undefined): Error
   };
 }
 
-function detailHeaders(error: unknown): Record<string, string> {
+function detailHeaders(error: unknown, retryAfterSeconds: number): Record<string, string> {
   if (error instanceof MethodNotAllowedError) return { Allow: error.allowedMethods.join(',') };
   // RFC 9110 section 10.2.3 knows whole seconds only.
   if (error instanceof UnavailableError || error instanceof TooManyFailuresError) {
-    return { 'Retry-After': String(Math.ceil(error.retryAfterSeconds)) };
+    return { 'Retry-After': String(Math.ceil(error.retryAfterSeconds ?? retryAfterSeconds)) };
   }
   if (error instanceof RangeNotSatisfiableError && error.availableBytes !== undefined) {
     return { 'Content-Range': `bytes */${error.availableBytes}` };

@@ -32,6 +32,8 @@ export interface ExchangeOptions {
   readonly listener: string;
   /** Where its log records go while it has shown no ticket. */
   readonly strangerRecords: RecordSink;
+  /** When a client that gets 503 should try again, unless what failed tells better. */
+  readonly retryAfterSeconds: number;
 }
 
 /**
@@ -49,6 +51,7 @@ export class Exchange implements RunningExchange, RequestLog {
   readonly startedAt = performance.now();
   readonly listener: string;
   readonly strangerRecords: RecordSink;
+  readonly #retryAfterSeconds: number;
   /** By which the lines of one request are found in the logs of proxy and daemon. */
   readonly requestId: string;
   /** Asked now: a socket that is closed does not know it any more. Undefined for unix sockets. */
@@ -69,6 +72,7 @@ export class Exchange implements RunningExchange, RequestLog {
     this.#expectsContinue = options.expectsContinue;
     this.listener = options.listener;
     this.strangerRecords = options.strangerRecords;
+    this.#retryAfterSeconds = options.retryAfterSeconds;
     this.clientAddress = request.socket.remoteAddress;
     this.requestId = requestIdOf(request);
     response.setHeader(requestIdHeader, this.requestId);
@@ -199,7 +203,10 @@ export class Exchange implements RunningExchange, RequestLog {
       return;
     }
     try {
-      const { status, headers, body, closes } = errorResponse(error, this.request.headers.accept);
+      const { status, headers, body, closes } = errorResponse(error, {
+        accept: this.request.headers.accept,
+        retryAfterSeconds: this.#retryAfterSeconds,
+      });
       if (closes) this.closeAfterResponse();
       this.send(status, headers, body);
     } catch (failure: unknown) {

@@ -50,12 +50,12 @@ export interface HttpListenerOptions extends RequestReportOptions {
     readonly headersTimeoutSeconds: number;
     /** Requests of one connection that wait for the one before them. With one more the connection ends. */
     readonly pipelinedRequestsMax: number;
+    /** When a client that gets 503 should try again, unless what failed tells better. */
+    readonly retryAfterSeconds: number;
     /** Log records of one client address without a ticket that are not summed up. */
     readonly unauthorisedRecordsPerSecond: number;
   };
 }
-
-const drainingRetryAfterSeconds = 5;
 
 /**
  * One listening socket and its connections. It makes an `Exchange` of every request before the application sees it, and knows how to stop:
@@ -252,6 +252,7 @@ export class HttpListener {
       expectsContinue,
       listener: this.name,
       strangerRecords: this.#strangerRecords,
+      retryAfterSeconds: this.#options.limits.retryAfterSeconds,
     });
     this.#reports.whenDone(exchange);
     if (before === undefined) {
@@ -271,7 +272,7 @@ export class HttpListener {
   #dispatch(exchange: Exchange): void {
     if (this.#draining) {
       exchange.closeAfterResponse();
-      exchange.fail(new UnavailableError('The service is stopping', drainingRetryAfterSeconds));
+      exchange.fail(new UnavailableError('The service is stopping'));
       return;
     }
     const { request, response, connection } = exchange;

@@ -108,6 +108,7 @@ export class ListenerFactory {
           headersTimeoutSeconds: limits.headersTimeoutSeconds,
           connectionsMax: limits.connectionsMax,
           pipelinedRequestsMax: limits.pipelinedRequestsMax,
+          retryAfterSeconds: limits.retryAfterSeconds,
           unauthorisedRecordsPerSecond: limits.unauthorisedRecordsPerSecond,
         },
       },

@@ -43,7 +43,6 @@ const ownedByChart: Readonly<Record<Role, readonly string[]>> = {
     'proxy.session_store',
     'backend_http.ca_file',
     'backend_file.*',
-    'backend_nbd.*',
   ],
 };
 

@@ -1,4 +1,4 @@
-import { bufferSize } from '../buffer-size.js';
+import { bufferSizeReason } from '../buffer-size.js';
 import { string } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 
@@ -14,7 +14,6 @@ export const backendFileSection = defineSection({
   name: 'backend_file',
   description: 'Images in files and on block devices.',
   options: {
-    bufferBytes: bufferSize('a file or block device'),
     allowedRoots: string('allowed_roots', {
       default: '',
       check: (text) =>
@@ -28,6 +27,7 @@ export const backendFileSection = defineSection({
         'are refused always.',
     }),
   },
+  ignored: { buffer_size: bufferSizeReason },
 });
 
 export type BackendFileConfig = SectionValues<typeof backendFileSection>;

@@ -1,4 +1,3 @@
-import { bufferSize } from '../buffer-size.js';
 import { string } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 
@@ -6,13 +5,15 @@ export const backendHttpSection = defineSection({
   name: 'backend_http',
   description: 'Images relayed from another daemon.',
   options: {
-    bufferBytes: bufferSize('a relayed image'),
     caFile: string('ca_file', {
       default: '',
       reloadable: true,
       description:
         'Authorities in PEM format that verify the other daemon. Empty: the value of [tls] ca_file.',
     }),
+  },
+  ignored: {
+    buffer_size: 'What is relayed passes through the buffers of [limits] relay_buffer_bytes.',
   },
 });
 

@@ -1,10 +1,10 @@
-import { bufferSize } from '../buffer-size.js';
-import { defineSection, type SectionValues } from '../section.js';
+import { bufferSizeReason } from '../buffer-size.js';
+import { defineSection } from '../section.js';
 
+/** Known only so that files which have it are told what counts instead. */
 export const backendNbdSection = defineSection({
   name: 'backend_nbd',
-  description: 'Images served by an NBD server.',
-  options: { bufferBytes: bufferSize('an NBD export') },
+  description: 'Has no effect.',
+  options: {},
+  ignored: { buffer_size: bufferSizeReason },
 });
-
-export type BackendNbdConfig = SectionValues<typeof backendNbdSection>;

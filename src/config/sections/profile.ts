@@ -1,6 +1,6 @@
 import { defineSection } from '../section.js';
 
-/** Known only so that files which have it cause no warning: there is no profiler to configure. */
+/** Known only so that files which have it are told why: there is no profiler to configure. */
 export const profileSection = defineSection({
   name: 'profile',
   description: 'Has no effect.',

@@ -96,15 +96,11 @@ describe('BufferPool', () => {
     assert.equal(await waiting, buffer);
   });
 
-  it('refuses with a time to come back when no buffer comes free', async (t) => {
+  it('refuses when no buffer comes free in time', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const pool = createPool();
     await drain(pool);
-    const refused = assert.rejects(pool.acquireFirst(large()), (error: unknown) => {
-      assert.ok(error instanceof UnavailableError);
-      assert.equal(error.retryAfterSeconds, 10);
-      return true;
-    });
+    const refused = assert.rejects(pool.acquireFirst(large()), UnavailableError);
     t.mock.timers.tick(10_000);
     await refused;
     assert.equal(pool.statistics().large.waiting, 0);

@@ -46,6 +46,7 @@ export interface BufferHolder {
   giveBackStalled(): boolean;
 }
 
+/** Of a small buffer. No option: `buffer_bytes` may be as small, and whoever has more to move takes large ones. */
 export const smallBufferBytes = 64 * KiB;
 
 /** Small buffers get this part of the pool, so that neither size can starve the other. */
@@ -214,7 +215,7 @@ export class BufferPool {
       this.#classes[size].shares.free > 0
         ? 'All transfer buffers that one image may have are in use'
         : 'All transfer buffers of this server are in use';
-    return new UnavailableError(text, Math.ceil(this.#waitSeconds));
+    return new UnavailableError(text);
   }
 }
 

@@ -214,6 +214,6 @@ export class RelayBufferPool implements BufferLender {
       this.#shares.held(ticket) > 0
         ? 'All transfer buffers that one ticket may have are in use'
         : 'All transfer buffers of this server are in use';
-    return new UnavailableError(text, Math.ceil(this.options.waitSeconds));
+    return new UnavailableError(text);
   }
 }

@@ -1,7 +1,5 @@
 import { BadGatewayError, GatewayTimeoutError, ServiceError, UnavailableError } from '../../base/errors.js';
 
-const retryAfterSeconds = 5;
-
 /** There is no way to the host at the moment; when there is one again, the same request works. */
 const unreachable = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN']);
 
@@ -23,9 +21,7 @@ export function daemonFailure(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const code = errorCode(error);
   if (unreachable.has(code)) {
-    return new UnavailableError('The host of the image cannot be reached', retryAfterSeconds, {
-      cause: error,
-    });
+    return new UnavailableError('The host of the image cannot be reached', { cause: error });
   }
   if (code === 'ETIMEDOUT') {
     return new GatewayTimeoutError('The host of the image did not accept the connection in time', {

@@ -11,8 +11,6 @@ export interface RedisConnectionOptions {
   readonly authoritiesPem: readonly string[];
   /** How long a command may take before its request is answered with 503. */
   readonly commandTimeoutSeconds: number;
-  /** What clients are told to wait while the server is away. */
-  readonly retryAfterSeconds: number;
 }
 
 export type RedisCommands = ReturnType<typeof makeClient>;
@@ -199,7 +197,6 @@ export class RedisConnection {
     if (cause instanceof UnavailableError) return cause;
     return new UnavailableError(
       'Sessions are not available at the moment',
-      this.options.retryAfterSeconds,
       cause === undefined ? undefined : { cause },
     );
   }

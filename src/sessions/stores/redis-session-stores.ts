@@ -27,7 +27,6 @@ export async function openRedisSessionStores(
       url: proxy.sessionStore,
       authoritiesPem: redisAuthorities(config),
       commandTimeoutSeconds,
-      retryAfterSeconds: limits.retryAfterSeconds,
     },
     logger,
   );

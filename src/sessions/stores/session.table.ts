@@ -9,11 +9,9 @@ export interface SessionTableOptions {
   readonly sweepIntervalSeconds: number;
 }
 
-const retryAfterSeconds = 10;
-
 /** What opening one session too many is refused with. */
 export function sessionLimitReached(sessionsMax: number): UnavailableError {
-  return new UnavailableError(`The limit of ${sessionsMax} sessions is reached`, retryAfterSeconds);
+  return new UnavailableError(`The limit of ${sessionsMax} sessions is reached`);
 }
 
 /**
