@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
+import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ImageioError, TicketsClient, type Ticket } from '#sdk';
 import { systemClock } from '../base/clock.js';
+import { MiB } from '../base/units.js';
 import type { Config } from '../config/config.js';
 import type { Command } from './arguments.js';
 import { controlEndpoint } from './control-endpoint.js';
@@ -17,19 +17,17 @@ const noProfiler =
   'there is no profiler to start or stop; the metrics tell where time goes, and NODE_OPTIONS=--cpu-prof in the environment of the ' +
   'service makes it write a profile of its code when it stops';
 
+/** Of a ticket, an id, a key or a certificate: `[limits] json_body_bytes` of a service is never more, and the others have some KiB. */
+const inputBytesMax = MiB;
+
 const clearScreen = '\u001b[H\u001b[2J';
 
 /**
  * Carries out a command and prints what it has to say.
  * @param given its id may be `-`, for the one that the standard input has
  * @param loadConfig asked only by commands that talk to the service
- * @param stopped ends `--watch`
  */
-export async function runCommand(
-  given: Command,
-  loadConfig: () => Config,
-  stopped: AbortSignal,
-): Promise<void> {
+export async function runCommand(given: Command, loadConfig: () => Config): Promise<void> {
   const command = 'id' in given && given.id === '-' ? { ...given, id: await readId() } : given;
   if (command.name === 'sign-ticket') {
     await printSignedTicket(command);
@@ -45,7 +43,7 @@ export async function runCommand(
       await show(tickets, command);
       return;
     case 'list-tickets':
-      await list(tickets, command, stopped);
+      await list(tickets, command);
       return;
     case 'mod-ticket':
       await tickets.extend(command.id, command.timeoutSeconds);
@@ -83,20 +81,30 @@ async function remove(tickets: TicketsClient, id: string): Promise<void> {
 async function list(
   tickets: TicketsClient,
   { output, watchSeconds }: Extract<Command, { name: 'list-tickets' }>,
-  stopped: AbortSignal,
 ): Promise<void> {
+  const stopped = watchSeconds === undefined ? undefined : interruption();
   for (;;) {
     const all = await tickets.list();
     if (watchSeconds !== undefined && output === 'text' && process.stdout.isTTY) print(clearScreen);
     // One list a line, so that who reads a watched stream sees where each ends.
     if (output === 'json') print(watchSeconds === undefined ? json(all) : `${JSON.stringify(all)}\n`);
     else print(ticketTable(all, systemClock.monotonicSeconds()));
-    if (watchSeconds === undefined) return;
+    if (watchSeconds === undefined || stopped === undefined) return;
     await delay(watchSeconds * 1000, undefined, { signal: stopped }).catch((error: unknown) => {
       if (!stopped.aborted) throw error;
     });
     if (stopped.aborted) return;
   }
+}
+
+/** Aborts at the first SIGINT or SIGTERM, which end the process only when they come again. */
+function interruption(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.once(signal, () => {
+      stop.abort();
+    });
+  return stop.signal;
 }
 
 /** What it must have is for the service to judge, which knows best; only the id is needed to ask. */
@@ -117,14 +125,23 @@ async function readId(): Promise<string> {
 }
 
 async function readText(file: string): Promise<string> {
-  if (file === '-') return readAll(process.stdin);
+  const [name, input] = file === '-' ? ['the standard input', process.stdin] : [file, createReadStream(file)];
+  const chunks: Buffer[] = [];
+  let lengthBytes = 0;
   try {
-    return await readFile(file, 'utf8');
+    // Counted as it comes: a pipe or a device may never end.
+    for await (const chunk of input as AsyncIterable<Buffer>) {
+      lengthBytes += chunk.length;
+      if (lengthBytes > inputBytesMax) throw new CommandError(`${name} has more than ${inputBytesMax} bytes`);
+      chunks.push(chunk);
+    }
   } catch (error: unknown) {
-    throw new CommandError(`${file}: ${error instanceof Error ? error.message : String(error)}`, {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${name}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   }
+  return Buffer.concat(chunks).toString();
 }
 
 function parse(file: string, text: string): unknown {

@@ -25,17 +25,12 @@ switch (commandLine.action) {
 }
 
 async function run({ command, role, confDir }: Extract<CommandLine, { action: 'run' }>): Promise<void> {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'])
-    process.once(signal, () => {
-      stop.abort();
-    });
   // Who reads us has had enough, as `head` does.
   process.stdout.on('error', () => process.exit(0));
   try {
     const load = () =>
       loadConfig({ role, confDir, environment: process.env, incompleteAllowed: true }).config;
-    await runCommand(command, load, stop.signal);
+    await runCommand(command, load);
   } catch (error: unknown) {
     const { message, exitCode } = explain(error);
     process.stderr.write(`ovirt-imageioctl: ${message}\n`);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
@@ -180,6 +181,27 @@ describe('ovirt-imageioctl', () => {
         const { code, lines } = await runWithInput(input, ...args);
         assert.deepEqual([code, lines], [1, [`ovirt-imageioctl: the standard input ${reason}`]]);
       }
+    });
+  }
+
+  test('stops reading an input that does not end', async () => {
+    const shell = ['-c', '"$@" < /dev/zero', 'sh', pinnedNode, program, 'show-ticket', '-'];
+    const endless = await Program.start('sh', shell);
+    assert.deepEqual(await endless.waitForExit(), { code: 1, signal: null });
+    assert.deepEqual(endless.lines, [`ovirt-imageioctl: the standard input has more than ${MiB} bytes`]);
+    const { code, lines } = await run('add-ticket', '/dev/zero');
+    assert.deepEqual([code, lines], [1, [`ovirt-imageioctl: /dev/zero has more than ${MiB} bytes`]]);
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    test(`is ended by the first ${signal} where nothing is watched`, async () => {
+      const pipe = deployment.folder.file(`${signal}.pipe`);
+      execFileSync('mkfifo', [pipe]);
+      const waiting = await start('add-ticket', pipe);
+      // Opens when the other end does.
+      const writer = await open(pipe, 'w');
+      assert.deepEqual(await waiting.stop(signal), { code: null, signal });
+      await writer.close();
     });
   }
 
