@@ -127,7 +127,8 @@ export function describeBackend(
       for (let round = 0; round < 10; round += 1) {
         const blocks = pattern(`blocks ${round}`, 8192);
         const edge = pattern(`edge ${round}`, 100);
-        // The two overlap, so either order of the overlapped bytes is right; the others belong to one writer alone.
+        // The two overlap, so either order of the overlapped bytes is right; the others
+        // belong to one writer alone.
         await Promise.all([backend.write(edge, 8192 + 4000), other.write(blocks, 8192)]);
         blocks.copy(content, 8192);
         const raw = await fixture.readRaw();

@@ -8,7 +8,10 @@ export interface Extent {
   readonly length: number;
   /** Reads as zeroes. */
   readonly zero: boolean;
-  /** Not allocated in this layer of a qcow2 image, so data of the backing chain shows through. Never for raw images. */
+  /**
+   * Not allocated in this layer of a qcow2 image, so data of the backing chain shows
+   * through. Never for raw images.
+   */
   readonly hole: boolean;
   /** Changed since the checkpoint; known only in the dirty context. */
   readonly dirty?: boolean;
@@ -25,38 +28,48 @@ export interface Extent {
 export interface Backend {
   /** The name in logs and metrics, e.g. `file` or `nbd`. */
   readonly kind: string;
-  /** How many connections can usefully read and write this image at once, before `daemon.max_connections` caps them. */
+  /**
+   * How many connections can usefully read and write this image at once, before
+   * `daemon.max_connections` caps them.
+   */
   readonly readersMax: number;
   readonly writersMax: number;
   /** How many calls on this one backend may usefully be in flight (a read-ahead depth). */
   readonly inFlightMax: number;
-  /** True when a write or zero past `sizeBytes()` makes the image larger (a regular file), up to the ticket's size. */
+  /**
+   * True when a write or zero past `sizeBytes()` makes the image larger (a regular
+   * file), up to the ticket's size.
+   */
   readonly growable: boolean;
   readonly canDirtyExtents: boolean;
 
   /**
    * The image's size, in bytes.
-   * @param enoughBytes all that the caller means to read: a size seen before that is not less may be told instead of asking storage again. Where
-   *   somebody else has cut the image meanwhile, the read comes short.
+   * @param enoughBytes all that the caller means to read: a size seen before that is not less
+   *   may be told instead of asking storage again. Where somebody else has cut the image
+   *   meanwhile, the read comes short.
    */
   sizeBytes(enoughBytes?: number): Promise<number>;
 
   /**
-   * Reads `range` into `buffer` and returns the view of `buffer` that holds its bytes, in order; shorter than asked only where the
-   * image ends. The view need not start at 0: a backend may read whole blocks around the range straight into the buffer.
-   * @param buffer at least `range.lengthBytes + 2 * blockSlackBytes` long, from the buffer pool, used by nobody else meanwhile
+   * Reads `range` into `buffer` and returns the view of `buffer` that holds its bytes, in order; shorter
+   * than asked only where the image ends. The view need not start at 0: a backend may read whole blocks
+   * around the range straight into the buffer.
+   * @param buffer at least `range.lengthBytes + 2 * blockSlackBytes` long, from the buffer
+   *   pool, used by nobody else meanwhile
    */
   read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array>;
 
   /**
-   * Writes all of `source` at `offsetBytes`; neighbouring bytes never change, whatever the alignment. Fastest when the
-   * memory address of `source` and `offsetBytes` agree modulo 4096 (see `aligned-memory.ts`); correct always.
+   * Writes all of `source` at `offsetBytes`; neighbouring bytes never change, whatever the alignment.
+   * Fastest when the memory address of `source` and `offsetBytes` agree modulo 4096 (see
+   * `aligned-memory.ts`); correct always.
    */
   write(source: Uint8Array, offsetBytes: number): Promise<void>;
 
   /**
-   * Makes `range` read as zeroes: deallocates when `sparse`, else keeps or makes it allocated. Callers pass steps of at
-   * most 128 MiB so that a cancel can come between two of them.
+   * Makes `range` read as zeroes: deallocates when `sparse`, else keeps or makes it allocated. Callers pass
+   * steps of at most 128 MiB so that a cancel can come between two of them.
    */
   zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void>;
 
@@ -64,9 +77,9 @@ export interface Backend {
   flush(): Promise<void>;
 
   /**
-   * The extents of the whole image, in order, without gaps, neighbours that are alike merged, their lengths summing to its size. They come in
-   * lists of at least one, bounded in length, since waiting for each of 10^5 extents takes longer than finding them. `dirty` is asked
-   * only when `canDirtyExtents`.
+   * The extents of the whole image, in order, without gaps, neighbours that are alike merged, their lengths
+   * summing to its size. They come in lists of at least one, bounded in length, since waiting for each of
+   * 10^5 extents takes longer than finding them. `dirty` is asked only when `canDirtyExtents`.
    */
   extents(context: ExtentContext): AsyncIterable<readonly Extent[]>;
 
@@ -83,7 +96,10 @@ export interface Backend {
 
 /** What a backend needs to know of a ticket to open its image. */
 export interface ImageRequest {
-  /** The ticket's url as it was given: a parsed `URL` would already have resolved `..` and hidden what was asked for. */
+  /**
+   * The ticket's url as it was given: a parsed `URL` would already have resolved `..`
+   * and hidden what was asked for.
+   */
   readonly url: string;
   readonly writable: boolean;
   readonly sparse: boolean;
@@ -91,7 +107,10 @@ export interface ImageRequest {
   readonly dirty: boolean;
 }
 
-/** Opens the images of one or more url schemes. A new scheme is a new folder with one of these, and no `switch` grows. */
+/**
+ * Opens the images of one or more url schemes. A new scheme is a new folder with one of
+ * these, and no `switch` grows.
+ */
 export interface ImageSource {
   /** What the ticket's url begins with, before the first colon: `['file']`, `['nbd', 'nbd+unix']`. */
   readonly schemes: readonly string[];

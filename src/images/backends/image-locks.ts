@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { RangeLock } from './range-lock.js';
 
 /**
- * One lock for each image that is open in this process: two connections, even under two tickets or by two names, may have the
- * same image open, and their writes must respect each other.
+ * One lock for each image that is open in this process: two connections, even under two tickets or by two
+ * names, may have the same image open, and their writes must respect each other.
  */
 export class ImageLocks {
   readonly #images = new Map<string, { readonly lock: RangeLock; holders: number }>();

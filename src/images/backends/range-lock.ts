@@ -10,9 +10,10 @@ interface Claim {
 }
 
 /**
- * Locks on parts of one image, in bytes. Two claims conflict when they overlap and at least one of them is exclusive.
- * Served in order of arrival: a claim waits for each earlier one that it conflicts with, granted or still waiting, and
- * for none that is later; therefore no circle of waiting can form as long as nobody claims while holding.
+ * Locks on parts of one image, in bytes. Two claims conflict when they overlap and at least one of them
+ * is exclusive. Served in order of arrival: a claim waits for each earlier one that it conflicts with,
+ * granted or still waiting, and for none that is later; therefore no circle of waiting can form as long
+ * as nobody claims while holding.
  */
 export class RangeLock {
   readonly #claims = new Set<Claim>();

@@ -1,8 +1,8 @@
 import { KiB, MiB } from '../../base/units.js';
 
 /**
- * The most extra bytes around a read that a backend may need in the buffer it is given, on each side: the largest
- * block size (512 or 4096 bytes for files, the minimum block size of an NBD export).
+ * The most extra bytes around a read that a backend may need in the buffer it is given, on each side: the
+ * largest block size (512 or 4096 bytes for files, the minimum block size of an NBD export).
  */
 export const blockSlackBytes = 4096;
 
@@ -21,26 +21,33 @@ declare const WebAssembly: {
 const pageAlignedMemories = new WeakSet<ArrayBufferLike>();
 
 /**
- * Page-aligned memory as direct I/O (`O_DIRECT`) needs it, without native code: the memory of a `WebAssembly.Memory`
- * begins on a page boundary, which an `ArrayBuffer` does not.
+ * Page-aligned memory as direct I/O (`O_DIRECT`) needs it, without native code: the memory of a
+ * `WebAssembly.Memory` begins on a page boundary, which an `ArrayBuffer` does not.
  *
- * Each `WebAssembly.Memory` reserves about 8 GiB of address space for its guard regions, whatever its size, so a memory
- * per buffer would run into limits of the address space after some thousands of buffers. Buffers are carved from slabs
- * instead. A page costs real memory only from its first use on. Nothing is ever given back: owners reuse what they got.
+ * Each `WebAssembly.Memory` reserves about 8 GiB of address space for its guard regions, whatever its size,
+ * so a memory per buffer would run into limits of the address space after some thousands of buffers.
+ * Buffers are carved from slabs instead. A page costs real memory only from its first use on. Nothing is
+ * ever given back: owners reuse what they got.
  *
- * The memory is shared, so that a worker thread can look at a buffer without a copy; `fs`, sockets and TLS take it too.
+ * The memory is shared, so that a worker thread can look at a buffer without a copy;
+ * `fs`, sockets and TLS take it too.
  */
 export class AlignedMemory {
   readonly #slabBytes: number;
   #slab: ArrayBufferLike | undefined;
   #usedBytes = 0;
 
-  /** @param slabBytes how much address space to take at a time; more only for a single buffer that is larger */
+  /**
+   * @param slabBytes how much address space to take at a time; more only for a single buffer that is larger
+   */
   constructor(slabBytes = 32 * MiB) {
     this.#slabBytes = slabBytes;
   }
 
-  /** @returns `lengthBytes` bytes of zeroes that begin on a page boundary and share their last page with nobody */
+  /**
+   * @returns `lengthBytes` bytes of zeroes that begin on a page boundary and share
+   *   their last page with nobody
+   */
   allocate(lengthBytes: number): Uint8Array {
     const roundedBytes = Math.ceil(lengthBytes / pageBytes) * pageBytes;
     if (this.#slab === undefined || this.#usedBytes + roundedBytes > this.#slab.byteLength) {
@@ -54,9 +61,9 @@ export class AlignedMemory {
 }
 
 /**
- * Says whether the memory address of `view` and a position in a file agree modulo a block size, that is, whether direct
- * I/O between them needs no copy. The address is known only of memory that `AlignedMemory` made; for other memory the
- * answer is no, unless the block size is 1 and nothing needs to agree.
+ * Says whether the memory address of `view` and a position in a file agree modulo a block size, that is,
+ * whether direct I/O between them needs no copy. The address is known only of memory that `AlignedMemory`
+ * made; for other memory the answer is no, unless the block size is 1 and nothing needs to agree.
  * @param blockSizeBytes a power of two, at most a page
  */
 export function isCongruent(view: Uint8Array, offsetBytes: number, blockSizeBytes: number): boolean {

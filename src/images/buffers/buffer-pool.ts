@@ -25,7 +25,10 @@ export interface BufferRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How many buffers of one size exist at most, are out, were out at once at most, and how many operations wait. */
+/**
+ * How many buffers of one size exist at most, are out, were out at once at most, and
+ * how many operations wait.
+ */
 export interface BufferStatistics {
   readonly countMax: number;
   readonly inUse: number;

@@ -14,8 +14,8 @@ const blake2DigestBits = 256;
 const blake2 = { blake2b: createBLAKE2b, blake2s: createBLAKE2s };
 
 /**
- * Names on the wire and names in OpenSSL. The names are those that Python's hashlib knows, which clients verify with.
- * Left out are functions without a size of their own (SHAKE) and aliases.
+ * Names on the wire and names in OpenSSL. The names are those that Python's hashlib knows, which clients
+ * verify with. Left out are functions without a size of their own (SHAKE) and aliases.
  */
 const opensslNames: Readonly<Record<string, string>> = {
   md5: 'md5',

@@ -1,6 +1,9 @@
 import type { Extent } from '../backends/backend.js';
 
-/** `count` blocks of `blockBytes` that follow each other: one that has data, or any number that read as zeroes. */
+/**
+ * `count` blocks of `blockBytes` that follow each other: one that has data, or any
+ * number that read as zeroes.
+ */
 export interface BlockRun {
   readonly offsetBytes: number;
   readonly blockBytes: number;
@@ -9,8 +12,8 @@ export interface BlockRun {
 }
 
 /**
- * Cuts an image into blocks of one size, the last may be shorter, and says which are zero by the extents alone. Runs of
- * zero blocks come together, however long, because a sparse image can have millions.
+ * Cuts an image into blocks of one size, the last may be shorter, and says which are zero by the extents
+ * alone. Runs of zero blocks come together, however long, because a sparse image can have millions.
  * @param extents of the whole image, in order and without gaps
  */
 export async function* blockRuns(

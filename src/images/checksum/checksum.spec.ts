@@ -19,7 +19,10 @@ fillPattern(image.subarray(5 * MiB));
 
 const imageExtents = extentsOf([3 * MiB, 'data'], [2 * MiB, 'zero'], [MiB + 12_345, 'data']);
 
-/** Computed from the same bytes in blocks of 1 MiB with hashlib of Python, the tool that clients verify with. */
+/**
+ * Computed from the same bytes in blocks of 1 MiB with hashlib of Python, the tool that
+ * clients verify with.
+ */
 const expectedChecksums: Readonly<Record<string, string>> = {
   blake2b: 'd7d82cb19df9e6b46b8d272c11754eadb10c4a240ca3bbae684e5dfea3640bc4',
   blake2s: '7386cf474122160a5e5bab9a30c264fe781e37d05b578df9733a221dbbb7ba57',

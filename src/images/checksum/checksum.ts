@@ -44,7 +44,8 @@ const zeroes = new AlignedMemory(MiB).allocate(MiB);
 /**
  * The checksum of an image: the hash of the concatenated digests of its blocks, in hex (docs/protocol.md,
  * "Checksum"). Blocks that are zero by their extents are not read.
- * @throws StorageError when reading fails or the image is shorter than its extents; the signal's reason when it aborts
+ * @throws StorageError when reading fails or the image is shorter than its extents; the
+ *   signal's reason when it aborts
  */
 export async function computeChecksum(options: ChecksumOptions): Promise<string> {
   const { pool, claimant, workers, algorithm, signal } = options;

@@ -19,8 +19,9 @@ interface PendingCall {
 }
 
 /**
- * The threads that hash, so that the event loop stays free for sockets. They are started when first needed, keep the
- * process alive only while a lane is open, and one that dies fails its lanes and is replaced for the next ones.
+ * The threads that hash, so that the event loop stays free for sockets. They are started when first
+ * needed, keep the process alive only while a lane is open, and one that dies fails its lanes and
+ * is replaced for the next ones.
  */
 export class HashWorkers {
   readonly #threads = new Set<HashThread>();

@@ -1,4 +1,6 @@
-/** A fixed set of things that are taken for a while and put back; who finds none waits in order of arrival. */
+/**
+ * A fixed set of things that are taken for a while and put back; who finds none waits in order of arrival.
+ */
 export class Slots<T> {
   readonly #free: T[];
   readonly #waiters: ((item: T) => void)[] = [];

@@ -25,7 +25,8 @@ export interface ChecksumRequest extends ChecksumParameters {
 
 const defaultAlgorithm = 'blake2b';
 const defaultBlockSizeBytes = 4 * MiB;
-// Smaller blocks make more digests than they are worth, larger ones make buffers that a host full of VMs does not want to give.
+// Smaller blocks make more digests than they are worth, larger ones make buffers that a host
+// full of VMs does not want to give.
 const blockSizeBytesMin = MiB;
 const blockSizeBytesMax = 16 * MiB;
 const blockSizeMultipleBytes = 4096;

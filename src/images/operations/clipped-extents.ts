@@ -1,8 +1,8 @@
 import type { Extent } from '../backends/backend.js';
 
 /**
- * The extents of what a download of the whole image has: nothing past the ticket is told or read, however large
- * the image is (docs/protocol.md, "Bounds of a ticket").
+ * The extents of what a download of the whole image has: nothing past the ticket is told or read, however
+ * large the image is (docs/protocol.md, "Bounds of a ticket").
  * @param lists of the whole image
  * @param endBytes where the ticket ends
  */

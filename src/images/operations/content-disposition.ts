@@ -1,11 +1,14 @@
-/** Characters of a quoted string that stay as they are in every browser and curl (RFC 9110 section 5.6.4, less the awkward ones). */
+/**
+ * Characters of a quoted string that stay as they are in every browser and curl (RFC 9110 section
+ * 5.6.4, less the awkward ones).
+ */
 const plain = /^[A-Za-z0-9 !#$&'()+,\-.;=@[\]^_`{}~]*$/;
 // eslint-disable-next-line no-control-regex -- they are what must go
 const awkward = /[\u0000-\u001f\u007f"\\/%]|[^\u0000-\u007f]/gu;
 
 /**
- * The `Content-Disposition` header of a download (RFC 6266): an ASCII name for all, and the real one as `filename*` (RFC 8187) for those
- * who know it, when the two differ.
+ * The `Content-Disposition` header of a download (RFC 6266): an ASCII name for all, and the real one as
+ * `filename*` (RFC 8187) for those who know it, when the two differ.
  */
 export function contentDisposition(filename: string | undefined): string {
   if (filename === undefined || filename === '') return 'attachment';

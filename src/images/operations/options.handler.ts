@@ -6,7 +6,10 @@ import { ImageOperations } from '../transfer/image-operations.js';
 
 /** The local service, where there is one. */
 export interface LocalSocket {
-  /** As it is put into a socket address, with a leading NUL when abstract; undefined while nothing is bound to it. */
+  /**
+   * As it is put into a socket address, with a leading NUL when abstract; undefined
+   * while nothing is bound to it.
+   */
   readonly address: string | undefined;
 }
 
@@ -15,7 +18,10 @@ export const LOCAL_SOCKET = Symbol('LOCAL_SOCKET');
 const readFeatures = ['checksum', 'extents'];
 const writeFeatures = ['flush', 'zero'];
 
-/** OPTIONS /images/{id}: what can be done with the image and with how many connections. It is every client's first request. */
+/**
+ * OPTIONS /images/{id}: what can be done with the image and with how many connections. It
+ * is every client's first request.
+ */
 @Injectable()
 export class OptionsHandler {
   constructor(

@@ -20,7 +20,10 @@ export interface WriteRequest {
   readonly close: boolean;
 }
 
-/** PUT /images/{id}: the body goes to storage while it arrives, one buffer filling from the socket while others are being written. */
+/**
+ * PUT /images/{id}: the body goes to storage while it arrives, one buffer filling from the socket
+ * while others are being written.
+ */
 @Injectable()
 export class WriteHandler {
   constructor(
@@ -94,7 +97,8 @@ interface BodyTransfer {
   readonly endBytes: number;
 }
 
-// Data sits in its buffer at the same distance from a page boundary as in the image, so that direct I/O needs no copy.
+// Data sits in its buffer at the same distance from a page boundary as in the image, so
+// that direct I/O needs no copy.
 const pageBytes = 4096;
 
 /**

@@ -12,8 +12,9 @@ export interface ZeroRequest {
   readonly flush: boolean;
 }
 
-// Where storage deallocates, 128 MiB take microseconds and the steps themselves would cost more than the work: 800 of them made a
-// 100 GiB zero ten times slower than a few large ones. So steps grow while storage is quick, and a slow one resets them.
+// Where storage deallocates, 128 MiB take microseconds and the steps themselves would cost more than the
+// work: 800 of them made a 100 GiB zero ten times slower than a few large ones. So steps grow while storage
+// is quick, and a slow one resets them.
 const quickMilliseconds = 5;
 const stepBytesMax = 4 * GiB;
 

@@ -14,8 +14,9 @@ const restMilliseconds = 20;
 const restsMax = 1000 / restMilliseconds;
 
 /**
- * Moves a request body into buffers of the caller's, and stops reading from the socket while there is none: at most one chunk of the
- * socket is kept over. Plain events instead of an async iterator, which costs a promise for each 16 KiB of TLS data.
+ * Moves a request body into buffers of the caller's, and stops reading from the socket while there is none:
+ * at most one chunk of the socket is kept over. Plain events instead of an async iterator, which costs a
+ * promise for each 16 KiB of TLS data.
  */
 export class BodyReader {
   readonly #exchange: Exchange;
@@ -131,7 +132,10 @@ export class BodyReader {
     }, restMilliseconds);
   }
 
-  /** What arrived before the body broke may still be in the stream's own buffer, and nothing will make it flow any more. */
+  /**
+   * What arrived before the body broke may still be in the stream's own buffer, and
+   * nothing will make it flow any more.
+   */
   #takeBuffered(): void {
     const { request } = this.#exchange;
     // `read` hands what it returns to the data listener as well.

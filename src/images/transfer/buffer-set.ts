@@ -7,7 +7,10 @@ import {
 } from '../buffers/buffer-pool.js';
 import type { Claimant } from '../buffers/fair-shares.js';
 
-/** Two buffers overlap storage and network. More make a lone transfer steadier, and gain nothing once others fill its waits. */
+/**
+ * Two buffers overlap storage and network. More make a lone transfer steadier, and gain
+ * nothing once others fill its waits.
+ */
 export const overlappingCount = 2;
 
 /** How many others move data at the same time. */

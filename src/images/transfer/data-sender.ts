@@ -17,8 +17,9 @@ const encryptedAtOnceBytes: Readonly<Record<Company, number>> = {
 };
 
 /**
- * Sends the pieces of one response body, each straight from the caller's buffer. Listens for the end of connection and operation once for all
- * of them: a listener for each piece costs as much as handing it to the socket.
+ * Sends the pieces of one response body, each straight from the caller's buffer. Listens for
+ * the end of connection and operation once for all of them: a listener for each piece costs as
+ * much as handing it to the socket.
  */
 export class DataSender {
   readonly #exchange: Exchange;
@@ -55,8 +56,8 @@ export class DataSender {
   }
 
   /**
-   * Resolves when the kernel has taken all of `data`, so that its memory can be used again. When it rejects the memory is still in use until
-   * `finish` has resolved.
+   * Resolves when the kernel has taken all of `data`, so that its memory can be used again. When it rejects
+   * the memory is still in use until `finish` has resolved.
    * @param last ends the response with it
    * @throws ClientGoneError, or the reason of the signal
    */
@@ -85,7 +86,10 @@ export class DataSender {
     return steps !== this.#steps || stuckBytes < seenBytes;
   }
 
-  /** No more pieces. Resolves when the socket uses no memory of ours: all was sent, or the connection is closed. */
+  /**
+   * No more pieces. Resolves when the socket uses no memory of ours: all was sent, or
+   * the connection is closed.
+   */
   async finish(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort);
     if (this.#pieceInUse) await new Promise<void>((resolve) => (this.#idle = resolve));

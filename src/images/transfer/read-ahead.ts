@@ -16,7 +16,10 @@ interface Reading {
   isDone: boolean;
 }
 
-/** Reads a range of an image in order, always one read under way for each buffer that nobody is sending from. */
+/**
+ * Reads a range of an image in order, always one read under way for each buffer that
+ * nobody is sending from.
+ */
 export class ReadAhead {
   readonly #backend: Backend;
   readonly #buffers: BufferSet;

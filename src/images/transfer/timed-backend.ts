@@ -2,7 +2,10 @@ import type { BusyTime } from '../../base/busy-time.js';
 import type { ByteRange } from '../../base/units.js';
 import type { Backend, Extent, ExtentContext } from '../backends/backend.js';
 
-/** A backend as one operation sees it, which adds the time of each call to `time`. It has the image open only through `backend`. */
+/**
+ * A backend as one operation sees it, which adds the time of each call to `time`. It has the
+ * image open only through `backend`.
+ */
 export class TimedBackend implements Backend {
   constructor(
     private readonly backend: Backend,

@@ -6,8 +6,9 @@ import { bounceBytes, type BounceBuffers } from './bounce-buffers.js';
 import { readOnce, type Transfer, transferFully, writeOnce } from './file-calls.js';
 
 /**
- * Reads and writes any range of a file that takes only whole, aligned blocks (`O_DIRECT`). With a block size of 1 it is
- * plain positional I/O. It takes no locks: who writes holds the range, see `file-backend.ts`.
+ * Reads and writes any range of a file that takes only whole, aligned blocks (`O_DIRECT`).
+ * With a block size of 1 it is plain positional I/O. It takes no locks: who writes holds
+ * the range, see `file-backend.ts`.
  */
 export class BlockIo {
   readonly #readOnce: Transfer;
@@ -47,8 +48,9 @@ export class BlockIo {
   }
 
   /**
-   * Writes all of `source`. Bytes of an edge block that are not in `source` keep their values. A last block that runs
-   * past the end of the file makes the file end with that block: the caller restores the exact size.
+   * Writes all of `source`. Bytes of an edge block that are not in `source` keep their values.
+   * A last block that runs past the end of the file makes the file end with that block: the
+   * caller restores the exact size.
    */
   async write(source: Uint8Array, offsetBytes: number): Promise<void> {
     const endBytes = offsetBytes + source.length;
@@ -67,7 +69,10 @@ export class BlockIo {
     }
   }
 
-  /** A short direct read that is no whole number of blocks has met the end of the file; what follows is never aligned. */
+  /**
+   * A short direct read that is no whole number of blocks has met the end of the file;
+   * what follows is never aligned.
+   */
   readonly #readBlocks: Transfer = async (view, positionBytes) =>
     positionBytes % this.blockSizeBytes === 0 ? await this.#readOnce(view, positionBytes) : 0;
 

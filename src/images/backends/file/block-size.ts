@@ -6,12 +6,12 @@ const probe = new AlignedMemory(pageBytes).allocate(pageBytes);
 
 /**
  * Finds the block size of a file opened with `O_DIRECT` by trying what it refuses.
- * @returns 512 or 4096; 4096, which always works, when it can't be told; `undefined` when the file system took `O_DIRECT`
- * but no direct read works
+ * @returns 512 or 4096; 4096, which always works, when it can't be told; `undefined` when the file system
+ *   took `O_DIRECT` but no direct read works
  */
 export async function detectBlockSize(fd: number): Promise<512 | 4096 | undefined> {
-  // A file system that takes even one byte (NFS, tmpfs, btrfs) has no alignment to find out, and an empty file
-  // answers 0 to everything.
+  // A file system that takes even one byte (NFS, tmpfs, btrfs) has no alignment to find out, and an
+  // empty file answers 0 to everything.
   if ((await directRead(fd, 1)) !== 'refused') {
     return 4096;
   }

@@ -8,9 +8,10 @@ import { errorCode } from './storage-failure.js';
 export type Seek = (offsetBytes: number, whence: number) => Promise<number>;
 
 /**
- * The data and holes of a sparse file, each as long as possible, handed out as soon as their ends are known. The file may change meanwhile; the
- * list is then a mix of before and after, but always without gaps and `sizeBytes` long. Where the file system cannot tell, or
- * fails to, all of the rest is data: that is never wrong, and if the storage is broken, reading will say so.
+ * The data and holes of a sparse file, each as long as possible, handed out as soon as their ends are
+ * known. The file may change meanwhile; the list is then a mix of before and after, but always without gaps
+ * and `sizeBytes` long. Where the file system cannot tell, or fails to, all of the rest is data: that is
+ * never wrong, and if the storage is broken, reading will say so.
  */
 export async function* fileExtents(seek: Seek, sizeBytes: number): AsyncGenerator<readonly Extent[]> {
   // A file that changed under us can show, say, data begin where data has just ended.
@@ -37,7 +38,8 @@ async function* alternating(seek: Seek, sizeBytes: number): AsyncGenerator<Exten
       continue;
     }
     const dataEnd = (await find(seek, start, SEEK_HOLE, sizeBytes)) ?? sizeBytes;
-    // No way forward means that the data was deallocated between the two calls. Looking again might never end.
+    // No way forward means that the data was deallocated between the two calls. Looking
+    // again might never end.
     const end = dataEnd > start ? dataEnd : sizeBytes;
     yield { start, length: end - start, zero: false, hole: false };
     start = end;

@@ -33,16 +33,18 @@ const toTheEnd = Infinity;
 /**
  * A regular file or block device.
  *
- * Concurrent writes. The kernel takes only whole blocks, so a write with an unaligned edge reads that block, changes it
- * and writes it back. Between these two nobody else may write the block, by whatever connection of this process:
- * writes with an edge, and all zeroing, hold their range exclusively; aligned writes hold theirs together with others.
+ * Concurrent writes. The kernel takes only whole blocks, so a write with an unaligned edge reads that
+ * block, changes it and writes it back. Between these two nobody else may write the block, by whatever
+ * connection of this process: writes with an edge, and all zeroing, hold their range exclusively; aligned
+ * writes hold theirs together with others.
  *
- * The exact size. Two things can set a size that is too small for somebody else's data: cutting off the rest of a last
- * block that ran past the end of the file, and extending a file to a given size. The rule: only an operation that holds
- * everything from its first block *to infinity* does either, and only with a size computed from what it read under that
- * lock. Nobody else is then writing past its first block, so the size can only grow by others up to there, which is less
- * than the size it sets. An operation that finds its last block inside the file needs no such lock: sizes never shrink,
- * except back to one that ends after the first block of the holder, which the other's range does not reach.
+ * The exact size. Two things can set a size that is too small for somebody else's data: cutting off the
+ * rest of a last block that ran past the end of the file, and extending a file to a given size. The rule:
+ * only an operation that holds everything from its first block *to infinity* does either, and only with a
+ * size computed from what it read under that lock. Nobody else is then writing past its first block, so the
+ * size can only grow by others up to there, which is less than the size it sets. An operation that finds
+ * its last block inside the file needs no such lock: sizes never shrink, except back to one that ends after
+ * the first block of the holder, which the other's range does not reach.
  */
 export class FileBackend implements Backend {
   readonly kind = 'file';
@@ -72,7 +74,8 @@ export class FileBackend implements Backend {
   async sizeBytes(enoughBytes = Infinity): Promise<number> {
     if (enoughBytes <= this.#seenSizeBytes) return this.#seenSizeBytes;
     this.#seenSizeBytes = await this.#run('Reading the size of the image failed', async () => {
-      // Waits for whoever is about to cut off the rest of a last block: until then the file looks larger than it is.
+      // Waits for whoever is about to cut off the rest of a last block: until then the
+      // file looks larger than it is.
       return this.#file.lock.run(Number.MAX_SAFE_INTEGER, toTheEnd, false, () => this.#currentSizeBytes());
     });
     return this.#seenSizeBytes;
@@ -187,9 +190,9 @@ export class FileBackend implements Backend {
   }
 
   /**
-   * Runs `write`, which touches whole blocks from `startBytes` to `blocksEndBytes` and means to write up to `endBytes`,
-   * alone in its range; alone in all that follows if it may change the size. Afterwards, even if it failed, the file is
-   * not larger than before or than `endBytes`.
+   * Runs `write`, which touches whole blocks from `startBytes` to `blocksEndBytes` and means to write up to
+   * `endBytes`, alone in its range; alone in all that follows if it may change the size. Afterwards, even
+   * if it failed, the file is not larger than before or than `endBytes`.
    */
   async #holding(
     startBytes: number,

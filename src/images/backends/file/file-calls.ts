@@ -3,16 +3,19 @@ import fs from 'node:fs';
 import { errorCode } from './storage-failure.js';
 
 /**
- * The calls of `fs` on a file descriptor as promises. `fs.promises` has them only on its `FileHandle`, which closes the
- * file behind our back when it is collected and costs more per call.
+ * The calls of `fs` on a file descriptor as promises. `fs.promises` has them only on its `FileHandle`,
+ * which closes the file behind our back when it is collected and costs more per call.
  */
 
-/** One attempt to move bytes between `view` and the file at `positionBytes`; resolves with how many it moved. */
+/**
+ * One attempt to move bytes between `view` and the file at `positionBytes`; resolves
+ * with how many it moved.
+ */
 export type Transfer = (view: Uint8Array, positionBytes: number) => Promise<number>;
 
 /**
- * Repeats `once` until all of `view` is moved or it moves nothing, as at the end of a file: the kernel may do less than
- * asked, and a signal may interrupt it (EINTR, which libuv passes on for read and write).
+ * Repeats `once` until all of `view` is moved or it moves nothing, as at the end of a file: the kernel may
+ * do less than asked, and a signal may interrupt it (EINTR, which libuv passes on for read and write).
  * @returns how many bytes were moved
  */
 export async function transferFully(

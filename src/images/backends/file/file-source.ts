@@ -25,8 +25,8 @@ export interface FileSourceOptions {
 }
 
 /**
- * Opens `file:` urls: regular files and block devices on this host. There is one per process, because backends of the
- * same image find each other through it.
+ * Opens `file:` urls: regular files and block devices on this host. There is one per process, because
+ * backends of the same image find each other through it.
  */
 export class FileSource implements ImageSource {
   readonly schemes = ['file'];
@@ -47,8 +47,8 @@ export class FileSource implements ImageSource {
 
   /**
    * @param signal gives up while opening waits for a thread
-   * @throws NotAllowedError when the url names a place where no image may be (docs/protocol.md, "Image urls");
-   *   StorageError when the image cannot be opened
+   * @throws NotAllowedError when the url names a place where no image may be (docs/protocol.md, "Image
+   *   urls"); StorageError when the image cannot be opened
    */
   async open(request: ImageRequest, signal?: AbortSignal): Promise<Backend> {
     const path = filePath(request.url);

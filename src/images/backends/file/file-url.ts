@@ -1,8 +1,9 @@
 import { StorageError } from '../../../base/errors.js';
 
 /**
- * The absolute path that a `file:` url names (RFC 8089), percent-decoded. A url that could mean another file than the
- * one that was authorised is refused: relative, with `..` segments in whatever spelling, of another host.
+ * The absolute path that a `file:` url names (RFC 8089), percent-decoded. A url that could mean
+ * another file than the one that was authorised is refused: relative, with `..` segments in
+ * whatever spelling, of another host.
  * @throws StorageError; its message does not repeat the url
  */
 export function filePath(url: string): string {

@@ -1,8 +1,9 @@
 import koffi from 'koffi';
 
 /**
- * The calls of libc that Node lacks. All run in libuv's thread pool like `fs` does, because on a hung storage each of
- * them can take forever. Offsets and lengths are in bytes; failures are `Error`s whose `code` is the name of the errno.
+ * The calls of libc that Node lacks. All run in libuv's thread pool like `fs` does, because on a hung
+ * storage each of them can take forever. Offsets and lengths are in bytes; failures are `Error`s whose
+ * `code` is the name of the errno.
  */
 
 /** `fallocate(2)`: changes the allocation of a part of the file; `mode` is built from the constants below. */
@@ -52,7 +53,10 @@ const libc = {
 
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
 
-/** koffi refuses more than 256 calls at once by an exception; those beyond this number wait here for their turn. */
+/**
+ * koffi refuses more than 256 calls at once by an exception; those beyond this number
+ * wait here for their turn.
+ */
 const runningMax = 128;
 let running = 0;
 const queue: (() => void)[] = [];
@@ -82,7 +86,8 @@ async function callOnce(native: NativeFunction, args: unknown[]): Promise<{ resu
         if (error) {
           reject(error);
         } else {
-          // Right here, and only here, it is the errno of this call: koffi keeps that of the worker thread until then.
+          // Right here, and only here, it is the errno of this call: koffi keeps that
+          // of the worker thread until then.
           resolve({ result, errno: koffi.errno() });
         }
       });

@@ -6,7 +6,8 @@ import { NoSpaceError, StorageError } from '../../../base/errors.js';
 const noSpaceCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /**
- * Wraps what a system call failed with. The message goes to clients and names no path; the cause, for the log, does.
+ * Wraps what a system call failed with. The message goes to clients and names no path;
+ * the cause, for the log, does.
  * @param doing what failed, for people: `Reading the image failed`
  */
 export function storageFailure(doing: string, cause: unknown): StorageError {

@@ -24,12 +24,15 @@ const waysInPlace: Readonly<
 /** EINVAL as well: older kernels and some network file systems say that to a mode which they don't know. */
 const unsupportedCodes = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENODEV', 'EINVAL', 'ENOSYS', 'ENOTTY']);
 
-/** Zeroes to write from: page aligned, a page more than a write so that any start in a page is at hand. Never changed. */
+/**
+ * Zeroes to write from: page aligned, a page more than a write so that any start in a
+ * page is at hand. Never changed.
+ */
 const zeroes = new AlignedMemory(MiB + pageBytes).allocate(MiB + pageBytes);
 
 /**
- * Makes parts of one opened file read as zeroes, remembering what its storage does not support. It takes no locks and
- * leaves the exact size to its caller, like `BlockIo`, see `file-backend.ts`.
+ * Makes parts of one opened file read as zeroes, remembering what its storage does not support. It takes no
+ * locks and leaves the exact size to its caller, like `BlockIo`, see `file-backend.ts`.
  */
 export class ZeroWriter {
   readonly #unsupported = new Set<Way>();
@@ -46,9 +49,10 @@ export class ZeroWriter {
   /**
    * Zeroes what exists from `startBytes` to `endBytes`.
    *
-   * Only whole pages are left to the kernel; the edges are written like data, through direct I/O. Given an unaligned
-   * range, file systems zero its edges in the page cache, which direct I/O is there to avoid.
-   * @param atEndOfFile the range reaches the end of a regular file, so that its last page has nobody else's bytes
+   * Only whole pages are left to the kernel; the edges are written like data, through direct I/O. Given an
+   * unaligned range, file systems zero its edges in the page cache, which direct I/O is there to avoid.
+   * @param atEndOfFile the range reaches the end of a regular file, so that its last
+   *   page has nobody else's bytes
    */
   async zeroExisting(
     startBytes: number,

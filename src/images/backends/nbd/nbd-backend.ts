@@ -21,8 +21,9 @@ export interface NbdBackendOptions {
 }
 
 /**
- * An image that an NBD server exports, over one connection. When the connection ends, the calls in flight fail and the next
- * call connects again; nothing is repeated, because a write that failed so may have been done.
+ * An image that an NBD server exports, over one connection. When the connection ends, the
+ * calls in flight fail and the next call connects again; nothing is repeated, because a write
+ * that failed so may have been done.
  */
 export class NbdBackend implements Backend {
   readonly kind = 'nbd';

@@ -7,13 +7,14 @@ import { NbdRequestError } from './nbd-errors.js';
 /** WRITE_ZEROES has no data, so the limit of the block size does not hold; QEMU refuses 2 GiB and more. */
 const zeroesBytesMax = GiB;
 /**
- * The most data that one READ asks for. QEMU takes new memory for each request. For more than 120 KiB glibc gets it from the kernel and gives
- * it back every time (its limit is 128 KiB, with the header and the alignment), which is half of what qemu-nbd spends on a read of 1 MiB.
+ * The most data that one READ asks for. QEMU takes new memory for each request. For more than 120 KiB glibc
+ * gets it from the kernel and gives it back every time (its limit is 128 KiB, with the header and the
+ * alignment), which is half of what qemu-nbd spends on a read of 1 MiB.
  */
 const dataReadBytesMax = 120 * KiB;
 /**
- * How many pieces of one call are in flight. A whole buffer, the usual or a larger one, since a piece that is left for later queues behind those of the
- * buffers that are read ahead.
+ * How many pieces of one call are in flight. A whole buffer, the usual or a larger one, since a piece that
+ * is left for later queues behind those of the buffers that are read ahead.
  */
 const piecesInFlightMax = 64;
 
@@ -51,7 +52,8 @@ export async function readRange(
 
 function readBytesMax({ info, lastReadHadHole }: NbdClient): number {
   const { minimumBytes, maximumBytes } = info.blockSizes;
-  // A hole takes no memory, but QEMU asks the storage where it ends for each request, which is a round trip on NFS.
+  // A hole takes no memory, but QEMU asks the storage where it ends for each request,
+  // which is a round trip on NFS.
   if (lastReadHadHole) return maximumBytes;
   return Math.min(maximumBytes, dataReadBytesMax - (dataReadBytesMax % minimumBytes));
 }
@@ -117,9 +119,10 @@ interface Edit {
 }
 
 /**
- * Changes a range block by block where the server takes only whole ones: blocks at its edges are read, changed and
- * written back while no other call touches them, so that neighbouring bytes never change. Changes of whole blocks
- * hold theirs together with others, those with an edge hold all of their range alone.
+ * Changes a range block by block where the server takes only whole ones: blocks at its edges are
+ * read, changed and written back while no other call touches them, so that neighbouring bytes
+ * never change. Changes of whole blocks hold theirs together with others, those with an edge
+ * hold all of their range alone.
  */
 async function editRange({ client, lock }: BlockIo, range: ByteRange, edit: Edit): Promise<void> {
   const blockBytes = client.info.blockSizes.minimumBytes;
@@ -163,7 +166,10 @@ function wholeBlocks(client: NbdClient, { offsetBytes, lengthBytes }: ByteRange)
   return { offsetBytes: start, lengthBytes: Math.min(end, sizeBytes) - start };
 }
 
-/** Cuts a range into pieces, several in flight; after a failure no new ones are begun, and those in flight are awaited. */
+/**
+ * Cuts a range into pieces, several in flight; after a failure no new ones are begun,
+ * and those in flight are awaited.
+ */
 async function inPieces(
   range: ByteRange,
   pieceBytesMax: number,

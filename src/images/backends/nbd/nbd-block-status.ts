@@ -8,8 +8,8 @@ export interface Stretch {
 }
 
 /**
- * Lays the answers of several contexts over one another. Each may be cut at other places and reach less or more far than what
- * was asked for; the stretches end where the shortest ends, or at `lengthBytesMax`.
+ * Lays the answers of several contexts over one another. Each may be cut at other places and reach less or
+ * more far than what was asked for; the stretches end where the shortest ends, or at `lengthBytesMax`.
  * @param contexts descriptors of each context as they came, see BlockStatus
  */
 export function* overlay(contexts: readonly Buffer[], lengthBytesMax: number): Generator<Stretch> {

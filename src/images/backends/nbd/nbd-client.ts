@@ -12,7 +12,10 @@ export interface NbdClientOptions {
   readonly location: NbdLocation;
   /** Select the dirty bitmap of the export, if it has one. */
   readonly dirtyBitmap: boolean;
-  /** How long connecting and the handshake may take. Requests have no limit: only the server knows what became of them. */
+  /**
+   * How long connecting and the handshake may take. Requests have no limit: only the
+   * server knows what became of them.
+   */
   readonly connectTimeoutSeconds: number;
   /** Gives up connecting and the handshake at once. Of no effect on a connection that was made. */
   readonly signal?: AbortSignal | undefined;
@@ -22,8 +25,8 @@ export interface NbdClientOptions {
  * One connection to an NBD export. Any number of requests may be in flight; each method sends one, within the
  * block sizes of the export, and settles when the server has answered it or the connection has ended.
  *
- * A request that the server refuses fails with NbdRequestError, or NoSpaceError, and the connection goes on. Anything
- * else ends the connection: every pending and later request fails with NbdConnectionError.
+ * A request that the server refuses fails with NbdRequestError, or NoSpaceError, and the connection goes
+ * on. Anything else ends the connection: every pending and later request fails with NbdConnectionError.
  */
 export class NbdClient implements ByteConsumer {
   readonly #socket: NbdSocket;
@@ -109,7 +112,9 @@ export class NbdClient implements ByteConsumer {
     await this.#request({ command: 'flush', range: { offsetBytes: 0, lengthBytes: 0 } });
   }
 
-  /** Asks what the negotiated contexts say of the range: the server may answer for less of it, or for more. */
+  /**
+   * Asks what the negotiated contexts say of the range: the server may answer for less of it, or for more.
+   */
   blockStatus(range: ByteRange): Promise<BlockStatus> {
     return this.#request({ command: 'blockStatus', range, contextIds: Object.values(this.info.contexts) });
   }

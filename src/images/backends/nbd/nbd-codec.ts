@@ -1,6 +1,6 @@
 /**
- * The bytes of the NBD transmission phase: requests, simple replies and the chunks of structured replies. All integers
- * are big endian. Names follow the NBD protocol document, "Transmission phase".
+ * The bytes of the NBD transmission phase: requests, simple replies and the chunks of structured replies.
+ * All integers are big endian. Names follow the NBD protocol document, "Transmission phase".
  */
 import { NbdProtocolError } from './nbd-errors.js';
 
@@ -32,7 +32,10 @@ export const holeChunkBytes = 12;
 export const descriptorBytes = 8;
 /** Bytes before the first descriptor of a BLOCK_STATUS chunk: the context id. */
 export const contextIdBytes = 4;
-/** Error number and length of the message; a string of the protocol has at most 4096 bytes, and an offset may follow it. */
+/**
+ * Error number and length of the message; a string of the protocol has at most 4096
+ * bytes, and an offset may follow it.
+ */
 export const errorChunkBytesMin = 6;
 export const errorChunkBytesMax = errorChunkBytesMin + 4096 + 8;
 
@@ -146,7 +149,10 @@ function writeUint64(bytes: Buffer, value: number, at: number): void {
   bytes.writeBigUInt64BE(BigInt(value), at);
 }
 
-/** Rounds what is out of range, to values that no request of ours has: an unknown cookie is found out by looking it up. */
+/**
+ * Rounds what is out of range, to values that no request of ours has: an unknown cookie
+ * is found out by looking it up.
+ */
 function readCookie(bytes: Buffer, at: number): number {
   return bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 }

@@ -22,8 +22,8 @@ export class NbdRequestError extends StorageError {
 export class NbdConnectionError extends StorageError {}
 
 /**
- * The server sent bytes that the protocol does not allow. Where its next message begins cannot be known any more, so
- * the connection is closed.
+ * The server sent bytes that the protocol does not allow. Where its next message begins cannot be known any
+ * more, so the connection is closed.
  */
 export class NbdProtocolError extends NbdConnectionError {
   constructor(what: string) {

@@ -63,7 +63,8 @@ function modelOf(units: readonly Unit[], context: ExtentContext): Extent[] {
 }
 
 /**
- * A server that cuts each context on its own, after as many extents, each of as many units, as `sizes` says in turn.
+ * A server that cuts each context on its own, after as many extents, each of as many
+ * units, as `sizes` says in turn.
  * @param longer the last extent of an answer reaches past the end
  */
 function serverOf(units: readonly Unit[], sizes: readonly number[], longer: boolean): AskBlockStatus {

@@ -21,9 +21,11 @@ const dirtyFlag = 1 << 0;
 export type AskBlockStatus = (range: ByteRange) => Promise<BlockStatus>;
 
 /**
- * The extents of an export, in order, neighbours that are alike merged, in lists of at least one. Where the server cannot tell, or fails to,
- * the rest is one extent of data (changed data, in the dirty context): reading it is always right.
- * @param ask sends one BLOCK_STATUS for a range of at most 2 GiB; at most one is ahead of what the reader of the extents took
+ * The extents of an export, in order, neighbours that are alike merged, in lists of at least one. Where
+ * the server cannot tell, or fails to, the rest is one extent of data (changed data, in the dirty
+ * context): reading it is always right.
+ * @param ask sends one BLOCK_STATUS for a range of at most 2 GiB; at most one is ahead of what
+ *   the reader of the extents took
  */
 export async function* nbdExtents(
   { sizeBytes, blockSizes, contexts }: NbdExport,

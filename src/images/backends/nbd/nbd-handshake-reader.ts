@@ -1,7 +1,10 @@
 import { NbdProtocolError, type NbdConnectionError } from './nbd-errors.js';
 import type { ByteConsumer } from './nbd-socket.js';
 
-/** A handshake is a conversation of short messages; a server that sends more without being asked is not an NBD server. */
+/**
+ * A handshake is a conversation of short messages; a server that sends more without
+ * being asked is not an NBD server.
+ */
 const unreadBytesMax = 64 * 1024;
 
 /** Lets the handshake read as many bytes as the protocol says come next. */

@@ -18,7 +18,10 @@ import { NbdHandshakeReader } from './nbd-handshake-reader.js';
 
 const [exportNameOption, goOption, structuredOption, listOption, setOption] = [1, 7, 8, 9, 10];
 
-/** A server that has sent all of its answers in advance: the handshake is lock-step, so that changes nothing. */
+/**
+ * A server that has sent all of its answers in advance: the handshake is lock-step, so
+ * that changes nothing.
+ */
 function conversation(...messages: readonly Buffer[]) {
   const reader = new NbdHandshakeReader();
   for (const message of messages) reader.consume(message);

@@ -142,7 +142,10 @@ async function findDirtyBitmap(channel: HandshakeChannel, exportName: string): P
   return bitmaps[0]?.name;
 }
 
-/** A server that cannot do contexts, or does not know the export, has none; the latter shows up again when it is opened. */
+/**
+ * A server that cannot do contexts, or does not know the export, has none; the latter
+ * shows up again when it is opened.
+ */
 async function askForContexts(
   channel: HandshakeChannel,
   name: 'listMetaContext' | 'setMetaContext',

@@ -1,5 +1,6 @@
 /**
- * The bytes of the NBD handshake, "fixed newstyle": greeting, options and their replies. All integers are big endian.
+ * The bytes of the NBD handshake, "fixed newstyle": greeting, options and their
+ * replies. All integers are big endian.
  */
 import { readUint64 } from './nbd-codec.js';
 import { NbdConnectionError, NbdProtocolError } from './nbd-errors.js';
@@ -40,7 +41,10 @@ export const exportFlag = {
 
 export const greetingBytes = 18;
 export const optionReplyHeaderBytes = 20;
-/** Size and transmission flags, the answer to NBD_OPT_EXPORT_NAME; 124 unused bytes follow unless both sides agreed to leave them out. */
+/**
+ * Size and transmission flags, the answer to NBD_OPT_EXPORT_NAME; 124 unused bytes follow unless both
+ * sides agreed to leave them out.
+ */
 export const exportNameReplyBytes = 10;
 export const exportNamePaddingBytes = 124;
 /** The longest option reply that can make sense has a string of 4096 bytes and a few integers. */
@@ -97,7 +101,10 @@ export interface ExportBasics {
   readonly flags: number;
 }
 
-/** Decodes size and flags as they stand at `at`, in NBD_INFO_EXPORT and in the answer to NBD_OPT_EXPORT_NAME. */
+/**
+ * Decodes size and flags as they stand at `at`, in NBD_INFO_EXPORT and in the answer to
+ * NBD_OPT_EXPORT_NAME.
+ */
 export function decodeExportBasics(bytes: Buffer, at: number): ExportBasics {
   return { sizeBytes: readUint64(bytes, at), flags: bytes.readUInt16BE(at + 8) };
 }

@@ -5,7 +5,10 @@ import { errorName } from './nbd-codec.js';
 import { NbdProtocolError, NbdRequestError } from './nbd-errors.js';
 import { ReadCoverage } from './nbd-read-coverage.js';
 
-/** The descriptors of each context of a BLOCK_STATUS reply as they came: pairs of length and flags, 32 bits each, big endian. */
+/**
+ * The descriptors of each context of a BLOCK_STATUS reply as they came: pairs of length and
+ * flags, 32 bits each, big endian.
+ */
 export type BlockStatus = ReadonlyMap<number, Buffer>;
 
 export interface RequestOptions {
@@ -75,7 +78,10 @@ export class PendingRequest {
     this.#blockStatus.set(contextId, descriptors);
   }
 
-  /** The server reports that the request failed; the reply may go on. The first error is the one that counts. */
+  /**
+   * The server reports that the request failed; the reply may go on. The first error is
+   * the one that counts.
+   */
   addError(error: number, message = ''): void {
     if (this.#error !== undefined) return;
     const name = errorName(error);

@@ -1,6 +1,9 @@
 import { NbdProtocolError } from './nbd-errors.js';
 
-/** Enough for servers that answer a read from several threads; most send chunks in order, which is one piece. */
+/**
+ * Enough for servers that answer a read from several threads; most send chunks in
+ * order, which is one piece.
+ */
 const piecesMax = 1024;
 
 /** Which part of a read has been answered: its chunks may come in any order, but each byte exactly once. */

@@ -44,7 +44,10 @@ const statusOf = (...contextIds: readonly number[]): RequestOptions => ({
   contextIds,
 });
 
-/** Hands bytes over as a socket does: straight to the target when the reader names one, else through `consume`. */
+/**
+ * Hands bytes over as a socket does: straight to the target when the reader names one,
+ * else through `consume`.
+ */
 function receive(reader: NbdReplyReader, bytes: Buffer): void {
   let rest = bytes;
   while (rest.length > 0) {

@@ -19,16 +19,17 @@ import { NbdProtocolError } from './nbd-errors.js';
 import type { PendingRequest } from './nbd-pending-request.js';
 
 /**
- * The most descriptors of one context in a reply. QEMU sends at most 131072, nbdkit 1048576; 8 MiB at the most are allocated
- * because a server said so.
+ * The most descriptors of one context in a reply. QEMU sends at most 131072, nbdkit 1048576; 8 MiB at the
+ * most are allocated because a server said so.
  */
 const descriptorsMax = 1024 * 1024;
 /** Below this, one more system call costs more than copying. */
 const directBytesMin = 8 * 1024;
 
 /**
- * Understands the replies of a server: finds the request of each by its cookie, puts the data of reads where it belongs, and
- * finishes requests. Fed with pieces of the stream of any length; keeps nothing but the message at hand.
+ * Understands the replies of a server: finds the request of each by its cookie, puts the data of
+ * reads where it belongs, and finishes requests. Fed with pieces of the stream of any length; keeps
+ * nothing but the message at hand.
  */
 export class NbdReplyReader {
   readonly #pending: Map<number, PendingRequest>;

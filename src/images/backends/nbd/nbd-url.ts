@@ -12,7 +12,10 @@ export interface NbdLocation {
 const defaultPort = 10809;
 /** The limit of a string in the protocol. */
 const exportNameBytesMax = 4096;
-/** `sun_path` has 108 bytes with its final NUL. Node would cut a longer path short and connect to what that names. */
+/**
+ * `sun_path` has 108 bytes with its final NUL. Node would cut a longer path short and
+ * connect to what that names.
+ */
 const socketPathBytesMax = 107;
 const exportNameMark = ':exportname=';
 

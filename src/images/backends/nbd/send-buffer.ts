@@ -6,8 +6,9 @@ import { MiB } from '../../../base/units.js';
 const sendBufferBytes = MiB;
 
 /**
- * Lets the kernel hold a whole write of a unix socket. With its usual 208 KiB sender and receiver take turns five times for each MiB, and
- * an upload to qemu-nbd takes a sixth longer. TCP adapts by itself. Without effect where it is refused.
+ * Lets the kernel hold a whole write of a unix socket. With its usual 208 KiB sender and receiver take
+ * turns five times for each MiB, and an upload to qemu-nbd takes a sixth longer. TCP adapts by itself.
+ * Without effect where it is refused.
  */
 export function enlargeSendBuffer(socket: Socket): void {
   setSendBuffer(socket, sendBufferBytes);
