@@ -26,7 +26,10 @@ export interface RelayTarget {
 
 /** Who wants to know what passes through. */
 export interface RelayObserver {
-  /** A piece of the request body was handed to the daemon's connection. Its memory is not the observer's to keep. */
+  /**
+   * A piece of the request body was handed to the daemon's connection. Its memory is
+   * not the observer's to keep.
+   */
   sent(chunk: Buffer): void;
   /** The daemon answered. */
   answered(response: IncomingMessage): void;
@@ -40,7 +43,10 @@ export interface RelayOptions {
   readonly ticket?: string | undefined;
   /** Adds up how long the daemon was waited for. */
   readonly daemonTime?: BusyTime;
-  /** The request is for the capabilities of an image, which are told without the socket of the daemon's host. */
+  /**
+   * The request is for the capabilities of an image, which are told without the socket
+   * of the daemon's host.
+   */
   readonly isCapabilities?: boolean;
   /** The request is for extents, which are told up to here. */
   readonly extentsEndBytes?: number | undefined;
@@ -84,9 +90,9 @@ export class RelayProxy {
    * Sends the request of `exchange` to the daemon and its answer back, both streaming. Resolves when the
    * answer was sent. The signal of the exchange cuts both sides; its reason is the answer, if there is none
    * yet. For long bodies it waits for a buffer before it asks the daemon.
-   * @throws UnavailableError when there is no buffer; BadGatewayError, UnavailableError or GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's
-   *   body breaks off, the reason of the signal. Once the head of the answer is out the response is then
-   * incomplete.
+   * @throws UnavailableError when there is no buffer; BadGatewayError, UnavailableError or
+   *   GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's body breaks off,
+   *   the reason of the signal. Once the head of the answer is out the response is then incomplete.
    */
   async relay(exchange: Exchange, target: RelayTarget, options: RelayOptions): Promise<void> {
     exchange.signal.throwIfAborted();
@@ -271,7 +277,10 @@ class RequestOutline extends EventEmitter {
   }
 }
 
-/** http-proxy copies its options with `util._extend`, of which Node warns; operators would read it as a fault of theirs. */
+/**
+ * http-proxy copies its options with `util._extend`, of which Node warns; operators
+ * would read it as a fault of theirs.
+ */
 function withoutDeprecationWarnings(work: () => void): void {
   const { noDeprecation = false } = process;
   process.noDeprecation = true;

@@ -102,7 +102,10 @@ export class RelayedImages {
   }
 }
 
-/** Counts what passes through, and stops it where it goes beyond the permit: some bodies say only so where they end. */
+/**
+ * Counts what passes through, and stops it where it goes beyond the permit: some bodies
+ * say only so where they end.
+ */
 function boundedProgress(
   exchange: Exchange,
   kind: OperationKind,
@@ -138,7 +141,9 @@ function hasLongBody(request: IncomingMessage, kind: OperationKind): boolean {
   return relaysBody(request) && Number(contentLength) > smallBodyBytesMax;
 }
 
-/** What a daemon knows the ticket by: all sessions of a transfer, and all requests of its clients, share it. */
+/**
+ * What a daemon knows the ticket by: all sessions of a transfer, and all requests of its clients, share it.
+ */
 function ticketOf({ image: { origin, path } }: RelayPermit): string {
   return `${origin.host}${path}`;
 }

@@ -43,9 +43,9 @@ export class RelayAccess {
   ) {}
 
   /**
-   * @throws UnauthenticatedError when nothing was shown, NotAllowedError when what was shown does not allow it,
-   *   InvalidRequestError when it is for another image, UnavailableError when there are too many sessions,
-   *   StorageError when the url of the ticket names no image on a daemon
+   * @throws UnauthenticatedError when nothing was shown, NotAllowedError when what was shown does not allow
+   *   it, InvalidRequestError when it is for another image, UnavailableError when there are too many
+   *   sessions, StorageError when the url of the ticket names no image on a daemon
    */
   async permit(request: ImageRequest, client: ClientCredentials): Promise<RelayPermit> {
     const shown: ShownCredentials = {

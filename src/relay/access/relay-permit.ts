@@ -12,8 +12,8 @@ export interface RelayPermit extends Permit {
   /** To be told to the client as `Session-Id`. */
   readonly sessionId: string | undefined;
   /**
-   * Registers a request that is about to be relayed; the caller ends it whatever happens. When the permit is withdrawn meanwhile, that
-   * aborts the exchange.
+   * Registers a request that is about to be relayed; the caller ends it whatever happens. When the permit
+   * is withdrawn meanwhile, that aborts the exchange.
    * @throws NotAllowedError or UnavailableError when it was withdrawn already
    */
   begin(exchange: Exchange, kind: OperationKind, onProgress: ProgressListener): Lease;

@@ -1,7 +1,8 @@
 import { StorageError } from '../../base/errors.js';
 import type { RelayTarget } from '../relay.proxy.js';
 
-// Checked before `new URL`, which drops tabs and line ends, reads `\` as `/` and resolves `..`: nothing may be there to be changed.
+// Checked before `new URL`, which drops tabs and line ends, reads `\` as `/` and resolves `..`:
+// nothing may be there to be changed.
 const urlForm =
   /^(?<origin>https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)\/images\/(?<id>[^/?#\s\\]+)$/i;
 

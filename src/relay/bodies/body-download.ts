@@ -24,18 +24,21 @@ export interface BodyDownloadOptions {
 
 /** Makes of a body another one, piece by piece. */
 export interface BodyRewrite {
-  /** @returns what is sent of the piece, maybe nothing. @throws ServiceError when it cannot be what it should */
+  /**
+   * @returns what is sent of the piece, maybe nothing.
+   * @throws ServiceError when it cannot be what it should
+   */
   push(piece: Buffer): Buffer<ArrayBuffer>;
   /** There are no more pieces. @throws ServiceError when there should be */
   end(): void;
 }
 
 /**
- * Sends the body of a daemon's answer on to the client, whose head was written, and ends the response. The daemon is not read from while the
- * client does not take more.
+ * Sends the body of a daemon's answer on to the client, whose head was written, and ends the response. The
+ * daemon is not read from while the client does not take more.
  * @returns when the kernel has taken the whole response
- * @throws BadGatewayError when the daemon broke off, ClientGoneError, or the reason of the exchange's signal: the response is then neither
- *   complete nor ended
+ * @throws BadGatewayError when the daemon broke off, ClientGoneError, or the reason of the exchange's
+ *   signal: the response is then neither complete nor ended
  */
 export function downloadBody(
   exchange: Exchange,

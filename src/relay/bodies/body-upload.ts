@@ -13,17 +13,24 @@ export interface BodyUploadOptions {
   readonly silence: SilenceTimer;
   /** The memory that the body passes through; a short one needs none. */
   readonly buffers: BufferLoan | undefined;
-  /** Called with each piece that was handed to the daemon's connection, in order. Its memory is freed afterwards. */
+  /**
+   * Called with each piece that was handed to the daemon's connection, in order. Its
+   * memory is freed afterwards.
+   */
   readonly onSent: (chunk: Buffer) => void;
   /** All of the body has come from the client. */
   readonly onWhole: () => void;
-  /** The body will never be whole. The daemon gets what arrived of it, and then the end of the connection instead of the body's. */
+  /**
+   * The body will never be whole. The daemon gets what arrived of it, and then the end of the
+   * connection instead of the body's.
+   */
   readonly onBroken: (reason: Error) => void;
 }
 
 /**
- * Sends a request body on to the daemon while it arrives, as fast as the slower side goes: a client is not read from while the daemon
- * does not take more, so memory holds what the two sockets buffer and nothing else.
+ * Sends a request body on to the daemon while it arrives, as fast as the slower side goes: a
+ * client is not read from while the daemon does not take more, so memory holds what the two
+ * sockets buffer and nothing else.
  */
 export class BodyUpload {
   readonly #client: ClientWait;
@@ -81,7 +88,10 @@ export class BodyUpload {
     else this.#onBroken();
   }
 
-  /** Reads no more. What is left of the body is dropped, by the connection if more than fits into one has to come. Idempotent. */
+  /**
+   * Reads no more. What is left of the body is dropped, by the connection if more than fits
+   * into one has to come. Idempotent.
+   */
   stop(): void {
     this.#writer.stop();
     if (!this.#running) return;
@@ -139,8 +149,8 @@ export class BodyUpload {
 
   readonly #onBroken = (): void => {
     const { request, bodyBroken } = this.exchange;
-    // What arrived before may still be in the stream's own buffer, and nothing will make it flow any more. `read` hands what it
-    // returns to the data listener as well.
+    // What arrived before may still be in the stream's own buffer, and nothing will make it flow any more.
+    // `read` hands what it returns to the data listener as well.
     while (request.read() !== null);
     if (bodyBroken !== undefined) this.options.onBroken(bodyBroken);
     this.#onEnd();

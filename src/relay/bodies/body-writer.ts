@@ -2,7 +2,9 @@
 export interface BodySink {
   write(data: Uint8Array, written: (error?: Error | null) => void): boolean;
   end(): unknown;
-  /** Calls back when nothing touches the memory of what was written any more, at once if that is so already. */
+  /**
+   * Calls back when nothing touches the memory of what was written any more, at once if that is so already.
+   */
   onClose(closed: () => void): void;
 }
 
@@ -10,11 +12,17 @@ export interface BodySink {
 export interface BodyWriter {
   /** It has no memory for what came, and waits for others to leave some. */
   readonly isWaitingForBuffer: boolean;
-  /** Takes `chunk`, whose memory is then not the caller's any more. @returns false when no more should come before there is room */
+  /**
+   * Takes `chunk`, whose memory is then not the caller's any more.
+   * @returns false when no more should come before there is room
+   */
   write(chunk: Buffer<ArrayBuffer>): boolean;
   /** Ends the sink after what was taken. */
   end(): void;
-  /** Sends nothing more of what was taken. To be called however the body ends; the sink may still be sending. Idempotent. */
+  /**
+   * Sends nothing more of what was taken. To be called however the body ends; the sink
+   * may still be sending. Idempotent.
+   */
   stop(): void;
 }
 

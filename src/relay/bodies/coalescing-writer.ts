@@ -3,11 +3,13 @@ import type { BodySink, BodyWriter } from './body-writer.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
 
 /**
- * Sends the small pieces in which a body arrives as few large ones. TLS delivers 16 KiB at a time, and every write to a TLS
- * connection costs a system call and a buffer of its own: relaying 1 GiB piece by piece took three times the CPU.
+ * Sends the small pieces in which a body arrives as few large ones. TLS delivers 16 KiB at a time, and
+ * every write to a TLS connection costs a system call and a buffer of its own: relaying 1 GiB piece by
+ * piece took three times the CPU.
  *
- * Nothing waits for more to come: while nothing is being sent, what is there goes out at the end of the event loop's turn, and while
- * something is, the next piece gathers. Memory is the buffers of its loan. While it has none, what came waits, and the caller with it.
+ * Nothing waits for more to come: while nothing is being sent, what is there goes out at the end of the
+ * event loop's turn, and while something is, the next piece gathers. Memory is the buffers of its loan.
+ * While it has none, what came waits, and the caller with it.
  */
 export class CoalescingWriter implements BodyWriter {
   readonly #sink: BodySink;
@@ -64,7 +66,8 @@ export class CoalescingWriter implements BodyWriter {
   }
 
   /**
-   * Memory for the next bytes, which saves copying them. It is the caller's to write to until it calls `filled`, `write` or `stop`.
+   * Memory for the next bytes, which saves copying them. It is the caller's to write to until it
+   * calls `filled`, `write` or `stop`.
    * @returns undefined when there is none: then the bytes can only be written
    */
   target(): Buffer<ArrayBuffer> | undefined {
@@ -75,7 +78,10 @@ export class CoalescingWriter implements BodyWriter {
     return this.#filling.subarray(this.#filledBytes);
   }
 
-  /** Takes the first `lengthBytes` bytes of the target, at least one. @returns false when no more should come before `onRoom` */
+  /**
+   * Takes the first `lengthBytes` bytes of the target, at least one.
+   * @returns false when no more should come before `onRoom`
+   */
   filled(lengthBytes: number): boolean {
     this.#isTarget = false;
     this.#filledBytes += lengthBytes;

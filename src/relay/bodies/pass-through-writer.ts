@@ -2,7 +2,10 @@ import { releaseMemory } from '../../node-internals/release-memory.js';
 import { KiB } from '../../base/units.js';
 import type { BodySink, BodyWriter } from './body-writer.js';
 
-/** How much the sink may be sending before the next piece has to wait: a short body, and less than one piece more. */
+/**
+ * How much the sink may be sending before the next piece has to wait: a short body, and
+ * less than one piece more.
+ */
 const sendingBytesMax = 64 * KiB;
 
 /** Sends the pieces of a body on as they are: short bodies, which need no buffer so, and wait for nobody. */

@@ -1,6 +1,6 @@
 /**
- * The capabilities without `unix_socket`: it is a socket of the daemon's host, and a client that shares an address with the proxy would
- * look for it on its own. What is not such a JSON object stays as it is.
+ * The capabilities without `unix_socket`: it is a socket of the daemon's host, and a client that shares an
+ * address with the proxy would look for it on its own. What is not such a JSON object stays as it is.
  */
 export function withoutUnixSocket(body: Buffer): Buffer {
   let capabilities: unknown;

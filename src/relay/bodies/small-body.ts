@@ -3,7 +3,9 @@ import { BadGatewayError } from '../../base/errors.js';
 import { abortable } from '../../base/abortable.js';
 import { KiB } from '../../base/units.js';
 
-/** What is read whole. An answer to OPTIONS has less than 300 bytes, a daemon of ours streams longer lists. */
+/**
+ * What is read whole. An answer to OPTIONS has less than 300 bytes, a daemon of ours streams longer lists.
+ */
 export const smallBodyBytesMax = 64 * KiB;
 
 /**

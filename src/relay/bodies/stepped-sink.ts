@@ -3,9 +3,9 @@ import type { BodySink } from './body-writer.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
 
 /**
- * How much TLS is given at once while buffers are short. It encrypts some of what it gets and copies the rest,
- * which is freed by a garbage collection long after the connection was closed: 300 clients that read nothing
- * took 170 MiB so.
+ * How much TLS is given at once while buffers are short. It encrypts some of what it gets and copies
+ * the rest, which is freed by a garbage collection long after the connection was closed: 300 clients
+ * that read nothing took 170 MiB so.
  */
 const stepBytes = 64 * KiB;
 
@@ -14,7 +14,10 @@ interface Writing {
   readonly written: (error?: Error | null) => void;
 }
 
-/** Hands writes on as they are, but in small steps, each after the one before it, while others wait for buffers. */
+/**
+ * Hands writes on as they are, but in small steps, each after the one before it, while
+ * others wait for buffers.
+ */
 export class SteppedSink implements BodySink {
   readonly #queue: Writing[] = [];
   /** Of the first in the queue. */

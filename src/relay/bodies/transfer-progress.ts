@@ -7,7 +7,8 @@ import type { ByteRange } from '../../base/units.js';
 import type { RelayObserver } from '../relay.proxy.js';
 
 /**
- * Counts what passes through as the daemon counts it: the bytes of the image, at their offsets. Undefined for what moves none.
+ * Counts what passes through as the daemon counts it: the bytes of the image, at their offsets.
+ * Undefined for what moves none.
  * @param checkAnswer told which part of the image an answer has; throws to refuse it
  */
 export function transferProgress(

@@ -5,9 +5,9 @@ import type { BufferLoan } from '../buffers/buffer-loan.js';
 import type { CoalescingWriter } from './coalescing-writer.js';
 
 /**
- * Looks, while others wait for buffers, whether the client of a download reads. The socket holds on to what it
- * is sending, so a client that reads nothing is cut off in the end, and has to go on from where it is with
- * another request.
+ * Looks, while others wait for buffers, whether the client of a download reads. The socket holds on to
+ * what it is sending, so a client that reads nothing is cut off in the end, and has to go on from
+ * where it is with another request.
  */
 export class UnreadDownload {
   /** Since when the client has read nothing, of the time in which others waited. */
@@ -37,8 +37,8 @@ export class UnreadDownload {
   }
 
   /**
-   * The kernel takes more only when a third of its buffer is free again, which is long for a client that reads
-   * slowly: so what it has acknowledged counts.
+   * The kernel takes more only when a third of its buffer is free again, which is long for a client that
+   * reads slowly: so what it has acknowledged counts.
    */
   #hasMoved(): boolean {
     const { writesDone, unacknowledgedBytes: seenBytes } = this.#seen;

@@ -25,7 +25,10 @@ export interface BufferLender {
   cancel(waiter: BufferWaiter): void;
   /** Somebody waits who could use that much of what `ticket` holds. */
   isUseful(ticket: string, lengthBytes: number): boolean;
-  /** Somebody waits who should have that much of what `ticket` holds: of the same ticket, or of one that holds less. */
+  /**
+   * Somebody waits who should have that much of what `ticket` holds: of the same
+   * ticket, or of one that holds less.
+   */
   isWanted(ticket: string, lengthBytes: number): boolean;
 }
 
@@ -95,7 +98,9 @@ export class BufferLoan {
     this.#reserved = false;
   }
 
-  /** Calls back, once, when it has an idle buffer. Only while it has no buffer at all and does not wait yet. */
+  /**
+   * Calls back, once, when it has an idle buffer. Only while it has no buffer at all and does not wait yet.
+   */
   borrowLater(onBuffer: () => void): void {
     if (this.#ended || this.#count > 0 || this.#waiter !== undefined) return;
     this.#waiter = {

@@ -2,11 +2,14 @@ import { releaseMemory } from '../../node-internals/release-memory.js';
 import { KiB, MiB } from '../../base/units.js';
 
 /**
- * Of a few transfers. What is written to a TLS connection at once is also encrypted, sent and waited for at once: 256 KiB take a
- * twentieth more CPU for each GiB that is relayed, 512 KiB a little more.
+ * Of a few transfers. What is written to a TLS connection at once is also encrypted, sent and waited for at
+ * once: 256 KiB take a twentieth more CPU for each GiB that is relayed, 512 KiB a little more.
  */
 export const largeBufferBytes = MiB;
-/** Of all transfers beyond those, so that hundreds of stuck clients hold a quarter of what they would with large ones. */
+/**
+ * Of all transfers beyond those, so that hundreds of stuck clients hold a quarter of
+ * what they would with large ones.
+ */
 export const smallBufferBytes = 256 * KiB;
 /** Large buffers there may be: those of eight transfers. */
 const largeMax = 16;

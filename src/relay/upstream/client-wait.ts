@@ -1,6 +1,8 @@
 import type { Exchange } from '../../wire/exchange.js';
 
-/** Tells an exchange, by events instead of one promise per chunk, when it is the client that is waited for. */
+/**
+ * Tells an exchange, by events instead of one promise per chunk, when it is the client that is waited for.
+ */
 export class ClientWait {
   #settle: (() => void) | undefined;
 

@@ -15,15 +15,18 @@ export interface DaemonAuthorities {
 }
 
 export interface DaemonAgentsOptions extends DaemonAuthorities {
-  /** How long an unused connection to a daemon is kept. Shorter than daemons keep theirs, so that they seldom close it first. */
+  /**
+   * How long an unused connection to a daemon is kept. Shorter than daemons keep theirs, so
+   * that they seldom close it first.
+   */
   readonly idleSeconds?: number;
   /** Unused connections kept for each daemon. */
   readonly idlePerDaemonMax?: number;
 }
 
 /**
- * The proxy's connections to daemons, kept for later requests by scheme, host and port. A daemon is believed only with a
- * certificate of ours for its name, over TLS 1.2 or newer.
+ * The proxy's connections to daemons, kept for later requests by scheme, host and port. A daemon is
+ * believed only with a certificate of ours for its name, over TLS 1.2 or newer.
  */
 export class DaemonAgents {
   readonly #common;
@@ -49,8 +52,8 @@ export class DaemonAgents {
   }
 
   /**
-   * Believes daemons by other authorities from now on. Requests that are under way go on; connections that nobody uses are closed, as
-   * they were believed by the old ones.
+   * Believes daemons by other authorities from now on. Requests that are under way go on; connections that
+   * nobody uses are closed, as they were believed by the old ones.
    * @throws Error when `caPem` cannot be parsed: then nothing changes
    */
   trust({ caPem, source = '' }: DaemonAuthorities): void {
@@ -93,7 +96,10 @@ export class DaemonAgents {
   }
 }
 
-/** Node's agents tell connections apart by a score of TLS options as well, which here are the same for all, and do so thrice a request. */
+/**
+ * Node's agents tell connections apart by a score of TLS options as well, which here are the same for
+ * all, and do so thrice a request.
+ */
 class DaemonAgent extends HttpsAgent {
   override getName({
     host = '',
@@ -119,8 +125,8 @@ class PlainDaemonAgent extends HttpAgent {
 }
 
 /**
- * What daemons' certificates are verified with. A secure context takes text without any certificate for no authority at all, and then
- * believes nobody, so what is in the file is looked at here.
+ * What daemons' certificates are verified with. A secure context takes text without any certificate for no
+ * authority at all, and then believes nobody, so what is in the file is looked at here.
  * @throws Error naming option and file when it cannot be read, or be used
  */
 export function daemonAuthorities({

@@ -60,7 +60,10 @@ const kindsOfCodes: Readonly<Record<string, DaemonFailureKind>> = {
   EPIPE: 'reset',
 };
 
-/** The kind of a failure that `daemonFailure` made or a relay threw; undefined when it was not the daemon that failed. */
+/**
+ * The kind of a failure that `daemonFailure` made or a relay threw; undefined when it
+ * was not the daemon that failed.
+ */
 export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined {
   if (error instanceof GatewayTimeoutError) return 'timeout';
   if (error instanceof UnavailableError) {
@@ -73,7 +76,10 @@ export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined
   return kindsOfCodes[code] ?? (isCertificateCode(code) ? 'certificate' : 'other');
 }
 
-/** The daemon's certificate is of no authority that is believed; when it has expired or is for another name, that is no use to look at. */
+/**
+ * The daemon's certificate is of no authority that is believed; when it has expired or is for another
+ * name, that is no use to look at.
+ */
 export function isUntrusted(error: unknown): boolean {
   if (!(error instanceof BadGatewayError)) return false;
   const code = errorCode(error.cause);

@@ -83,7 +83,10 @@ export class DaemonRequest {
     else if (this.#upload === undefined) this.#endWithoutBody();
   }
 
-  /** The daemon closed a kept connection before it can have seen the request, so that it is safe to send it again. */
+  /**
+   * The daemon closed a kept connection before it can have seen the request, so that it
+   * is safe to send it again.
+   */
   get isStale(): boolean {
     const sentBytes = this.#upload?.sentBytes ?? 0;
     return (
@@ -104,7 +107,10 @@ export class DaemonRequest {
     upstream.destroy(reason);
   }
 
-  /** The answer was used, or will not be: an unfinished request is cut, a finished one leaves its connection for the next. */
+  /**
+   * The answer was used, or will not be: an unfinished request is cut, a finished one
+   * leaves its connection for the next.
+   */
   release(): void {
     this.exchange.signal.removeEventListener('abort', this.#onAbort);
     this.#upload?.stop();

@@ -19,8 +19,8 @@ const hopByHop = new Set([
 const credentials = new Set(['authorization', 'session-id', 'cookie', 'cookie2']);
 
 /**
- * Said by the proxy itself, or not at all. `Host` must be the daemon's: the name that its certificate is verified for is
- * taken from it. Image data travels as it is, so nobody on the way is asked to compress it.
+ * Said by the proxy itself, or not at all. `Host` must be the daemon's: the name that its certificate is
+ * verified for is taken from it. Image data travels as it is, so nobody on the way is asked to compress it.
  */
 const ownHeaders = new Set([
   'host',

@@ -1,6 +1,9 @@
 import type { BusyTime } from '../../base/busy-time.js';
 
-/** Tells when a daemon that is waited for has given no sign of life for too long, and adds up how long it was waited for. */
+/**
+ * Tells when a daemon that is waited for has given no sign of life for too long, and adds
+ * up how long it was waited for.
+ */
 export class SilenceTimer {
   #timer: NodeJS.Timeout | undefined;
   #limitSeconds: number;
