@@ -29,7 +29,10 @@ export interface ShownCredentials {
 export interface Authorization {
   /** Holds the grant; a request that runs has a lease of `session.begin`. */
   readonly session: Session;
-  /** To be sent as the response's `Session-Id`; absent for a stored grant, which has no session that a client could use. */
+  /**
+   * To be sent as the response's `Session-Id`; absent for a stored grant, which has no
+   * session that a client could use.
+   */
   readonly sessionId?: string;
 }
 
@@ -77,8 +80,8 @@ export class Credentials {
   }
 
   /**
-   * Like `authorize`, but undefined where nothing of what this module knows authorises the request: the caller may know
-   * the id as a control ticket, and else throws `refusal`.
+   * Like `authorize`, but undefined where nothing of what this module knows authorises the request: the
+   * caller may know the id as a control ticket, and else throws `refusal`.
    */
   async find(shown: ShownCredentials): Promise<Authorization | undefined> {
     if (shown.authorization) return this.#findBySignedTicket(shown.authorization, shown);
@@ -100,7 +103,10 @@ export class Credentials {
     return this.failure(error, shown.clientAddress);
   }
 
-  /** Verifies a signed ticket. @throws UnauthenticatedError, or TooManyFailuresError when the address of the client failed too often */
+  /**
+   * Verifies a signed ticket.
+   * @throws UnauthenticatedError, or TooManyFailuresError when the address of the client failed too often
+   */
   verify(ticket: string, clientAddress: string | undefined): TransferGrant {
     try {
       return this.verifier.verify(ticket);
@@ -115,8 +121,8 @@ export class Credentials {
   }
 
   /**
-   * A signed ticket that is shown is judged, even if the request would be allowed without it: a client that sends one
-   * relies on it.
+   * A signed ticket that is shown is judged, even if the request would be allowed without it: a
+   * client that sends one relies on it.
    */
   async #findBySignedTicket(ticket: string, shown: ShownCredentials): Promise<Authorization> {
     const grant = this.verify(ticket, shown.clientAddress);

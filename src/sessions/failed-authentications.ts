@@ -17,9 +17,9 @@ interface Bucket {
 }
 
 /**
- * Limits failed authentications for each client address (a token bucket): who tries credentials is told less and less often that one was
- * wrong, and why. Only failures count, and only failures are refused, since many clients may share the address of a
- * gateway: those that show the right credential never notice.
+ * Limits failed authentications for each client address (a token bucket): who tries credentials is told
+ * less and less often that one was wrong, and why. Only failures count, and only failures are refused,
+ * since many clients may share the address of a gateway: those that show the right credential never notice.
  */
 export class FailedAuthentications {
   /** In the order in which they failed last. */

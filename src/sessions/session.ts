@@ -7,11 +7,12 @@ import type { TransferGrant } from './transfer-grant.js';
 export type SessionEnd = 'deleted' | 'expired' | 'closed';
 
 /**
- * A grant in use: opened by `POST /sessions/` or a signed ticket shown with a request, under a random id, or stored by
- * `PUT /tickets/` under the transfer ticket's id.
+ * A grant in use: opened by `POST /sessions/` or a signed ticket shown with a request, under a random id,
+ * or stored by `PUT /tickets/` under the transfer ticket's id.
  *
- * Requests that run for it register here and are told when it ends. One object stands for the session in a process;
- * a store that several processes share keeps one in each, and ends it wherever the session was deleted.
+ * Requests that run for it register here and are told when it ends. One object stands for the
+ * session in a process; a store that several processes share keeps one in each, and ends it
+ * wherever the session was deleted.
  */
 export class Session {
   /** What runs for it, and what is aborted to stop it. */
@@ -59,8 +60,8 @@ export class Session {
   }
 
   /**
-   * Registers a request that is about to run for it; the caller ends the lease whatever happens. When the session ends
-   * meanwhile, that aborts `root`.
+   * Registers a request that is about to run for it; the caller ends the lease whatever happens. When the
+   * session ends meanwhile, that aborts `root`.
    * @throws NotAllowedError, or UnavailableError when the service stops, if it has ended since it was found
    */
   begin(root: AbortRoot, onProgress: ProgressListener = () => undefined): Lease {

@@ -16,7 +16,10 @@ function isRefused(ticket: string, verifier = verifiers.v1): boolean {
   }
 }
 
-/** Everything that the verdict stands on: the signed values, the list of them, and the signature that decides. */
+/**
+ * Everything that the verdict stands on: the signed values, the list of them, and the
+ * signature that decides.
+ */
 const protectedMembers = {
   v1: ['salt', 'data', 'digest', 'validFrom', 'validTo', 'signedFields', 'signature'],
   v2: ['salt', 'data', 'validFrom', 'validTo', 'signedFields', 'v2_signature'],
@@ -25,7 +28,8 @@ const protectedMembers = {
 
 for (const [signatures, names] of Object.entries(protectedMembers)) {
   const members = signMembers({ signatures: signatures as keyof typeof protectedMembers });
-  // Without its v2 signature, a ticket with both is a v1 ticket: only where those are refused is v2 not to be spared.
+  // Without its v2 signature, a ticket with both is a v1 ticket: only where those are
+  // refused is v2 not to be spared.
   const verifier = signatures === 'v1' ? verifiers.v1 : verifiers.v2;
 
   test(`accepts the ${signatures} ticket that is changed here`, () => {

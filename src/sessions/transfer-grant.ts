@@ -3,7 +3,10 @@ import { parseJsonObject } from './signed-tickets/strict-json.js';
 import { UnauthenticatedError } from '../base/errors.js';
 import { nameOfUnnamedTransfer } from '../base/transfer-name.js';
 
-/** What a signed ticket grants, once it was verified: relaying requests for one ticket to the daemon that has it. */
+/**
+ * What a signed ticket grants, once it was verified: relaying requests for one ticket
+ * to the daemon that has it.
+ */
 export interface TransferGrant {
   /** The ticket's id on the daemon, a UUID. It is a secret: never logged. */
   readonly transferTicketId: string;
@@ -36,7 +39,8 @@ export interface PayloadRules {
 }
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-// Checked before `new URL`, which drops tabs and line ends and reads `\` as `/`: nothing may be there to be dropped.
+// Checked before `new URL`, which drops tabs and line ends and reads `\` as `/`:
+// nothing may be there to be dropped.
 const daemonUriForm = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?\/?$/i;
 /** A host name has at most 253 characters; scheme and port make it 267. */
 const imagedUriCharactersMax = 300;

@@ -182,7 +182,10 @@ export class GrantsController {
     throw this.credentials.failure(new NotFoundError('No such ticket'), request.raw.socket.remoteAddress);
   }
 
-  /** The same judgement as for sessions, told as 403: here the ticket is what is put, not a credential that is shown. */
+  /**
+   * The same judgement as for sessions, told as 403: here the ticket is what is put,
+   * not a credential that is shown.
+   */
   #verify(body: Buffer | string | undefined, request: FastifyRequest): TransferGrant {
     try {
       // A file that is sent as it is ends in a newline.

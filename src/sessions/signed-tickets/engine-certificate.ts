@@ -13,7 +13,10 @@ export interface EngineCertificateOptions {
 const keyBitsMin = 2048;
 const pemForm = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** The configured certificate of the engine: the only one whose signatures count, whatever a ticket carries in it. */
+/**
+ * The configured certificate of the engine: the only one whose signatures count,
+ * whatever a ticket carries in it.
+ */
 export class EngineCertificate {
   readonly publicKey: KeyObject;
   /** Bits of the RSA modulus. */
@@ -22,7 +25,10 @@ export class EngineCertificate {
   readonly #verified: boolean;
   readonly #issuer: X509Certificate | undefined;
 
-  /** @throws Error when a certificate cannot be parsed, is missing, or its key is not an RSA key of at least 2048 bits */
+  /**
+   * @throws Error when a certificate cannot be parsed, is missing, or its key is not an
+   *   RSA key of at least 2048 bits
+   */
   constructor(options: EngineCertificateOptions) {
     const [certificate] = parseCertificates('engine certificate', options.engineCertificatePem);
     if (!certificate) throw new Error('the engine certificate file has no PEM certificate');
@@ -42,8 +48,8 @@ export class EngineCertificate {
   }
 
   /**
-   * Why no ticket can be trusted at this time, or undefined when all is well. Dates are judged each time, because
-   * certificates expire while the service runs.
+   * Why no ticket can be trusted at this time, or undefined when all is well. Dates are judged each time,
+   * because certificates expire while the service runs.
    */
   problem(nowUnixSeconds: number): string | undefined {
     if (!this.#verified) return undefined;
@@ -64,7 +70,9 @@ function parseCertificates(what: string, pem: string): X509Certificate[] {
   }
 }
 
-/** Names and key identifiers are in the certificate for anyone to copy: it is the CA's signature that tells. */
+/**
+ * Names and key identifiers are in the certificate for anyone to copy: it is the CA's signature that tells.
+ */
 function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
   return authority.ca && certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 }

@@ -11,14 +11,19 @@ export interface SignedTicketEnvelope {
   readonly data: string;
   /** What was signed: the values of the signed fields, joined without separators, in UTF-8. */
   readonly signedBytes: Uint8Array;
-  /** The signature that decides: v2 wherever there is one, so that a wrong one is never excused by a v1 one. */
+  /**
+   * The signature that decides: v2 wherever there is one, so that a wrong one is never excused by a v1 one.
+   */
   readonly signature: { readonly version: SignatureVersion; readonly bytes: Uint8Array };
   readonly validFromUnixSeconds: number;
   readonly validToUnixSeconds: number;
 }
 
 const alwaysSigned = ['data', 'salt', 'validFrom', 'validTo'];
-/** Names of `digest` in tickets with both signatures. A v1 signature alone is judged as SHA-1 and must say so. */
+/**
+ * Names of `digest` in tickets with both signatures. A v1 signature alone is judged as
+ * SHA-1 and must say so.
+ */
 const digestNames = ['sha1', 'sha256', 'sha384', 'sha512'];
 
 /**
@@ -46,7 +51,8 @@ export function decodeSignedTicket(ticket: string): SignedTicketEnvelope {
 
 function decodeBase64(what: string, text: string): Uint8Array {
   const bytes = Buffer.from(text, 'base64');
-  // Node skips what is not base64, and the last character may have spare bits: only the one canonical spelling is taken.
+  // Node skips what is not base64, and the last character may have spare bits: only the
+  // one canonical spelling is taken.
   if (bytes.length === 0 || bytes.toString('base64') !== text) throw refusal(`${what} is not base64`);
   return bytes;
 }
@@ -91,7 +97,8 @@ function readSignedFields(text: string, digestSigned: boolean): string[] {
 }
 
 function checkDigest(digest: string, version: SignatureVersion): void {
-  // Of a v2 ticket the digest decides nothing, but a free text among the signed values would allow the cutting above.
+  // Of a v2 ticket the digest decides nothing, but a free text among the signed values
+  // would allow the cutting above.
   const known = version === 'v1' ? ['sha1'] : digestNames;
   if (!known.includes(digest)) throw refusal('unknown digest');
 }

@@ -74,7 +74,8 @@ test('judges a ticket with both signatures by v2 alone', () => {
 });
 
 test('refuses an expired ticket that was cut anew with an invented digest', () => {
-  // The old signed dates are declared to be the digest, which only the presence of a v1 signature lets be signed.
+  // The old signed dates are declared to be the digest, which only the presence of a v1
+  // signature lets be signed.
   const old = signMembers({ validFrom: '20170601000000', validTo: '20170601010000' });
   const recut = {
     ...old,

@@ -76,7 +76,10 @@ export class SignedTicketVerifier implements TicketVerifier {
   }
 }
 
-/** For debugging without an engine (`signed_proxy_ticket = false`): the ticket is the payload itself, and anyone can write one. */
+/**
+ * For debugging without an engine (`signed_proxy_ticket = false`): the ticket is the payload
+ * itself, and anyone can write one.
+ */
 export class PlainTicketVerifier implements TicketVerifier {
   readonly warnings = [
     'signed_proxy_ticket is off: tickets are NOT verified, whoever reaches this proxy can make requests to any host from it',
@@ -104,7 +107,10 @@ export class NoTicketVerifier implements TicketVerifier {
   }
 }
 
-/** The longest salt that fits a key (RFC 8017, 9.1.1). Engines sign with exactly it, so a signature with another is foreign. */
+/**
+ * The longest salt that fits a key (RFC 8017, 9.1.1). Engines sign with exactly it, so a
+ * signature with another is foreign.
+ */
 function maximumSaltBytes(keyBits: number): number {
   return Math.ceil((keyBits - 1) / 8) - sha256Bytes - 2;
 }

@@ -1,9 +1,11 @@
 /**
  * Parses the text of one JSON object whose keys are all different.
  *
- * `JSON.parse` keeps the last of several equal keys, other readers of the same text the first, and the two would then
- * disagree about what was signed. The result is a Map, so that a key like `__proto__` is only a key.
- * @throws SyntaxError when the text is not JSON, not an object, has a key twice, or has text that is not Unicode
+ * `JSON.parse` keeps the last of several equal keys, other readers of the same text the first,
+ * and the two would then disagree about what was signed. The result is a Map, so that a key
+ * like `__proto__` is only a key.
+ * @throws SyntaxError when the text is not JSON, not an object, has a key twice, or has
+ *   text that is not Unicode
  */
 export function parseJsonObject(text: string): Map<string, unknown> {
   const value = parseJson(text);
@@ -29,7 +31,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** @param json valid JSON of an object: outside of strings, a colon at depth 1 follows a key of it and nothing else. */
+/**
+ * @param json valid JSON of an object: outside of strings, a colon at depth 1 follows a
+ *   key of it and nothing else.
+ */
 function countTopLevelKeys(json: string): number {
   let depth = 0;
   let count = 0;

@@ -20,8 +20,9 @@ export interface TicketVerifierOptions extends SignedTicketRules {
 }
 
 /**
- * Makes the verifier that the options ask for, and reads its certificates. A certificate that has expired or is not the
- * CA's does not stop the start, because the proxy still serves 2.x tickets: it is one of the verifier's `warnings`.
+ * Makes the verifier that the options ask for, and reads its certificates. A certificate that has
+ * expired or is not the CA's does not stop the start, because the proxy still serves 2.x tickets: it is
+ * one of the verifier's `warnings`.
  * @throws Error naming option, file and reason when a file is missing or has no usable certificate
  */
 export async function loadTicketVerifier(

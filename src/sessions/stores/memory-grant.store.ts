@@ -4,7 +4,10 @@ import { SessionTable, type SessionTableOptions } from './session.table.js';
 import type { TransferGrant } from '../transfer-grant.js';
 import type { Clock } from '../../base/clock.js';
 
-/** Grants of `PUT /tickets/` in the memory of this process, each a session whose id is the transfer ticket's. */
+/**
+ * Grants of `PUT /tickets/` in the memory of this process, each a session whose id is
+ * the transfer ticket's.
+ */
 export class MemoryGrantStore implements GrantStore {
   readonly #table: SessionTable;
 

@@ -5,7 +5,10 @@ import { SessionTable } from './session.table.js';
 import type { TransferGrant } from '../transfer-grant.js';
 import type { Clock } from '../../base/clock.js';
 
-/** Sessions in the memory of this process: they end with it, and clients open new ones with their signed tickets. */
+/**
+ * Sessions in the memory of this process: they end with it, and clients open new ones
+ * with their signed tickets.
+ */
 export class MemorySessionStore implements SessionStore {
   readonly #table: SessionTable;
   /** The session that a ticket last opened or renewed, by the ticket's fingerprint. */

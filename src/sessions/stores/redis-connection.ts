@@ -21,10 +21,14 @@ export type RunCommands = <T>(work: (client: RedisCommands) => Promise<T>) => Pr
 /** What a process keeps of the things that are in Redis, and has to hear when others change them. */
 export interface RedisReplica {
   readonly channel: string;
-  /** Somebody, perhaps this process, published `message`. Replies that were on the way before it have been handled. */
+  /**
+   * Somebody, perhaps this process, published `message`. Replies that were on the way
+   * before it have been handled.
+   */
   changed(message: string): void;
   /**
-   * Called before the server is used for the first time, and again each time that messages may have been missed.
+   * Called before the server is used for the first time, and again each time that
+   * messages may have been missed.
    * @param serverRestarted it is another process than before and may have lost what it had
    */
   synchronize(run: RunCommands, serverRestarted: boolean): Promise<void>;
@@ -38,8 +42,9 @@ const silenceMilliseconds = 3000;
 const commandsMax = 10_000;
 
 /**
- * The one connection of this process to a Redis server (version 6 or later, for the protocol that has commands and
- * subscriptions on one connection). It comes back by itself; until then requests that need it are refused at once.
+ * The one connection of this process to a Redis server (version 6 or later, for the protocol that
+ * has commands and subscriptions on one connection). It comes back by itself; until then requests
+ * that need it are refused at once.
  */
 export class RedisConnection {
   readonly #client: RedisCommands;
@@ -79,8 +84,8 @@ export class RedisConnection {
   }
 
   /**
-   * Starts to connect. Resolves when the server is there or its first refusal, or after the time of one command: a proxy starts
-   * without it, as it goes on without it.
+   * Starts to connect. Resolves when the server is there or its first refusal, or after the time of one
+   * command: a proxy starts without it, as it goes on without it.
    */
   async open(): Promise<void> {
     // Rejects only when it is closed meanwhile; failures to connect are events.
@@ -92,7 +97,10 @@ export class RedisConnection {
     }
   }
 
-  /** @throws UnavailableError at once while the server is away, and within the time of a command when it goes away */
+  /**
+   * @throws UnavailableError at once while the server is away, and within the time of a
+   *   command when it goes away
+   */
   readonly run: RunCommands = async (work) => {
     if (!this.#available) throw this.#unavailable(undefined);
     return this.#attempt(work);

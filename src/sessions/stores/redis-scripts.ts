@@ -176,8 +176,8 @@ return count(KEYS[1], tonumber(ARGV[1]))
 `;
 
 /**
- * What is done to sessions in Redis, each in one step that no other proxy can come between. They touch keys that only they
- * know the names of, which a single server allows and a cluster does not.
+ * What is done to sessions in Redis, each in one step that no other proxy can come between. They touch keys
+ * that only they know the names of, which a single server allows and a cluster does not.
  */
 export const redisScripts = {
   writeSession: defineScript({
@@ -195,7 +195,10 @@ export const redisScripts = {
     transformReply: (reply: string): WriteOutcome => reply as WriteOutcome,
   }),
 
-  /** The live session that the ticket of `record` opened, else writes `record`; undefined when there are too many. */
+  /**
+   * The live session that the ticket of `record` opened, else writes `record`;
+   * undefined when there are too many.
+   */
   findOrWriteSession: defineScript({
     NUMBER_OF_KEYS: 4,
     SCRIPT: findOrWriteScript,

@@ -13,7 +13,8 @@ import { type SessionStores, sweepIntervalSeconds } from './session-stores.js';
 const commandTimeoutSeconds = 2;
 
 /**
- * Stores in the Redis server of `[proxy] session_store`, shared by all proxies that name it. One that is away does not stop the start.
+ * Stores in the Redis server of `[proxy] session_store`, shared by all proxies that name it. One that
+ * is away does not stop the start.
  * @throws Error naming option and file when that of the authorities cannot be read, or be used
  */
 export async function openRedisSessionStores(

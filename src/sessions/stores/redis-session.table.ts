@@ -30,10 +30,12 @@ const batchSize = 100;
 const idForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Sessions that several proxies share. Redis has the truth, and is asked each time; here is one `Session` for each that this
- * process has had to do with, for the requests that run for it, ended as soon as others tell that it was deleted.
+ * Sessions that several proxies share. Redis has the truth, and is asked each time; here is one `Session`
+ * for each that this process has had to do with, for the requests that run for it, ended as soon as
+ * others tell that it was deleted.
  *
- * No key, channel or message has the id of a session in it, but its SHA-256: they are seen by whoever watches the server.
+ * No key, channel or message has the id of a session in it, but its SHA-256: they are seen
+ * by whoever watches the server.
  */
 export class RedisSessionTable implements RedisReplica {
   readonly channel: string;
@@ -133,7 +135,9 @@ export class RedisSessionTable implements RedisReplica {
     }
   }
 
-  /** Ends what runs in this process; the sessions stay for the other proxies. The connection is not closed. */
+  /**
+   * Ends what runs in this process; the sessions stay for the other proxies. The connection is not closed.
+   */
   close(): void {
     clearInterval(this.#timer);
     this.#use.close();
@@ -146,8 +150,8 @@ export class RedisSessionTable implements RedisReplica {
   }
 
   /**
-   * After a server has restarted, perhaps empty, this process gives back the sessions that it knows, so that clients can go on. Of a
-   * server that was only out of reach, what is missing was deleted.
+   * After a server has restarted, perhaps empty, this process gives back the sessions that it knows, so
+   * that clients can go on. Of a server that was only out of reach, what is missing was deleted.
    */
   async synchronize(run: RunCommands, serverRestarted: boolean): Promise<void> {
     this.sweep();

@@ -11,9 +11,9 @@ export interface SessionStoreOptions extends SessionTableOptions {
 }
 
 /**
- * Where the proxy's sessions are. Asynchronous, and without a word on where they live, so that several proxies behind one
- * address can share a store: whoever deletes a session, requests that run for it are cancelled in every one of them
- * (through the leases of `Session.begin`).
+ * Where the proxy's sessions are. Asynchronous, and without a word on where they live, so that several
+ * proxies behind one address can share a store: whoever deletes a session, requests that run for it are
+ * cancelled in every one of them (through the leases of `Session.begin`).
  *
  * A deleted session leaves no memory behind, so the signed ticket that opened it can open another while it is
  * valid: clients do so after a pause. The engine makes it worthless by removing the ticket on the daemon.
@@ -56,7 +56,10 @@ export interface SessionStore {
 
 export const SESSION_STORE = Symbol('SESSION_STORE');
 
-/** Where grants are that `PUT /tickets/` stored, by the id of their transfer ticket. Shared like a `SessionStore`. */
+/**
+ * Where grants are that `PUT /tickets/` stored, by the id of their transfer ticket.
+ * Shared like a `SessionStore`.
+ */
 export interface GrantStore {
   /**
    * Stores a grant, or renews the one of the same transfer ticket; requests that run for that one go on.

@@ -5,7 +5,10 @@ import { UnavailableError } from '../../base/errors.js';
 export interface SessionTableOptions {
   /** How many may be there at once. */
   readonly sessionsMax: number;
-  /** How often expired ones are looked for, in seconds; so long may a request outlive the session it runs for. */
+  /**
+   * How often expired ones are looked for, in seconds; so long may a request outlive
+   * the session it runs for.
+   */
   readonly sweepIntervalSeconds: number;
 }
 
@@ -15,8 +18,8 @@ export function sessionLimitReached(sessionsMax: number): UnavailableError {
 }
 
 /**
- * Sessions of this process by id: bounded, and swept, so that one that nobody asks for again does not stay, and
- * what runs for it is cancelled when its time is over.
+ * Sessions of this process by id: bounded, and swept, so that one that nobody asks for again does not stay,
+ * and what runs for it is cancelled when its time is over.
  */
 export class SessionTable {
   readonly #sessions = new Map<string, Session>();
