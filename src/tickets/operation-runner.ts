@@ -7,7 +7,10 @@ import type { TransferObserver } from './transfer-observer.js';
 
 export interface OperationStart<L extends Lease> {
   readonly kind: OperationKind;
-  /** Takes the lease, whose root is the exchange. @throws what refuses the operation, which has not begun then */
+  /**
+   * Takes the lease, whose root is the exchange.
+   * @throws what refuses the operation, which has not begun then
+   */
   readonly begin: (onProgress: ProgressListener) => L;
 }
 
@@ -25,8 +28,8 @@ export interface RunningOperation<L extends Lease> {
  * runs it has a lease of what permits it, and a client that asked for signs of life gets them. How much it
  * moved, and where its time went, is told to the log and to whoever observes.
  *
- * Whatever ends an operation early aborts its exchange: the client leaves or is silent for too long, the service
- * stops, the permit is withdrawn.
+ * Whatever ends an operation early aborts its exchange: the client leaves or is silent for too long, the
+ * service stops, the permit is withdrawn.
  */
 export class OperationRunner {
   constructor(private readonly observer?: TransferObserver) {}

@@ -24,8 +24,8 @@ function checkEnd(endBytes: number, sizeBytes: number, what: string): void {
 }
 
 /**
- * The bytes that a `Range` header means in something of `sizeBytes`. Unlike RFC 9110 a last byte past the end is refused instead of
- * clipped: an image client counts on exactly what it asked for.
+ * The bytes that a `Range` header means in something of `sizeBytes`. Unlike RFC 9110 a last byte past the
+ * end is refused instead of clipped: an image client counts on exactly what it asked for.
  * @throws RangeNotSatisfiableError
  */
 export function resolveRange(requested: RequestedRange, sizeBytes: number, what: string): ByteRange {

@@ -1,6 +1,7 @@
 /**
- * A set of byte ranges, kept merged, that knows how many distinct bytes it covers. Sorted arrays with binary search: a transfer
- * in one piece keeps one range for ever, and random access costs O(log n) to find and a memmove to insert, not a walk over all.
+ * A set of byte ranges, kept merged, that knows how many distinct bytes it covers. Sorted arrays with
+ * binary search: a transfer in one piece keeps one range for ever, and random access costs O(log n) to find
+ * and a memmove to insert, not a walk over all.
  */
 export class RangeSet {
   readonly #starts: number[] = [];
@@ -34,7 +35,8 @@ export class RangeSet {
   /** Adds [start, end); what was covered already is not counted again. */
   add(start: number, end: number): void {
     if (end <= start) return;
-    // All ranges that touch [start, end] are at [first, next): those that end at or after its start and begin at or before its end.
+    // All ranges that touch [start, end] are at [first, next): those that end at or after its start
+    // and begin at or before its end.
     const first = lowerBound(this.#ends, start);
     let next = first;
     let mergedStart = start;

@@ -16,8 +16,8 @@ export interface TicketLeaseOptions {
 }
 
 /**
- * One running operation of a ticket. Whoever runs it checks `signal` between two I/Os and calls `end()` only when no I/O of it is
- * under way any more: removing a ticket waits for exactly that.
+ * One running operation of a ticket. Whoever runs it checks `signal` between two I/Os and calls `end()`
+ * only when no I/O of it is under way any more: removing a ticket waits for exactly that.
  */
 export class TicketLease implements Lease {
   #overtakenBytes = 0;

@@ -10,8 +10,8 @@ export interface TicketConnection {
 }
 
 /**
- * What a client may do with a ticket that was found good for it. There is one object for each ticket, by which is found
- * again what is kept for it.
+ * What a client may do with a ticket that was found good for it. There is one object for each ticket, by
+ * which is found again what is kept for it.
  */
 export interface TicketPermit extends Permit {
   readonly definition: TicketDefinition;
@@ -21,8 +21,8 @@ export interface TicketPermit extends Permit {
   readonly writable: boolean;
 
   /**
-   * Registers an operation that is about to run; the caller ends it whatever happens. When the ticket expires or is
-   * cancelled meanwhile, that aborts `root`.
+   * Registers an operation that is about to run; the caller ends it whatever happens. When the ticket
+   * expires or is cancelled meanwhile, that aborts `root`.
    * @throws NotAllowedError when the ticket does not allow it, or not any more
    */
   begin(kind: OperationKind, root: AbortRoot, options?: TicketLeaseOptions): TicketLease;

@@ -3,13 +3,14 @@ import type { TicketPermit } from './ticket-permit.js';
 import type { TicketInfo } from './ticket.js';
 
 /**
- * The tickets of this service. Asynchronous, because the store may live in another process than the one that serves the request;
- * nothing outside this folder may assume that it is local.
+ * The tickets of this service. Asynchronous, because the store may live in another process than the one
+ * that serves the request; nothing outside this folder may assume that it is local.
  */
 export interface TicketStore {
   /**
    * Adds a ticket, or replaces an idle one of the same id.
-   * @throws ConflictError while operations of the old one run, UnavailableError when there are too many tickets
+   * @throws ConflictError while operations of the old one run, UnavailableError when
+   *   there are too many tickets
    */
   add(definition: TicketDefinition): Promise<void>;
 
@@ -29,16 +30,20 @@ export interface TicketStore {
   extend(id: string, timeoutSeconds: number): Promise<void>;
 
   /**
-   * Cancels the ticket, waits until nothing of it runs and forgets it; an unknown id is fine. After it resolves no byte of the
-   * ticket is ever written again.
-   * @throws ConflictError when operations still run after `control.remove_timeout`: the ticket stays, cancelled
+   * Cancels the ticket, waits until nothing of it runs and forgets it; an unknown id is fine. After it
+   * resolves no byte of the ticket is ever written again.
+   * @throws ConflictError when operations still run after `control.remove_timeout`: the
+   *   ticket stays, cancelled
    */
   remove(id: string): Promise<void>;
 
   /** `remove` for all of them, at once. @throws ConflictError when one of them still runs */
   removeAll(): Promise<void>;
 
-  /** What a client may do with the ticket. @throws NotAllowedError when there is none or it forbids `access` */
+  /**
+   * What a client may do with the ticket.
+   * @throws NotAllowedError when there is none or it forbids `access`
+   */
   authorize(id: string, access: TicketAccess): Promise<TicketPermit>;
 }
 

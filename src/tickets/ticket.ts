@@ -23,13 +23,14 @@ export interface TicketInfo extends TicketDefinition {
   readonly transferredBytes: number | undefined;
 }
 
-// Progress renews the expiry at most this often: nobody looks closer than a second. Short tickets are renewed more often, or they would
-// expire between two renewals.
+// Progress renews the expiry at most this often: nobody looks closer than a second. Short tickets are
+// renewed more often, or they would expire between two renewals.
 const renewalIntervalSecondsMax = 1;
 
 /**
- * A capability to one image, in memory only. It alone decides what is allowed and computes `active`, `transferred` and expiry; operations
- * and connections register here while they last. Others than its store know it as a {@link TicketPermit}.
+ * A capability to one image, in memory only. It alone decides what is allowed and computes `active`,
+ * `transferred` and expiry; operations and connections register here while they last. Others than its store
+ * know it as a {@link TicketPermit}.
  */
 export class Ticket implements TicketPermit, LeaseOwner {
   readonly sizeBytes: number;
@@ -84,7 +85,10 @@ export class Ticket implements TicketPermit, LeaseOwner {
     return this.definition.ops.includes('write');
   }
 
-  /** @throws NotAllowedError when the ticket was cancelled, has expired or forbids `access`; "write" implies "read" */
+  /**
+   * @throws NotAllowedError when the ticket was cancelled, has expired or forbids
+   *   `access`; "write" implies "read"
+   */
   authorize(access: TicketAccess): void {
     if (this.#canceled) throw new NotAllowedError('Ticket was canceled');
     if (this.#clock.monotonicSeconds() >= this.#expiresSeconds) throw new NotAllowedError('Ticket expired');
@@ -172,14 +176,18 @@ export class Ticket implements TicketPermit, LeaseOwner {
     for (const root of this.#leases.values()) root.abort(reason);
   }
 
-  /** The direction the ticket was made for: a write ticket's progress is what was written, though it may read as well. */
+  /**
+   * The direction the ticket was made for: a write ticket's progress is what was
+   * written, though it may read as well.
+   */
   #counts(kind: OperationKind): boolean {
     return this.writable ? kind === 'write' || kind === 'zero' : kind === 'read';
   }
 
   /**
-   * While operations run, stops them at expiry. One that moves bytes renews the expiry, so the timer usually finds a later one and
-   * waits for that. It outlives the operations, as short ones would set and clear it thousands of times a second.
+   * While operations run, stops them at expiry. One that moves bytes renews the expiry, so the timer
+   * usually finds a later one and waits for that. It outlives the operations, as short ones would set and
+   * clear it thousands of times a second.
    */
   #scheduleExpiry(): void {
     if (this.#leases.size === 0 || this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;

@@ -1,6 +1,8 @@
 import type { OperationKind } from './operation-kind.js';
 
-/** Who wants to know which operations run, and what becomes of them. Never told which image or ticket it is. */
+/**
+ * Who wants to know which operations run, and what becomes of them. Never told which image or ticket it is.
+ */
 export interface TransferObserver {
   /** An operation begins. @param listener the name of the listener that it was asked for at */
   begin(kind: OperationKind, listener: string): ObservedTransfer;
@@ -18,8 +20,8 @@ export interface ObservedTransfer {
 }
 
 /**
- * Where the time of an operation went. Storage and network overlap, so the parts may add up to more than the whole, or to less where
- * it was neither of them.
+ * Where the time of an operation went. Storage and network overlap, so the parts may add up to more than
+ * the whole, or to less where it was neither of them.
  */
 export interface TransferTimes {
   readonly totalSeconds: number;
