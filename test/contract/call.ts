@@ -35,7 +35,8 @@ export function bytesOf({ method, path, headers = [], body, stalls = false }: Ca
 }
 
 export function onlyAnswer(bytes: Buffer, { method }: Call): RawAnswer {
-  // When the parser refuses, the method is not known yet: that refusal has a body, which clients drop with the connection.
+  // When the parser refuses, the method is not known yet: that refusal has a body, which
+  // clients drop with the connection.
   const unparsed = bytes.includes(' 431 ');
   const [answer, ...more] = parseAnswers(bytes, method === 'HEAD' && !unparsed ? 1 : 0);
   if (answer === undefined || more.length > 0) throw new Error(`${more.length + 1} answers instead of one`);

@@ -41,7 +41,10 @@ export interface Operation {
   readonly statuses: readonly number[];
 }
 
-/** Headers of HTTP itself, and those that every answer about images has for browsers: no operation lists them. */
+/**
+ * Headers of HTTP itself, and those that every answer about images has for browsers: no
+ * operation lists them.
+ */
 const httpHeaders = new Set([
   'connection',
   'content-length',
@@ -61,7 +64,8 @@ export class Contract {
     this.document = JSON.parse(
       readFileSync(join(projectRoot, 'openapi', `${name}.json`), 'utf8'),
     ) as Document;
-    // Clients have to take properties that are added later; the service must not send any that is not in the contract.
+    // Clients have to take properties that are added later; the service must not send
+    // any that is not in the contract.
     for (const schema of Object.values(this.document.components.schemas))
       if (schema.type === 'object') schema.additionalProperties = false;
     this.ajv = new Ajv2020({ strict: false, allErrors: true });

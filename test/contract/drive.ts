@@ -10,7 +10,8 @@ export type Drive = (operation: Operation) => Promise<RawAnswer>;
 export type Drives = Readonly<Record<string, Readonly<Record<number, Drive>>>>;
 
 /**
- * One test for each status of each operation of a contract: the running service answers with it, and in the form that is documented.
+ * One test for each status of each operation of a contract: the running service answers with it, and
+ * in the form that is documented.
  * @param skipReason why a status cannot be brought about on this machine
  */
 export function testContract(

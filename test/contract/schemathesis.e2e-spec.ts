@@ -15,13 +15,15 @@ import type { ContractName } from './contract.js';
 const examplesMax = 10;
 const runSecondsMax = 180;
 
-// Answers that schemathesis would not expect, but right. To valid requests: a Content-Range may be of the right form and contradict itself
-// (400), and whether a range fits only the ticket knows (416). To invalid ones: some of them are too large as well (413, 431), and whether
-// Range or another parameter is looked at first is not told (416).
+// Answers that schemathesis would not expect, but right. To valid requests: a Content-Range may be of the
+// right form and contradict itself (400), and whether a range fits only the ticket knows (416). To
+// invalid ones: some of them are too large as well (413, 431), and whether Range or another parameter is
+// looked at first is not told (416).
 const goodForValid = [200, 204, 206, 400, 401, 403, 404, 409, 416, 507];
 const goodForInvalid = [400, 401, 403, 404, 405, 409, 413, 416, 431];
 
-// A collection without an id answers "Ticket id is required" to methods that need one, which is worth more to people than 405.
+// A collection without an id answers "Ticket id is required" to methods that need one, which is
+// worth more to people than 405.
 const collection = [
   '[[operations]]',
   'include-path = "/tickets"',
@@ -45,7 +47,10 @@ describe('requests that schemathesis makes up', { skip: needsPythonTool('st') },
   });
   after(() => deployment[Symbol.asyncDispose]());
 
-  /** The committed document, less a bound that the service does not insist on: old engines send sizes up to 2^64. */
+  /**
+   * The committed document, less a bound that the service does not insist on: old
+   * engines send sizes up to 2^64.
+   */
   async function contractFile(name: ContractName): Promise<string> {
     const text = await readFile(join(projectRoot, 'openapi', `${name}.json`), 'utf8');
     const document = JSON.parse(text) as {

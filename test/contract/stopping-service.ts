@@ -12,8 +12,8 @@ export const impatient = { limits: { unauthorised_silence_sec: 3, headers_timeou
 export const patientGrace = { limits: { grace_sec: 120 } };
 
 /**
- * A service that has been asked to stop while a request was running on each of some connections. What comes next on such a connection
- * gets 503.
+ * A service that has been asked to stop while a request was running on each of some connections. What comes
+ * next on such a connection gets 503.
  */
 export class StoppingService {
   private constructor(

@@ -11,8 +11,9 @@ export function needsHistory(): string | false {
 }
 
 /**
- * A clone of the last commit with nothing built in it, in a folder that every user may read. Its packages are those of
- * this project, since installing them takes as long as all the rest; container.e2e-spec.ts installs them.
+ * A clone of the last commit with nothing built in it, in a folder that every user may read. Its
+ * packages are those of this project, since installing them takes as long as all the rest;
+ * container.e2e-spec.ts installs them.
  */
 export async function cloneProject(): Promise<TemporaryFolder> {
   const folder = await TemporaryFolder.create();
@@ -23,7 +24,9 @@ export async function cloneProject(): Promise<TemporaryFolder> {
   return folder;
 }
 
-/** Undoes what npm and the test runner have put into the environment: in a new terminal none of it is there. */
+/**
+ * Undoes what npm and the test runner have put into the environment: in a new terminal none of it is there.
+ */
 export function newTerminal(): NodeJS.ProcessEnv {
   const ours =
     /^(npm_(package|lifecycle|config_local_prefix|node_execpath|execpath|command)|NODE_TEST_CONTEXT|INIT_CWD)/;

@@ -4,7 +4,10 @@ import assert from 'node:assert/strict';
 export type Trial =
   /** `<!-- run -->`: its commands end by themselves. */
   | { readonly kind: 'run' }
-  /** `<!-- run until "TEXT" -->`: the last command goes on until it is interrupted, and is ready when it prints TEXT. */
+  /**
+   * `<!-- run until "TEXT" -->`: the last command goes on until it is interrupted, and
+   * is ready when it prints TEXT.
+   */
   | { readonly kind: 'run until'; readonly readyText: string }
   /** `<!-- run by FILE -->`: another test runs the block as it is in the page. */
   | { readonly kind: 'run by'; readonly testFile: string }
@@ -24,7 +27,10 @@ const shellLanguages = ['sh', 'bash', 'shell', 'console'];
 const programs =
   /^(\$ )?(npm|npx|node|git|curl|helm|kubectl|podman|docker|openssl|systemctl|python3?|go|mvn) /;
 
-/** The blocks of commands of a page, in order. @throws AssertionError for a comment that means none of the trials */
+/**
+ * The blocks of commands of a page, in order.
+ * @throws AssertionError for a comment that means none of the trials
+ */
 export function shellBlocksOf(page: string, text: string): ShellBlock[] {
   const fences = /(?:^ *<!-- (.*?) -->\n+)?^( *)```(\w*)[^\n]*\n([^]*?)^\2```$/gm;
   return [...text.matchAll(fences)]

@@ -1,8 +1,8 @@
 import type { ShellBlock } from './shell-blocks.js';
 
 /**
- * What a person does who pastes the blocks one after the other: variables and functions live on from block to block.
- * A command that goes on has a terminal of its own, which at the end gets Ctrl-C.
+ * What a person does who pastes the blocks one after the other: variables and functions live on from block
+ * to block. A command that goes on has a terminal of its own, which at the end gets Ctrl-C.
  */
 export function sessionOf(blocks: readonly ShellBlock[]): string {
   return [preamble, ...blocks.map(partOf)].join('\n');

@@ -11,13 +11,14 @@ import { parseAnswer, requestBytes } from './raw-answers.js';
 const largeBytes = 512 * MiB;
 const canceled = 'You are not allowed to access this resource: Ticket was canceled\n';
 /**
- * No client and no long operation holds a removal up, only the one I/O in flight does. A busy machine may need seconds for it, what runs
- * would take minutes.
+ * No client and no long operation holds a removal up, only the one I/O in flight does. A busy machine may
+ * need seconds for it, what runs would take minutes.
  */
 const promptMs = 15_000;
 
-// Sparse zeroes of 100 GiB take milliseconds; this is near the most that ext4 holds in one file. It still takes a second or two, so many
-// requests zero it at once: they take turns, and none is done before all nearly are.
+// Sparse zeroes of 100 GiB take milliseconds; this is near the most that ext4 holds in one
+// file. It still takes a second or two, so many requests zero it at once: they take turns, and
+// none is done before all nearly are.
 const zeroBytes = 15 * 1024 * GiB;
 const zeroRequestCount = 40;
 

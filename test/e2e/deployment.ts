@@ -11,7 +11,10 @@ export interface DeploymentOptions {
   readonly proxy?: Configuration;
 }
 
-/** A daemon, a proxy in front of it, and the engine whose tickets the proxy believes; `await using` stops it all. */
+/**
+ * A daemon, a proxy in front of it, and the engine whose tickets the proxy believes;
+ * `await using` stops it all.
+ */
 export class Deployment implements AsyncDisposable {
   private constructor(
     readonly folder: TemporaryFolder,
@@ -47,7 +50,10 @@ export class Deployment implements AsyncDisposable {
     }
   }
 
-  /** Starts the daemon or the proxy again, which ended before, with the same configuration. What was in its memory is gone. */
+  /**
+   * Starts the daemon or the proxy again, which ended before, with the same configuration.
+   * What was in its memory is gone.
+   */
   async restart(role: Role): Promise<void> {
     this[role] = await this.startRole(role);
   }

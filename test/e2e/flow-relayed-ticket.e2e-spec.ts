@@ -14,7 +14,8 @@ import { Deployment } from './deployment.js';
 
 const imageBytes = 8 * MiB;
 
-// Engines since 2020 add a ticket at the proxy's control service too, whose url is the image at the daemon: no session is needed.
+// Engines since 2020 add a ticket at the proxy's control service too, whose url is the image at
+// the daemon: no session is needed.
 describe('a transfer with a ticket at the proxy', () => {
   let deployment: Deployment;
   let source: string;
@@ -34,7 +35,10 @@ describe('a transfer with a ticket at the proxy', () => {
     await deployment[Symbol.asyncDispose]();
   });
 
-  /** Adds both tickets, as the engine's Java client does at the proxy. @returns the id of the one at the proxy */
+  /**
+   * Adds both tickets, as the engine's Java client does at the proxy.
+   * @returns the id of the one at the proxy
+   */
   const addTickets = async (operation: 'read' | 'write', file: string): Promise<string> => {
     const daemonTicketId = await deployment.addTicket(operation, file, imageBytes);
     const uuid = randomUUID();

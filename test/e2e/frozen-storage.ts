@@ -38,7 +38,10 @@ export class FrozenStorage implements AsyncDisposable {
     this.frozen = true;
   }
 
-  /** Resolves when that many threads of the process hang in a write: an operation is active before it has come that far. */
+  /**
+   * Resolves when that many threads of the process hang in a write: an operation is
+   * active before it has come that far.
+   */
   async holds(pid: number, count = 1): Promise<void> {
     let before: readonly string[] = [];
     await eventually(

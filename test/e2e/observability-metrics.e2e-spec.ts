@@ -17,7 +17,10 @@ const uploadBytes = 5 * MiB + 4321;
 const downloadBytes = 7 * MiB + 99;
 const zeroBytes = 300 * MiB + 5;
 
-/** A scrape when nothing runs any more: the answer of an operation is out a moment before the operation has ended. */
+/**
+ * A scrape when nothing runs any more: the answer of an operation is out a moment
+ * before the operation has ended.
+ */
 function idleScrape(service: Service): Promise<Scrape> {
   return eventually(async () => {
     const scrape = await Scrape.of(service);

@@ -207,7 +207,8 @@ describe('a daemon whose certificate is renewed', () => {
       async () => (await certificateOf(daemon)) === serialOf(renewed) || undefined,
       'new connections see the renewed certificate',
     );
-    // The files become links through a folder that is a link itself, which is then replaced by another in one step.
+    // The files become links through a folder that is a link itself, which is then
+    // replaced by another in one step.
     const [first, second] = [await pki.issueHost('first'), await pki.issueHost('second')];
     for (const [index, { certFile: cert, keyFile: key }] of [first, second].entries()) {
       const content = await subfolder(folder, index);

@@ -18,7 +18,10 @@ const everything = {
   limits: { unauthorised_records_per_sec: 1_000_000 },
 };
 const sizeBytes = MiB;
-/** The id of the ticket that transfers go well with: signed tickets name UUIDs only. Its second half is never logged. */
+/**
+ * The id of the ticket that transfers go well with: signed tickets name UUIDs only. Its
+ * second half is never logged.
+ */
 const goodTicketId = '1d0f2a7c-61b5-4e0e-9fee-d00dfeedface';
 
 /** What may not be in any log, each with a mark of its own, so that a finding says what it is. */

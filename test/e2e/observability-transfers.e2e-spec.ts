@@ -15,7 +15,10 @@ import { Deployment } from './deployment.js';
 
 const told = ['listener', 'method', 'status', 'size', 'ops', 'timeout', 'operation'];
 
-/** The records of a transfer, found by its name as an operator does: where, what was asked and answered, what else they say. */
+/**
+ * The records of a transfer, found by its name as an operator does: where, what was asked
+ * and answered, what else they say.
+ */
 function story(service: Service, transferId: string): string[] {
   return service.log
     .filter((record) => record['transfer_id'] === transferId)

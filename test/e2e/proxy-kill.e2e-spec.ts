@@ -14,7 +14,8 @@ const chunkBytes = 16 * MiB;
 // It takes well under a second; a client that hears of it only by its own timeout would wait for minutes.
 const failureDeadlineMs = 5000;
 
-// Tickets and sessions are in memory only: after a crash the engine gives new ones, and the client goes on with what it knows.
+// Tickets and sessions are in memory only: after a crash the engine gives new ones, and the
+// client goes on with what it knows.
 for (const role of ['daemon', 'proxy'] as const) {
   describe(`a transfer through the proxy whose ${role} is killed`, () => {
     let deployment: Deployment;

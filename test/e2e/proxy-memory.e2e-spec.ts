@@ -10,9 +10,11 @@ import { assertSameImage, writeSparseImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';
 import { Deployment } from './deployment.js';
 
-// Far more than any buffer, so that a body that is kept anywhere shows. TEST_IMAGE_MIB=4096 makes it a large one.
+// Far more than any buffer, so that a body that is kept anywhere shows.
+// TEST_IMAGE_MIB=4096 makes it a large one.
 const imageBytes = Number(process.env['TEST_IMAGE_MIB'] ?? 512) * MiB;
-// What the heap, the buffers and the connections of two transfers may take, wherever the collector happens to be.
+// What the heap, the buffers and the connections of two transfers may take, wherever
+// the collector happens to be.
 const growthBytesMax = 150 * MiB;
 const pollMilliseconds = 100;
 

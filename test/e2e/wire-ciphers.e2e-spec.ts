@@ -60,7 +60,10 @@ interface Client {
   readonly handshake: (version: SecureVersion, ciphers?: string) => Promise<TLSSocket>;
 }
 
-/** Defines the same tests for a service that has just started and for one that has read its certificate again. */
+/**
+ * Defines the same tests for a service that has just started and for one that has read
+ * its certificate again.
+ */
 function withService(role: Role, configuration: Configuration, define: (client: Client) => void): void {
   for (const when of ['from the start', 'after a reload of the certificate'] as const) {
     describe(when, () => {

@@ -8,7 +8,8 @@ import { describeWire } from './wire.fixture.js';
 const content = randomBytes(4096);
 const part = 'x'.repeat(512);
 
-// A proxy must drop the headers that `Connection` names. Without these a request would still be one, of another meaning.
+// A proxy must drop the headers that `Connection` names. Without these a request would
+// still be one, of another meaning.
 describeWire('a header that Connection names', {}, (wire) => {
   let ticket: ImageTicket;
   before(async () => {
@@ -22,7 +23,8 @@ describeWire('a header that Connection names', {}, (wire) => {
     path = ticket.path,
   ): Promise<RawAnswer[]> => {
     const request = wire.request(method, path, headers, body);
-    // A second request that is refused, and closes, shows that the connection is still in step after the first.
+    // A second request that is refused, and closes, shows that the connection is still
+    // in step after the first.
     const last = wire.request('GET', `${path}?close=perhaps`, ['Connection: close']);
     return parseAnswers(await wire.exchangeBytes(request + last));
   };

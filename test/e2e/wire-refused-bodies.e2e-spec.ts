@@ -18,7 +18,8 @@ const routes = [
   'through the proxy with a session',
 ] as const;
 
-// A client that encrypts 50 MiB before it reads needs more than the two seconds of the default on a busy machine.
+// A client that encrypts 50 MiB before it reads needs more than the two seconds of the
+// default on a busy machine.
 const configuration = { limits: { linger_sec: 10 } };
 
 describeWire('a body that is refused', { configuration, routes }, (wire) => {

@@ -174,7 +174,8 @@ describeWire('clients that never read', neverReading, (wire) => {
     );
     await wire.ticketState(ticket, ({ active }) => !active, 'the daemon has noticed');
     for (const [program, idleBytes] of before) {
-      // A hundred images would be 6400 MiB. The proxy holds about 1.4 MiB for each client, with TLS on both sides.
+      // A hundred images would be 6400 MiB. The proxy holds about 1.4 MiB for each
+      // client, with TLS on both sides.
       const growthBytes = program.residentBytesMax - idleBytes;
       assert.ok(growthBytes < clientCount * 2 * MiB, `grew by ${Math.round(growthBytes / MiB)} MiB`);
     }

@@ -12,7 +12,10 @@ import type { TicketDocument, TicketInfo, Vdsm } from '../support/vdsm.js';
 import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
 import { requestBytes } from './raw-answers.js';
 
-/** How a client's requests come to the daemon: at the proxy it shows a session, or the id of a control ticket of the proxy's. */
+/**
+ * How a client's requests come to the daemon: at the proxy it shows a session, or the id of a
+ * control ticket of the proxy's.
+ */
 export const wireRoutes = [
   'straight to the daemon',
   'through the proxy with a session',
@@ -33,8 +36,8 @@ export interface WireOptions {
 }
 
 /**
- * Defines the same tests for each way to the daemon: whatever a client does on the wire, what comes back and what becomes of the image is the
- * same through the proxy. One daemon and one proxy serve all of them.
+ * Defines the same tests for each way to the daemon: whatever a client does on the wire, what comes back
+ * and what becomes of the image is the same through the proxy. One daemon and one proxy serve all of them.
  */
 export function describeWire(name: string, options: WireOptions, cases: (wire: Wire) => void): void {
   const { configuration = {}, routes = wireRoutes, concurrency = false } = options;
@@ -91,7 +94,10 @@ class WireServices {
   }
 }
 
-/** One way to the daemon, for what a client sends on it. Tickets and images are those of the daemon, whatever the way. */
+/**
+ * One way to the daemon, for what a client sends on it. Tickets and images are those of
+ * the daemon, whatever the way.
+ */
 export class Wire {
   readonly #sessions = new Map<string, string>();
   readonly #open: { close(): void }[] = [];
@@ -156,7 +162,10 @@ export class Wire {
     return socket.readUntilClose();
   }
 
-  /** Makes an image and a ticket for it, as `DaemonFixture.addImage` does, which a client may use on this way. */
+  /**
+   * Makes an image and a ticket for it, as `DaemonFixture.addImage` does, which a
+   * client may use on this way.
+   */
   async addImage(
     image: Uint8Array | number | undefined,
     ticket: Partial<TicketDocument> = {},
@@ -166,7 +175,10 @@ export class Wire {
     return added;
   }
 
-  /** Adds a ticket that is JSON text, for what a JavaScript number cannot say. @returns the path of its image */
+  /**
+   * Adds a ticket that is JSON text, for what a JavaScript number cannot say.
+   * @returns the path of its image
+   */
   async addTicket(json: string): Promise<string> {
     const { uuid } = JSON.parse(json) as TicketDocument;
     await this.vdsm.addTicket(json);

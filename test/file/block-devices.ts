@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 
-/** Why the tests of this folder can't attach devices and mount file systems here, or nothing when they can. */
+/**
+ * Why the tests of this folder can't attach devices and mount file systems here, or nothing when they can.
+ */
 export function mountingRefusal(folder: string): string | undefined {
   if (process.getuid?.() !== 0) {
     return 'attaching loop devices and mounting needs root';

@@ -3,7 +3,10 @@ import type { Role } from '../../src/config/role.js';
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** Options that the chart sets itself, from values that other objects depend on as well. `*` is the whole section. */
+/**
+ * Options that the chart sets itself, from values that other objects depend on as well.
+ * `*` is the whole section.
+ */
 const ownedByChart: Readonly<Record<Role, readonly string[]>> = {
   daemon: [
     'daemon.run_dir',
@@ -46,7 +49,10 @@ const ownedByChart: Readonly<Record<Role, readonly string[]>> = {
   ],
 };
 
-/** The schema of `daemon.config` or `proxy.config`: every option of the INI file but those that the chart sets. */
+/**
+ * The schema of `daemon.config` or `proxy.config`: every option of the INI file but
+ * those that the chart sets.
+ */
 export function configSchema(role: Role, options: readonly OptionDescription[]): Schema {
   const sections: Record<string, Record<string, Schema>> = {};
   for (const option of options) {

@@ -50,7 +50,10 @@ export function count(tally: Tally, what: string, by = 1): void {
   tally[what] = (tally[what] ?? 0) + by;
 }
 
-/** Does `step` again and again with a pause between, until the signal aborts. What a step throws is counted by its code. */
+/**
+ * Does `step` again and again with a pause between, until the signal aborts. What a step
+ * throws is counted by its code.
+ */
 export async function repeat(
   context: AttackContext,
   pauseMilliseconds: number,
@@ -70,7 +73,9 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
   await delay(milliseconds, undefined, { signal }).catch(() => undefined);
 }
 
-/** Attackers come from addresses of their own, so that none shares the fate of the honest client's address. */
+/**
+ * Attackers come from addresses of their own, so that none shares the fate of the honest client's address.
+ */
 function attackerAddress(random: SeededRandom): string {
   return `127.0.${1 + random.below(4)}.${1 + random.below(8)}`;
 }
@@ -114,7 +119,10 @@ export function head(method: string, path: string, ...headers: readonly string[]
   return [`${method} ${path} HTTP/1.1`, 'Host: localhost', ...headers, '', ''].join('\r\n');
 }
 
-/** Sends one request on a connection of its own and counts the status; what comes after the head is not read. */
+/**
+ * Sends one request on a connection of its own and counts the status; what comes after
+ * the head is not read.
+ */
 export async function requestOnce(
   context: AttackContext,
   port: Port,

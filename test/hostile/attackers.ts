@@ -1,5 +1,6 @@
-// The attackers, in a process of their own so that they cost the honest client nothing but what they cost the service.
-// Standard input: one line of JSON, then its end is the order to stop. Standard output: one line of JSON with what they did.
+// The attackers, in a process of their own so that they cost the honest client nothing but what they cost
+// the service. Standard input: one line of JSON, then its end is the order to stop. Standard output: one
+// line of JSON with what they did.
 import { createInterface } from 'node:readline';
 import { SeededRandom } from '../support/random.js';
 import type { Target, Tally } from './attack.js';

@@ -22,8 +22,9 @@ export interface HonestReport {
 }
 
 /**
- * A client that does nothing wrong: it uploads and downloads images, one after the other, in both directions at once, compares every
- * byte, and reads 4 KiB now and then, straight from the daemon and through the proxy. It does as `Retry-After` says.
+ * A client that does nothing wrong: it uploads and downloads images, one after the other, in both
+ * directions at once, compares every byte, and reads 4 KiB now and then, straight from the daemon and
+ * through the proxy. It does as `Retry-After` says.
  */
 export class HonestClient {
   readonly #world: HostileWorld;
@@ -34,7 +35,10 @@ export class HonestClient {
     this.#world = world;
   }
 
-  /** Goes on until the signal aborts; transfers that have begun are ended. @throws when a byte is not what it should be */
+  /**
+   * Goes on until the signal aborts; transfers that have begun are ended.
+   * @throws when a byte is not what it should be
+   */
   async work(signal: AbortSignal): Promise<HonestReport> {
     const { folder } = this.#world.deployment;
     const [stored, copy] = [folder.file('honest-stored'), folder.file('honest-copy')];

@@ -74,7 +74,10 @@ function settled(value: number, limit: number): number | undefined {
   return value <= limit ? value : undefined;
 }
 
-/** What does not hold of a run, in words; empty when all is well. That images are equal was seen by the honest client. */
+/**
+ * What does not hold of a run, in words; empty when all is well. That images are equal
+ * was seen by the honest client.
+ */
 export function findings(
   { hostile, services }: HostileReport,
   memoryBytesMax: Readonly<Record<string, number>> = {},

@@ -1,5 +1,5 @@
-// npm run hostile [-- --minutes N --seed N]: all attacks at once against a daemon and a proxy on loopback, beside an honest client.
-// Prints what was seen, and exits with 1 when something that must hold did not.
+// npm run hostile [-- --minutes N --seed N]: all attacks at once against a daemon and a proxy on loopback,
+// beside an honest client. Prints what was seen, and exits with 1 when something that must hold did not.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { MiB } from '../../src/base/units.js';

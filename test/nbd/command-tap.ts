@@ -16,8 +16,8 @@ const commandNumbers: Readonly<Record<Command, number>> = {
 };
 
 /**
- * Stands between a daemon and its NBD server and sees which commands have been sent. A ticket that is active says
- * only that a request has been let in, not that its backend has asked the server for anything.
+ * Stands between a daemon and its NBD server and sees which commands have been sent. A ticket that is
+ * active says only that a request has been let in, not that its backend has asked the server for anything.
  */
 export class CommandTap implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
@@ -84,7 +84,10 @@ export class CommandTap implements AsyncDisposable {
     });
   }
 
-  /** A head between the data of large writes may be split and missed; the first one on an idle connection never is. */
+  /**
+   * A head between the data of large writes may be split and missed; the first one on
+   * an idle connection never is.
+   */
   #note(bytes: Buffer): void {
     const magic = Buffer.alloc(4);
     magic.writeUInt32BE(requestMagic);

@@ -6,7 +6,10 @@ import { MiB } from '../../src/base/units.js';
 import { NbdDaemon } from './nbd-daemon.js';
 import { missing, type NbdServer, runProgram } from './servers.js';
 
-/** What `nbdinfo --map --json` and `qemu-img map --output=json` tell of a stretch, as far as it matters here. */
+/**
+ * What `nbdinfo --map --json` and `qemu-img map --output=json` tell of a stretch, as
+ * far as it matters here.
+ */
 interface Stretch {
   readonly start: number;
   readonly length: number;
@@ -40,7 +43,10 @@ describe(
       return top;
     }
 
-    /** The client's side: reads the map and the data of the source with libnbd, sends data with PUT and the rest with zero. */
+    /**
+     * The client's side: reads the map and the data of the source with libnbd, sends data
+     * with PUT and the rest with zero.
+     */
     async function send(source: string, target: NbdServer): Promise<void> {
       const server = await daemon.workspace.qemuNbd('--read-only', '--format=qcow2', source);
       const uri = `nbd+unix:///?socket=${server.socketPath}`;

@@ -56,7 +56,10 @@ async function useAll(image: Backend): Promise<void> {
   }
 }
 
-/** Opens the image, uses and closes it; whatever the server sends, all of it ends, and only in StorageErrors. */
+/**
+ * Opens the image, uses and closes it; whatever the server sends, all of it ends, and
+ * only in StorageErrors.
+ */
 async function survive(url: string): Promise<void> {
   let image: Backend;
   try {
@@ -70,8 +73,9 @@ async function survive(url: string): Promise<void> {
 }
 
 /**
- * Runs `conversation` to its end. A damaged length may leave the client waiting for bytes, as it should, of a server that has
- * nothing more to say: when nothing has moved for many turns of the event loop, the server hangs up.
+ * Runs `conversation` to its end. A damaged length may leave the client waiting for bytes, as it
+ * should, of a server that has nothing more to say: when nothing has moved for many turns of the
+ * event loop, the server hangs up.
  */
 async function converse(
   server: ScriptedServer,

@@ -28,7 +28,9 @@ async function withMemory(
   await image.close();
 }
 
-/** Writes, zeroes and reads at edges of everything, and compares with what a plain array would have become. */
+/**
+ * Writes, zeroes and reads at edges of everything, and compares with what a plain array would have become.
+ */
 async function exercise(image: Backend): Promise<void> {
   const model = Buffer.alloc(sizeBytes);
   const write = async (source: Buffer, at: number): Promise<void> => {

@@ -25,7 +25,10 @@ export interface Script {
   readonly send?: (socket: Socket, bytes: Buffer) => void;
 }
 
-/** An NBD server that greets as it should and then answers as a test tells it to, for what real servers never do. */
+/**
+ * An NBD server that greets as it should and then answers as a test tells it to, for
+ * what real servers never do.
+ */
 export class ScriptedServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
 

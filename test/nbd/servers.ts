@@ -90,7 +90,10 @@ export class NbdServer {
     return `nbd:unix:${this.socketPath}`;
   }
 
-  /** Starts it, again too. Resolves when it accepts connections: both servers write their pid file only then. */
+  /**
+   * Starts it, again too. Resolves when it accepts connections: both servers write
+   * their pid file only then.
+   */
   async start(): Promise<void> {
     await rm(this.pidPath, { force: true });
     await rm(this.socketPath, { force: true });

@@ -5,8 +5,8 @@ import { parseCopy, type Copy, type Stage } from './containerfile.js';
 import { shell } from './npm.js';
 
 /**
- * Does what a container engine would do with COPY, WORKDIR and the RUN lines that call npm, in one folder for each stage
- * below `folder` in the place of its root. The base image's part is played by this machine.
+ * Does what a container engine would do with COPY, WORKDIR and the RUN lines that call npm, in one folder
+ * for each stage below `folder` in the place of its root. The base image's part is played by this machine.
  */
 export class ContainerReplay {
   constructor(private readonly folder: string) {}

@@ -14,7 +14,10 @@ const reads: Script = ({ request, response }) => {
   request.once('end', () => response.end('done')).resume();
 };
 
-/** Reads and answers, except for the first request on a connection that was used before: there the connection is reset. */
+/**
+ * Reads and answers, except for the first request on a connection that was used before:
+ * there the connection is reset.
+ */
 function stale(): Script {
   const used = new Set<number>();
   return (seen) => {

@@ -29,7 +29,8 @@ function sendRange({ request, response }: SeenRequest): void {
   else response.write(firstPiece, () => response.end(part.subarray(firstPiece.length)));
 }
 
-// Large ones are marked as complete in their middle, so that a byte too many or too few would be in a later answer.
+// Large ones are marked as complete in their middle, so that a byte too many or too few
+// would be in a later answer.
 test('20 000 answers of random lengths on kept connections are relayed byte by byte, while clients leave', async () => {
   await using daemon = await ScriptedDaemon.start(identity, (seen) => {
     sendRange(seen);

@@ -5,7 +5,8 @@ import { Program, type ProgramOptions } from '../support/program.js';
 import { projectRoot } from '../support/project.js';
 
 /**
- * Writes the programs of a page in docs/sdk into a folder. A program is a code block whose first line names, after the language, its file.
+ * Writes the programs of a page in docs/sdk into a folder. A program is a code block whose first line
+ * names, after the language, its file.
  * @returns the code of each, by file name
  */
 export async function writeDocumentedPrograms(page: string, folder: string): Promise<Map<string, string>> {
@@ -18,7 +19,10 @@ export async function writeDocumentedPrograms(page: string, folder: string): Pro
   return programs;
 }
 
-/** Starts the commands of a page in docs/sdk that a test is to run, as they are in the page; the first that fails ends them. */
+/**
+ * Starts the commands of a page in docs/sdk that a test is to run, as they are in the page;
+ * the first that fails ends them.
+ */
 export async function startDocumentedCommands(page: string, options: ProgramOptions): Promise<Program> {
   const blocks = shellBlocksOf(page, await readPage(page)).filter(({ trial }) => trial?.kind === 'run by');
   const script = blocks.map(({ commands }) => commands).join('');

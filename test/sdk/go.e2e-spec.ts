@@ -15,7 +15,10 @@ import { startDocumentedCommands, writeDocumentedPrograms } from './documented-p
 const sdk = join(projectRoot, 'sdk', 'go');
 const buildMsMax = 240_000;
 
-/** For the `skip` option of node:test: modules that are not here are fetched now, so that what fails later is a fault. */
+/**
+ * For the `skip` option of node:test: modules that are not here are fetched now, so
+ * that what fails later is a fault.
+ */
 function needsGoModules(): string | false {
   const go = programPath('go');
   if (go === undefined) return 'needs go, which this machine does not have';

@@ -7,8 +7,8 @@ export type Address =
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Reads an address of the `Ready for requests` record: `https://[::]:54322`, `http://127.0.0.1:54324`, `unix:/run/sock`
- * or `unix:\u0000name`.
+ * Reads an address of the `Ready for requests` record: `https://[::]:54322`, `http://127.0.0.1:54324`,
+ * `unix:/run/sock` or `unix:\u0000name`.
  * @param ca PEM of the authority to trust, for https
  */
 export function parseAddress(address: string, ca: string): Address {
@@ -21,7 +21,10 @@ export function parseAddress(address: string, ca: string): Address {
   return url.protocol === 'https:' ? { kind: 'tls', port, ca } : { kind: 'tcp', port };
 }
 
-/** The same for node:http(s), net and tls. Names, not addresses, are dialled: certificates are checked against them. */
+/**
+ * The same for node:http(s), net and tls. Names, not addresses, are dialled:
+ * certificates are checked against them.
+ */
 export function connectOptions(address: Address): ConnectionOptions & { socketPath?: string } {
   if (address.kind === 'unix') return { path: address.path, socketPath: address.path };
   if (address.kind === 'tcp') return { host: 'localhost', port: address.port };

@@ -64,7 +64,10 @@ export class UnexpectedStatusError extends Error {
   }
 }
 
-/** An images client with keep-alive connections over TLS, TCP or a unix socket: works at the daemon and at the proxy. */
+/**
+ * An images client with keep-alive connections over TLS, TCP or a unix socket: works at
+ * the daemon and at the proxy.
+ */
 export class ImagesClient {
   private readonly agent: HttpAgent;
 
@@ -150,7 +153,10 @@ export class ImagesClient {
     return exchange({ ...details, tls: this.tls, options: this.requestOptions(method, path, details) });
   }
 
-  /** Sends any request and returns the response when its head is there: for reading slowly, partly, or not at all. */
+  /**
+   * Sends any request and returns the response when its head is there: for reading
+   * slowly, partly, or not at all.
+   */
   async open(method: string, path: string, details: RequestDetails = {}): Promise<IncomingMessage> {
     return openExchange({ ...details, tls: this.tls, options: this.requestOptions(method, path, details) });
   }

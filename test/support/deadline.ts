@@ -1,4 +1,7 @@
-/** How long a test waits for one event before it gives up: generous, since machines that run tests are often busy. */
+/**
+ * How long a test waits for one event before it gives up: generous, since machines that
+ * run tests are often busy.
+ */
 export const patienceMs = 60_000;
 
 /**
@@ -28,8 +31,8 @@ export async function within<T>(
 }
 
 /**
- * Asks again and again until `probe` returns something: for states that send no event, such as a counter in /proc
- * or a ticket's `active`.
+ * Asks again and again until `probe` returns something: for states that send no event, such as a counter
+ * in /proc or a ticket's `active`.
  */
 export async function eventually<T>(
   probe: () => Promise<T | undefined> | T | undefined,

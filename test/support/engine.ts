@@ -105,7 +105,10 @@ function compactDate(date: Date): string {
   return date.toISOString().replace(/\D/g, '').slice(0, 14);
 }
 
-/** Java's MIME encoder breaks lines after 76 characters with CRLF, and so does every engine's embedded certificate. */
+/**
+ * Java's MIME encoder breaks lines after 76 characters with CRLF, and so does every
+ * engine's embedded certificate.
+ */
 function engineStylePem(certPem: string): string {
   const base64 = certPem.replace(/-----[^-]+-----|\s/g, '');
   const lines = base64.match(/.{1,76}/g) ?? [];

@@ -26,12 +26,18 @@ export interface Exchange {
   /** As for node:https: host, port or socketPath, method, path, headers, agent, ca, … */
   readonly options: RequestOptions;
   readonly body?: Readable | Uint8Array | string;
-  /** Waits for `100 Continue` before the body; the options need an `Expect` header. A refusal instead ends the request. */
+  /**
+   * Waits for `100 Continue` before the body; the options need an `Expect` header. A
+   * refusal instead ends the request.
+   */
   readonly expectContinue?: boolean;
   readonly deadlineMs?: number;
 }
 
-/** Sends one request and reads the answer to its end. A body that was refused in the middle is no error: its answer counts. */
+/**
+ * Sends one request and reads the answer to its end. A body that was refused in the middle
+ * is no error: its answer counts.
+ */
 export async function exchange(request: Exchange): Promise<Answer> {
   const response = await openExchange(request);
   return deadlined(wholeAnswer(response), request, response);
@@ -51,7 +57,10 @@ export async function wholeAnswer(response: IncomingMessage): Promise<Answer> {
   };
 }
 
-/** Sends one request and resolves with the response as soon as its head is there; the caller reads or destroys it. */
+/**
+ * Sends one request and resolves with the response as soon as its head is there; the
+ * caller reads or destroys it.
+ */
 export async function openExchange(request: Exchange): Promise<IncomingMessage> {
   const send = request.tls ? httpsRequest : httpRequest;
   const outgoing = send(request.options);
@@ -68,7 +77,8 @@ export async function openExchange(request: Exchange): Promise<IncomingMessage> 
     sendBody(outgoing, request.body, answered);
   }
   const response = await deadlined(answered, request, outgoing);
-  // Answered before the body was sent: its request will never be complete, so the connection is not used again.
+  // Answered before the body was sent: its request will never be complete, so the
+  // connection is not used again.
   if (request.expectContinue === true && !outgoing.writableEnded)
     response.once('end', () => outgoing.destroy());
   return response;
@@ -80,7 +90,8 @@ function sendBody(outgoing: ClientRequest, body: Exchange['body'], answered: Pro
     return;
   }
   pipeline(body, outgoing).catch((error: unknown) => {
-    // Either the file could not be read, or the connection broke: an answer that came before counts more than that.
+    // Either the file could not be read, or the connection broke: an answer that came
+    // before counts more than that.
     answered.catch(() => undefined);
     outgoing.destroy(error instanceof Error ? error : new Error(String(error)));
   });

@@ -1,7 +1,10 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { Address } from './address.js';
 
-/** How many connections a process holds at one of its listeners: descriptors, in whatever state the connection is. */
+/**
+ * How many connections a process holds at one of its listeners: descriptors, in
+ * whatever state the connection is.
+ */
 export async function heldConnections(pid: number, address: Address): Promise<number> {
   const held = new Set(await socketsOf(pid));
   const connections =

@@ -10,8 +10,8 @@ export interface JavaAnswer {
 }
 
 /**
- * One call of the engine's Java client at a control service: HTTP/1.1 without `Host` and without `Content-Type`,
- * `Content-Length` only with a body, one connection per call.
+ * One call of the engine's Java client at a control service: HTTP/1.1 without `Host` and without
+ * `Content-Type`, `Content-Length` only with a body, one connection per call.
  */
 export async function callAsJavaEngine(
   control: Address,

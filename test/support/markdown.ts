@@ -5,7 +5,10 @@ import { projectRoot } from './project.js';
 /** What is installed, built or made by a run: none of it is the project's own. */
 const generatedFolders = new Set(['node_modules', 'dist', '.build', '.demo', '.tools', '.git']);
 
-/** Files below `folder` of the project whose names end in one of `endings`, as paths from the project's folder, sorted. */
+/**
+ * Files below `folder` of the project whose names end in one of `endings`, as paths
+ * from the project's folder, sorted.
+ */
 export function projectFiles(endings: readonly string[], folder = ''): string[] {
   const files: string[] = [];
   for (const entry of readdirSync(join(projectRoot, folder), { withFileTypes: true })) {

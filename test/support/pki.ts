@@ -42,8 +42,8 @@ export const expired: Lifetime = {
 };
 
 /**
- * A throw-away certificate authority, as engine-setup makes one, which issues certificates for hosts and for the
- * engine that signs tickets. A rogue authority is another one of these, made with the same `name`.
+ * A throw-away certificate authority, as engine-setup makes one, which issues certificates for hosts and
+ * for the engine that signs tickets. A rogue authority is another one of these, made with the same `name`.
  */
 export class Pki {
   private constructor(
@@ -79,7 +79,8 @@ export class Pki {
   /**
    * Issues a server certificate for a daemon or proxy.
    * @param fileName base name of the two files, e.g. `daemon` for daemon.pem and daemon.key
-   * @param options `rsa`: with an RSA key, as the engine's authority issues them, instead of one that is quickly made
+   * @param options `rsa`: with an RSA key, as the engine's authority issues them,
+   *   instead of one that is quickly made
    */
   async issueHost(
     fileName: string,

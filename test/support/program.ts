@@ -18,13 +18,18 @@ export interface ProgramOptions {
   readonly input?: string;
 }
 
-/** Programs whose end has not been seen: none may outlive the process that started it, even when a test fails. */
+/**
+ * Programs whose end has not been seen: none may outlive the process that started it,
+ * even when a test fails.
+ */
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** A child process, with what it prints kept line by line (stdout and stderr together, in order of arrival). */
+/**
+ * A child process, with what it prints kept line by line (stdout and stderr together, in order of arrival).
+ */
 export class Program {
   readonly lines: string[] = [];
   /** Settles when the process has ended and all its output was read. Never rejects. */
@@ -57,7 +62,8 @@ export class Program {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      // A process group of its own: Ctrl-C in the terminal goes to whoever started it, who then stops it in an orderly way.
+      // A process group of its own: Ctrl-C in the terminal goes to whoever started it, who
+      // then stops it in an orderly way.
       detached: true,
     });
     running.add(child);
@@ -138,7 +144,10 @@ export class Program {
     this.child.kill(signal);
   }
 
-  /** Closes this side of its stdout and stderr, as a log reader that has ended: what it prints from now on fails with EPIPE. */
+  /**
+   * Closes this side of its stdout and stderr, as a log reader that has ended: what it
+   * prints from now on fails with EPIPE.
+   */
   stopReading(): void {
     this.child.stdout?.destroy();
     this.child.stderr?.destroy();

@@ -6,8 +6,8 @@ import { connectOptions, type Address } from './address.js';
 import { patienceMs, within } from './deadline.js';
 
 /**
- * A connection that sends the bytes it is told to and keeps what comes back, for tests of the wire: broken framing, slow
- * clients, half-closed and reset connections.
+ * A connection that sends the bytes it is told to and keeps what comes back, for tests of the wire: broken
+ * framing, slow clients, half-closed and reset connections.
  */
 export class RawSocket {
   private readonly chunks: Buffer[] = [];
@@ -65,7 +65,10 @@ export class RawSocket {
     return this.failure;
   }
 
-  /** Sends bytes (text is sent as Latin-1, so that any byte can be written in a string); resolves when the kernel has them. */
+  /**
+   * Sends bytes (text is sent as Latin-1, so that any byte can be written in a string);
+   * resolves when the kernel has them.
+   */
   async send(bytes: Uint8Array | string): Promise<void> {
     const taken = new Promise((resolve) => {
       this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, resolve);
@@ -107,7 +110,10 @@ export class RawSocket {
     return this.waitFor((bytes) => bytes.includes(text, 0, 'latin1'), JSON.stringify(text), deadlineMs);
   }
 
-  /** Resolves with everything received once it is at least that long. @throws when the connection ends before */
+  /**
+   * Resolves with everything received once it is at least that long.
+   * @throws when the connection ends before
+   */
   async readAtLeast(lengthBytes: number, deadlineMs = patienceMs): Promise<Buffer> {
     return this.waitFor((bytes) => bytes.length >= lengthBytes, `${lengthBytes} bytes`, deadlineMs);
   }

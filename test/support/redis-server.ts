@@ -3,7 +3,9 @@ import type { Identity } from './pki.js';
 import { Program } from './program.js';
 import { programPath } from './requirements.js';
 
-/** A Redis server of one's own on a port of loopback, without persistence: what it had is gone when it ends. */
+/**
+ * A Redis server of one's own on a port of loopback, without persistence: what it had is gone when it ends.
+ */
 export class RedisServer implements AsyncDisposable {
   private constructor(
     private readonly port: number,

@@ -2,7 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A folder of one's own, short enough for unix sockets in it; `await using` removes it with all that is inside. */
+/**
+ * A folder of one's own, short enough for unix sockets in it; `await using` removes it
+ * with all that is inside.
+ */
 export class TemporaryFolder implements AsyncDisposable {
   private constructor(readonly path: string) {}
 

@@ -45,8 +45,8 @@ export class DaemonError extends Error {
 }
 
 /**
- * Plays the part of vdsm at a control service: a new connection for each call, `Host: localhost`, no Content-Type,
- * and any status below 300 taken for success.
+ * Plays the part of vdsm at a control service: a new connection for each call, `Host: localhost`, no
+ * Content-Type, and any status below 300 taken for success.
  */
 export class Vdsm {
   constructor(private readonly control: Exclude<Address, { kind: 'tls' }>) {}

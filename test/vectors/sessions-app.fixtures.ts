@@ -20,7 +20,10 @@ export interface SessionsApp {
   readonly grants: GrantStore;
 }
 
-/** A proxy on a free port of loopback, at a time when the signed tickets of the tests are valid; it ends with the test. */
+/**
+ * A proxy on a free port of loopback, at a time when the signed tickets of the tests
+ * are valid; it ends with the test.
+ */
 export async function startSessionsApp(
   t: TestContext,
   { sessionsMax = 100, failuresMax = 100 } = {},

@@ -8,7 +8,10 @@ const handshakeStarts = [
   Buffer.from('160301020001000000', 'hex'),
 ];
 
-/** Connections that end before their TLS handshake does, as those of a balancer's check do: by FIN, by RST, or not at all. */
+/**
+ * Connections that end before their TLS handshake does, as those of a balancer's check do:
+ * by FIN, by RST, or not at all.
+ */
 export const brokenHandshakes: Attack = {
   name: 'handshakes that never end',
   async run(context) {

@@ -33,7 +33,10 @@ async function stall(
   socket.destroy();
 }
 
-/** One ticket asks for all the buffers that there are: unread downloads, uploads of a byte now and then, endless checksums. */
+/**
+ * One ticket asks for all the buffers that there are: unread downloads, uploads of a byte
+ * now and then, endless checksums.
+ */
 export const greedyTicket: Attack = {
   name: 'one ticket that wants all buffers',
   async run(context) {
