@@ -133,7 +133,6 @@ export const ImageOptions = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
       {
-        operationId: 'getImageOptions',
         summary: 'What can be done with the image',
         description:
           'What every client asks first: features, and how many connections are of use. The id `*` asks for the service itself and needs ' +
@@ -153,7 +152,6 @@ export const ReadImage = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
       {
-        operationId: 'readImage',
         summary: 'Download the image or a range of it',
         description:
           'Streams the image, or one `Range` of it. Without a range as many bytes are sent as ticket and image both have.\n\n' +
@@ -184,7 +182,6 @@ export const ReadImage = (access: ImageAccess): MethodDecorator =>
 export const HeadImage = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     ApiOperation({
-      operationId: 'headImage',
       summary: 'The headers of a download',
       description: 'Answers like a download, without its body: `Content-Length` tells the size.',
     }),
@@ -214,7 +211,6 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
       {
-        operationId: 'writeImage',
         summary: 'Upload the image or a range of it',
         description:
           'Writes the body from the first byte of `Content-Range` on. Any offset and length work; neighbouring bytes never change.\n\n' +
@@ -267,7 +263,6 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
       {
-        operationId: 'patchImage',
         summary: 'Zero a range, or flush',
         description:
           '`zero` makes a range read as zeroes, efficiently where the storage can. `flush` answers when everything that was written is on ' +
@@ -309,7 +304,6 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
       {
-        operationId: 'listImageExtents',
         summary: 'Which parts of the image are data, zero, holes or dirty',
         description:
           'In order, without gaps, neighbours that are alike merged; the lengths add up to the size of the image. Reading only what is not ' +
@@ -371,7 +365,6 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
       {
-        operationId: 'getImageChecksum',
         summary: 'Checksum of the image',
         description:
           'Hashes each block of `block_size` bytes, the last may be shorter, and then the concatenated digests with the same algorithm. ' +
@@ -411,7 +404,6 @@ export const ListChecksumAlgorithms = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
       {
-        operationId: 'listChecksumAlgorithms',
         summary: 'Checksum algorithms',
         description:
           'The algorithms that `checksum` takes. A daemon answers for any id, without a ticket; a proxy relays the question and so has to ' +

@@ -1,5 +1,10 @@
-/** What can follow the id of an image, longest first. */
-const imageSubResources = ['/checksum/algorithms', '/checksum', '/extents'] as const;
+import { imageRoutes } from '../contract/image-routes.js';
+import { InvalidRequestError } from '../base/errors.js';
+
+/** What can follow the id of an image, longest first, as one may be the end of another. */
+const imageSubResources = [...new Set(imageRoutes.map(({ path }) => path))]
+  .filter((path) => path !== '')
+  .sort((one, other) => other.length - one.length);
 
 /** Collections whose ids may have slashes, and what can follow an id. */
 const subResources: Readonly<Record<string, readonly string[]>> = {
@@ -39,6 +44,11 @@ export function ticketIdOfImage(url: string): string | undefined {
 /** The same of a request to the control service. */
 export function ticketIdOfControl(url: string): string | undefined {
   return decoded(/^\/tickets\/([^/?]+)/.exec(routableUrl(url))?.[1]);
+}
+
+/** What is wrong with a request for an image that does not say which. */
+export function missingTicketId(): InvalidRequestError {
+  return new InvalidRequestError('Ticket id is required');
 }
 
 function decoded(encodedId: string | undefined): string | undefined {

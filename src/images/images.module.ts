@@ -1,5 +1,14 @@
-import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Inject,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type OnModuleDestroy,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import type { LimitsConfig } from '../config/sections/limits.js';
+import { imageRoutes, type ImageRouteName } from '../contract/image-routes.js';
 import { section } from '../framework/settings.module.js';
 import { BufferPool } from './buffers/buffer-pool.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
@@ -9,13 +18,43 @@ import { ExtentsHandler } from './operations/extents.handler.js';
 import { FairShares } from './buffers/fair-shares.js';
 import { FlushHandler } from './operations/flush.handler.js';
 import { ImageOperations } from './transfer/image-operations.js';
-import { ImagesController } from './api/images.controller.js';
+import { AlgorithmsHandler } from './operations/algorithms.handler.js';
+import { imageHandler, ImageHandlers, type ImageHandler } from './operations/image-handler.js';
+import { imagesController } from './api/images.controller.js';
 import { OpenImages } from './transfer/open-images.js';
 import { OptionsHandler } from './operations/options.handler.js';
 import { PatchHandler } from './operations/patch.handler.js';
 import { ReadHandler } from './operations/read.handler.js';
 import { WriteHandler } from './operations/write.handler.js';
 import { ZeroHandler } from './operations/zero.handler.js';
+
+/** What answers the routes of the images API. */
+const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
+  getImageOptions: OptionsHandler,
+  readImage: ReadHandler,
+  headImage: ReadHandler,
+  writeImage: WriteHandler,
+  patchImage: PatchHandler,
+  listImageExtents: ExtentsHandler,
+  getImageChecksum: ChecksumHandler,
+  listChecksumAlgorithms: AlgorithmsHandler,
+};
+
+const handlerProviders: readonly Provider[] = [
+  ...Object.values(handlers),
+  ...Object.entries(handlers).map(([name, handler]) => ({
+    provide: imageHandler(name),
+    useExisting: handler,
+  })),
+];
+
+/** Asks for the handler of every route by its name, so that none can be missing once the service runs. */
+const allHandlers: FactoryProvider<ImageHandlers> = {
+  provide: ImageHandlers,
+  inject: imageRoutes.map(({ name }) => imageHandler(name)),
+  useFactory: (...found: ImageHandler[]) =>
+    new ImageHandlers(new Map(found.map((handler, index) => [imageRoutes[index]?.name ?? '', handler]))),
+};
 
 /** The images of this host, and the API to read and write them. */
 @Module({})
@@ -27,19 +66,16 @@ export class ImagesModule implements OnModuleDestroy {
     return {
       module: ImagesModule,
       imports: [tickets, ImageSourcesModule],
-      controllers: [ImagesController],
+      controllers: [imagesController()],
       providers: [
         OpenImages,
         ImageOperations,
         HashWorkers,
-        ReadHandler,
-        WriteHandler,
+        // A PATCH is one of these two.
         ZeroHandler,
         FlushHandler,
-        PatchHandler,
-        ExtentsHandler,
-        ChecksumHandler,
-        OptionsHandler,
+        ...handlerProviders,
+        allHandlers,
         {
           provide: BufferPool,
           inject: [section('limits')],

@@ -4,7 +4,7 @@ import { refuseCodedBody, refuseWrappedBody } from '../wire/headers/body-coding.
 import { isPreflight } from '../wire/headers/cors.js';
 import type { Exchange } from '../wire/exchange.js';
 import type { Lease, ProgressListener } from '../base/lease.js';
-import type { OperationKind } from '../tickets/operation-kind.js';
+import type { OperationKind } from '../contract/operation-kind.js';
 import { OperationRunner } from '../tickets/operation-runner.js';
 import { bodyBeyondTicket, checkWithinTicket } from '../tickets/range-check.js';
 import {
@@ -13,8 +13,9 @@ import {
   isUntrusted,
   type DaemonFailureObserver,
 } from './upstream/daemon-failure.js';
-import { imageRequest, type ImageRequest, type SubResource } from './access/image-request.js';
+import { imageRequest, type ImageRequest } from './access/image-request.js';
 import { RelayAccess } from './access/relay-access.js';
+import { relayedMethods, type RelayedRoute } from './access/relayed-routes.js';
 import type { RelayPermit } from './access/relay-permit.js';
 import { RelayProxy, type RelayObserver } from './relay.proxy.js';
 import { relaysBody } from './upstream/relayed-request.js';
@@ -22,13 +23,8 @@ import { smallBodyBytesMax } from './bodies/small-body.js';
 import { checkRequestWithin } from './access/ticket-bounds.js';
 import { transferProgress } from './bodies/transfer-progress.js';
 
-export const allowedMethods = 'OPTIONS,GET,HEAD,PUT,PATCH,POST';
-
 /** What the images of other hosts are called where images of this host are called by their storage. */
 const backend = 'http';
-
-/** What a daemon answers only when all of it is done. A PATCH may also be a flush. */
-const longWork: ReadonlySet<OperationKind> = new Set(['write', 'zero', 'flush', 'extents', 'checksum']);
 
 /** Answers requests for images from the daemons that have them. */
 @Injectable()
@@ -44,19 +40,19 @@ export class RelayedImages {
    * Answers the request, or throws what is to be answered.
    * @param ticketId as in the path, decoded
    */
-  async answer(exchange: Exchange, ticketId: string, subResource: SubResource): Promise<void> {
+  async answer(exchange: Exchange, ticketId: string, route: RelayedRoute): Promise<void> {
     const { request, response } = exchange;
     // Of images, and of refusals that name them, nobody may keep a copy.
     response.setHeader('Cache-Control', 'no-cache, no-store');
-    if (isPreflight(request)) exchange.send(200, { Allow: allowedMethods });
-    else if (isAboutService(request, ticketId, subResource)) sendServiceCapabilities(exchange);
-    else await this.#relay(exchange, ticketId, subResource);
+    if (isPreflight(request)) exchange.send(200, { Allow: relayedMethods.join(',') });
+    else if (isAboutService(request, ticketId, route)) sendServiceCapabilities(exchange);
+    else await this.#relay(exchange, ticketId, route);
   }
 
-  async #relay(exchange: Exchange, ticketId: string, subResource: SubResource): Promise<void> {
+  async #relay(exchange: Exchange, ticketId: string, route: RelayedRoute): Promise<void> {
     const { request, response, logFields } = exchange;
-    if (subResource === '') refuseUnusableBody(request);
-    const wanted = imageRequest(request, ticketId, subResource);
+    if (route.path === '') refuseUnusableBody(request);
+    const wanted = imageRequest(request, ticketId, route);
     const permit = await this.access.permit(wanted, {
       authorization: request.headers.authorization,
       sessionId: [request.headers['session-id']].flat()[0],
@@ -87,7 +83,7 @@ export class RelayedImages {
             ticket: hasLongBody(exchange.request, kind) ? ticketOf(permit) : undefined,
             daemonTime: backendTime,
             extentsEndBytes: kind === 'extents' ? sizeBytes : undefined,
-            isLongWork: longWork.has(kind),
+            isLongWork: wanted.isLongWork,
             isCapabilities: kind === 'options' && subResource === '',
             closes: wanted.closes,
           },
@@ -149,8 +145,8 @@ function ticketOf({ image: { origin, path } }: RelayPermit): string {
 }
 
 /** The id `*` stands for the service itself, and needs no ticket (docs/protocol.md, "Capabilities"). */
-function isAboutService({ method }: IncomingMessage, ticketId: string, subResource: SubResource): boolean {
-  return method === 'OPTIONS' && ticketId === '*' && subResource === '';
+function isAboutService({ method }: IncomingMessage, ticketId: string, { path }: RelayedRoute): boolean {
+  return method === 'OPTIONS' && ticketId === '*' && path === '';
 }
 
 function sendServiceCapabilities(exchange: Exchange): void {

@@ -2,7 +2,7 @@ import { BusyTime } from '../base/busy-time.js';
 import type { Exchange } from '../wire/exchange.js';
 import { showSignsOfLife } from '../wire/signs-of-life.js';
 import type { Lease, Permit, ProgressListener } from '../base/lease.js';
-import type { OperationKind } from './operation-kind.js';
+import type { OperationKind } from '../contract/operation-kind.js';
 import type { TransferObserver } from './transfer-observer.js';
 
 export interface OperationStart<L extends Lease> {

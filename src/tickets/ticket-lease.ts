@@ -1,6 +1,6 @@
 import type { Lease, ProgressListener } from '../base/lease.js';
 import type { ByteRange } from '../base/units.js';
-import type { OperationKind } from './operation-kind.js';
+import type { OperationKind } from '../contract/operation-kind.js';
 import type { OrderedWrite } from './write-order.js';
 
 /** What the ticket that a lease is of wants to hear from it. */

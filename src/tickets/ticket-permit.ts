@@ -1,5 +1,5 @@
 import type { AbortRoot, Permit } from '../base/lease.js';
-import type { OperationKind } from './operation-kind.js';
+import type { OperationKind } from '../contract/operation-kind.js';
 import type { TicketDefinition } from './ticket-definition.js';
 import type { TicketLease, TicketLeaseOptions } from './ticket-lease.js';
 

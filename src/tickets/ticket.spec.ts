@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
 import { NotAllowedError } from '../base/errors.js';
-import type { OperationKind } from './operation-kind.js';
+import type { OperationKind } from '../contract/operation-kind.js';
 import type { TicketDefinition } from './ticket-definition.js';
 import type { TicketLease } from './ticket-lease.js';
 import { Ticket } from './ticket.js';

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { NotAllowedError } from '../base/errors.js';
 import type { AbortRoot } from '../base/lease.js';
 import type { ByteRange } from '../base/units.js';
-import type { OperationKind } from './operation-kind.js';
+import type { OperationKind } from '../contract/operation-kind.js';
 import { RangeSet } from './range-set.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import { type LeaseOwner, TicketLease, type TicketLeaseOptions } from './ticket-lease.js';

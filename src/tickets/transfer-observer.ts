@@ -1,4 +1,4 @@
-import type { OperationKind } from './operation-kind.js';
+import type { OperationKind } from '../contract/operation-kind.js';
 
 /**
  * Who wants to know which operations run, and what becomes of them. Never told which image or ticket it is.

@@ -61,6 +61,10 @@ export class RelayUnderTest implements AsyncDisposable {
     return new RelayUnderTest(parseAddress(role.addressOf('remote'), pki.caPem), role, lines);
   }
 
+  get application(): RoleUnderTest['application'] {
+    return this.role.application;
+  }
+
   /** Where others that relay find it. */
   get origin(): string {
     if (this.address.kind !== 'tls') throw new Error('Only TLS has an origin that others believe');

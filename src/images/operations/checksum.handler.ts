@@ -9,18 +9,15 @@ import { computeChecksum } from '../checksum/checksum.js';
 import { clippedExtents } from './clipped-extents.js';
 import { HashWorkers } from '../checksum/hash-workers.js';
 import type { FairShares } from '../buffers/fair-shares.js';
+import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 
 /** Shares among tickets how many checksums are computed at once. */
 export const CHECKSUM_TURNS = Symbol('CHECKSUM_TURNS');
 
-export interface ChecksumParameters {
+interface ChecksumParameters {
   readonly algorithm: string;
   readonly blockSizeBytes: number;
-}
-
-export interface ChecksumRequest extends ChecksumParameters {
-  readonly ticketId: string;
 }
 
 const defaultAlgorithm = 'blake2b';
@@ -35,7 +32,7 @@ const blockSizeMultipleBytes = 4096;
  * GET /images/{id}/checksum: the hash of the hashes of the image's blocks (docs/protocol.md, "Checksum").
  */
 @Injectable()
-export class ChecksumHandler {
+export class ChecksumHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
@@ -44,7 +41,8 @@ export class ChecksumHandler {
     @Inject(CHECKSUM_TURNS) private readonly turns: FairShares,
   ) {}
 
-  async handle(exchange: Exchange, { ticketId, algorithm, blockSizeBytes }: ChecksumRequest): Promise<void> {
+  async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
+    const parameters = checksumParameters(query);
     const checksum = await this.operations.run(
       exchange,
       { ticketId, access: 'read', kind: 'checksum' },
@@ -52,12 +50,13 @@ export class ChecksumHandler {
         const { permit, lease } = context;
         await this.turns.take(permit, lease.signal);
         try {
-          return await this.#compute(context, { algorithm, blockSizeBytes });
+          return await this.#compute(context, parameters);
         } finally {
           this.turns.give(permit);
         }
       },
     );
+    const { algorithm, blockSizeBytes } = parameters;
     const body = JSON.stringify({ algorithm, block_size: blockSizeBytes, checksum });
     exchange.send(200, { 'Content-Type': 'application/json' }, body);
   }
@@ -85,7 +84,7 @@ async function* oneByOne(lists: AsyncIterable<readonly Extent[]>): AsyncGenerato
 }
 
 /** @throws InvalidRequestError naming what is allowed */
-export function parseChecksumQuery(query: Readonly<Record<string, unknown>>): ChecksumParameters {
+function checksumParameters(query: QueryValues): ChecksumParameters {
   const { algorithm = defaultAlgorithm, block_size: blockSize = String(defaultBlockSizeBytes) } = query;
   if (typeof algorithm !== 'string' || !checksumAlgorithms.includes(algorithm)) {
     const available = checksumAlgorithms.map((name) => `'${name}'`).join(', ');

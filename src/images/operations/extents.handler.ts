@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { NotFoundError } from '../../base/errors.js';
+import { InvalidRequestError, NotFoundError } from '../../base/errors.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { KiB } from '../../base/units.js';
 import type { Extent, ExtentContext } from '../backends/backend.js';
 import { clippedExtents } from './clipped-extents.js';
 import { DataSender } from '../transfer/data-sender.js';
+import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 import { ImageOperations } from '../transfer/image-operations.js';
 
 // A list of this length is answered whole, with its length; longer ones are streamed in such pieces.
@@ -12,10 +13,11 @@ const pieceCharacters = 64 * KiB;
 
 /** GET /images/{id}/extents: a JSON list, made while it is sent, because it may have 10^5 entries. */
 @Injectable()
-export class ExtentsHandler {
+export class ExtentsHandler implements ImageHandler {
   constructor(private readonly operations: ImageOperations) {}
 
-  async handle(exchange: Exchange, ticketId: string, context: ExtentContext): Promise<void> {
+  async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
+    const context = extentContext(query);
     await this.operations.run(
       exchange,
       { ticketId, access: 'read', kind: 'extents' },
@@ -50,6 +52,11 @@ export class ExtentsHandler {
       },
     );
   }
+}
+
+function extentContext({ context = 'zero' }: QueryValues): ExtentContext {
+  if (context === 'zero' || context === 'dirty') return context;
+  throw new InvalidRequestError('Invalid context, expected zero or dirty');
 }
 
 const jsonType = { 'Content-Type': 'application/json' };

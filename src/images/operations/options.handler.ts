@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DaemonConfig } from '../../config/sections/daemon.js';
 import { Section } from '../../framework/settings.module.js';
+import { isPreflight } from '../../wire/headers/cors.js';
 import type { Exchange } from '../../wire/exchange.js';
+import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageOperations } from '../transfer/image-operations.js';
 
 /** The local service, where there is one. */
@@ -23,14 +25,20 @@ const writeFeatures = ['flush', 'zero'];
  * is every client's first request.
  */
 @Injectable()
-export class OptionsHandler {
+export class OptionsHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     @Inject(LOCAL_SOCKET) private readonly localSocket: LocalSocket,
     @Section('daemon') private readonly daemon: Pick<DaemonConfig, 'connectionsMax'>,
   ) {}
 
-  async handle(exchange: Exchange, ticketId: string): Promise<void> {
+  async handle(exchange: Exchange, { ticketId }: AskedImage): Promise<void> {
+    // A browser asks this before the real request and shows nothing of a refusal; whether the ticket holds
+    // the real one is told.
+    if (isPreflight(exchange.request)) {
+      exchange.send(200, { Allow: 'OPTIONS,GET,PUT,PATCH' });
+      return;
+    }
     if (ticketId === '*') {
       this.#send(exchange, { writable: true });
       return;

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { imageOperationBytesMax } from '../../contract/schemas.js';
 import { InvalidRequestError } from '../../base/errors.js';
+import { refuseCodedBody } from '../../wire/headers/body-coding.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { parseJsonObject, readBody } from '../../wire/json-body.js';
 import { toDto } from '../../framework/validation.js';
 import { FlushHandler } from './flush.handler.js';
 import { ImagePatchDto } from './image-patch.dto.js';
+import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageOperations } from '../transfer/image-operations.js';
 import { ZeroHandler } from './zero.handler.js';
 
@@ -16,14 +18,15 @@ const what = 'image operation';
  * found, so that whoever has none cannot make the service parse anything.
  */
 @Injectable()
-export class PatchHandler {
+export class PatchHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly zeroHandler: ZeroHandler,
     private readonly flushHandler: FlushHandler,
   ) {}
 
-  async handle(exchange: Exchange, ticketId: string): Promise<void> {
+  async handle(exchange: Exchange, { ticketId }: AskedImage): Promise<void> {
+    refuseCodedBody(exchange.request);
     await this.operations.authorize(exchange, { ticketId, access: 'write' });
     const body = await readBody(exchange.request, imageOperationBytesMax);
     const patch = toDto(ImagePatchDto, parseJsonObject(body, what), what);

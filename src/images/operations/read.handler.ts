@@ -1,33 +1,30 @@
 import { Injectable } from '@nestjs/common';
 import type { LimitsConfig } from '../../config/sections/limits.js';
-import type { RequestedRange } from '../../wire/headers/content-range.js';
+import { parseRange, type RequestedRange } from '../../wire/headers/content-range.js';
 import { Section } from '../../framework/settings.module.js';
 import type { Exchange } from '../../wire/exchange.js';
+import { yesOrNo } from '../../wire/headers/query-flag.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import type { ByteRange } from '../../base/units.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
 import { contentDisposition } from './content-disposition.js';
 import { Download, type ResponseHead } from '../transfer/download.js';
+import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 import { resolveRange } from '../../tickets/range-check.js';
 
-export interface ReadRequest {
-  readonly ticketId: string;
-  readonly range: RequestedRange | undefined;
-  readonly close: boolean;
-}
-
 /** GET and HEAD /images/{id}: storage is read ahead while what was read drains to the client. */
 @Injectable()
-export class ReadHandler {
+export class ReadHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
     @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
   ) {}
 
-  async handle(exchange: Exchange, request: ReadRequest): Promise<void> {
-    const { ticketId, range } = request;
+  async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
+    const range = rangeOf(exchange);
+    const close = yesOrNo(query, 'close', false);
     await this.operations.run(
       exchange,
       {
@@ -49,7 +46,7 @@ export class ReadHandler {
         exchange.logFields['offset'] = part.offsetBytes;
         exchange.logFields['length'] = part.lengthBytes;
         exchange.settleFraming();
-        if (request.close) exchange.closeAfterResponse();
+        if (close) exchange.closeAfterResponse();
         if (exchange.request.method === 'HEAD') {
           exchange.response.writeHead(head.status, head.headers).end();
           return;
@@ -74,6 +71,14 @@ export class ReadHandler {
       head,
     );
   }
+}
+
+/** Undefined for the whole image. */
+function rangeOf({ request }: Exchange): RequestedRange | undefined {
+  const { range, 'if-range': condition } = request.headers;
+  // Responses carry no validator, so a condition on one is never met and the range is to be ignored (RFC
+  // 9110 section 13.1.5).
+  return range === undefined || condition !== undefined ? undefined : parseRange(range);
 }
 
 /** Exclusive; undefined when only the size of the image says where the range ends. */

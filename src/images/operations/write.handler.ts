@@ -1,18 +1,22 @@
+import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import type { LimitsConfig } from '../../config/sections/limits.js';
 import { InvalidRequestError, RangeNotSatisfiableError } from '../../base/errors.js';
 import { Section } from '../../framework/settings.module.js';
+import { refuseWrappedBody } from '../../wire/headers/body-coding.js';
+import { parseContentRangeStart } from '../../wire/headers/content-range.js';
 import type { Exchange } from '../../wire/exchange.js';
+import { yesOrNo } from '../../wire/headers/query-flag.js';
 import type { TicketLease } from '../../tickets/ticket-lease.js';
 import type { Backend } from '../backends/backend.js';
 import { BufferPool, smallBufferBytes } from '../buffers/buffer-pool.js';
 import { bodyBeyondTicket, checkWithinTicket } from '../../tickets/range-check.js';
 import { BodyReader } from '../transfer/body-reader.js';
 import { BufferSet } from '../transfer/buffer-set.js';
+import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageOperations } from '../transfer/image-operations.js';
 
-export interface WriteRequest {
-  readonly ticketId: string;
+interface WriteRequest {
   readonly offsetBytes: number;
   /** `Content-Length`; undefined for a chunked body, which ends where it ends. */
   readonly lengthBytes: number | undefined;
@@ -25,15 +29,17 @@ export interface WriteRequest {
  * while others are being written.
  */
 @Injectable()
-export class WriteHandler {
+export class WriteHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
     @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
   ) {}
 
-  async handle(exchange: Exchange, request: WriteRequest): Promise<void> {
-    const { ticketId, offsetBytes, lengthBytes } = request;
+  async handle(exchange: Exchange, asked: AskedImage): Promise<void> {
+    const { ticketId } = asked;
+    const request = writeRequest(exchange, asked);
+    const { offsetBytes, lengthBytes } = request;
     await this.operations.run(
       exchange,
       {
@@ -87,6 +93,28 @@ export class WriteHandler {
     }
     return endBytes;
   }
+}
+
+/** What the head says, checked in this order. */
+function writeRequest({ request }: Exchange, { query }: AskedImage): WriteRequest {
+  refuseWrappedBody(request);
+  return {
+    offsetBytes: parseContentRangeStart(request.headers['content-range']),
+    lengthBytes: bodyLength(request),
+    flush: yesOrNo(query, 'flush', true),
+    close: yesOrNo(query, 'close', false),
+  };
+}
+
+/**
+ * @returns undefined for a chunked body, whose length nobody knows
+ * @throws InvalidRequestError when the body has no end at all
+ */
+function bodyLength({ headers }: IncomingMessage): number | undefined {
+  const { 'content-length': length, 'transfer-encoding': coding } = headers;
+  if (length !== undefined) return Number(length);
+  if (coding === undefined) throw new InvalidRequestError('Content-Length is required');
+  return undefined;
 }
 
 interface BodyTransfer {

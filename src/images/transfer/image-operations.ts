@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Exchange } from '../../wire/exchange.js';
-import type { OperationKind } from '../../tickets/operation-kind.js';
+import type { OperationKind } from '../../contract/operation-kind.js';
 import { OperationRunner } from '../../tickets/operation-runner.js';
 import type { TicketAccess } from '../../tickets/ticket-definition.js';
 import type { TicketLease } from '../../tickets/ticket-lease.js';

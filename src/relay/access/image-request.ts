@@ -1,15 +1,16 @@
 import type { IncomingMessage } from 'node:http';
-import type { OperationKind } from '../../tickets/operation-kind.js';
+import type { OperationKind } from '../../contract/operation-kind.js';
 import type { TicketAccess } from '../../tickets/ticket-definition.js';
-
-/** What follows the id in the path; empty for the image itself. */
-export type SubResource = '' | '/extents' | '/checksum' | '/checksum/algorithms';
+import type { RelayedRoute } from './relayed-routes.js';
 
 /** A request for an image that is to be relayed, as its method, path and query say. */
 export interface ImageRequest {
   readonly ticketId: string;
-  readonly subResource: SubResource;
+  /** What follows the id in the path; empty for the image itself. */
+  readonly subResource: string;
   readonly kind: OperationKind;
+  /** The daemon answers only when all of the work is done. */
+  readonly isLongWork: boolean;
   readonly access: TicketAccess;
   /** The query for the daemon, with its `?`; empty without one. */
   readonly query: string;
@@ -23,7 +24,7 @@ const sessionParameter = 'session_id';
 export function imageRequest(
   { method = '', url = '' }: IncomingMessage,
   ticketId: string,
-  subResource: SubResource,
+  { path, kind, isLongWork }: Pick<RelayedRoute, 'path' | 'kind' | 'isLongWork'>,
 ): ImageRequest {
   const queryStart = url.indexOf('?');
   const rawQuery = queryStart < 0 ? '' : url.slice(queryStart + 1);
@@ -31,22 +32,14 @@ export function imageRequest(
   const isWrite = method === 'PUT' || method === 'PATCH' || method === 'POST';
   return {
     ticketId,
-    subResource,
-    kind: operationKind(method, subResource),
+    subResource: path,
+    kind,
+    isLongWork,
     access: isWrite ? 'write' : 'read',
     query: withoutSession(rawQuery),
     sessionIdQuery: parameters.get(sessionParameter) ?? undefined,
     closes: parameters.get('close') === 'y',
   };
-}
-
-function operationKind(method: string, subResource: SubResource): OperationKind {
-  if (method === 'OPTIONS') return 'options';
-  if (method === 'PUT' || method === 'POST') return 'write';
-  // Which of its operations a PATCH is, its body tells, which is not here yet.
-  if (method === 'PATCH') return 'zero';
-  if (subResource === '/extents') return 'extents';
-  return subResource === '' ? 'read' : 'checksum';
 }
 
 /** The other parameters exactly as they were sent. */

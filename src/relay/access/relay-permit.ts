@@ -1,6 +1,6 @@
 import type { Exchange } from '../../wire/exchange.js';
 import type { Lease, Permit, ProgressListener } from '../../base/lease.js';
-import type { OperationKind } from '../../tickets/operation-kind.js';
+import type { OperationKind } from '../../contract/operation-kind.js';
 import type { RelayTarget } from '../relay.proxy.js';
 
 /** What a client was found to be allowed: requests for one image on one daemon. */

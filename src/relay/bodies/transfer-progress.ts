@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { imageOperationBytesMax } from '../../contract/schemas.js';
 import { parseContentRangeStart } from '../../wire/headers/content-range.js';
 import type { ProgressListener } from '../../base/lease.js';
-import type { OperationKind } from '../../tickets/operation-kind.js';
+import type { OperationKind } from '../../contract/operation-kind.js';
 import type { ByteRange } from '../../base/units.js';
 import type { RelayObserver } from '../relay.proxy.js';
 

@@ -1,0 +1,112 @@
+import type { OperationKind } from './operation-kind.js';
+import {
+  GetChecksum,
+  HeadImage,
+  ImageOptions,
+  ListChecksumAlgorithms,
+  ListExtents,
+  PatchImage,
+  ReadImage,
+  WriteImage,
+  type ImageAccess,
+} from './image-operations.js';
+
+/** What can be done with an image, or with something that belongs to it. */
+export interface ImageRoute {
+  /** The name of its handler, and of the operation in the contracts. */
+  readonly name: string;
+  readonly method: 'OPTIONS' | 'GET' | 'HEAD' | 'PUT' | 'PATCH' | 'POST';
+  /** What follows the id in the path, such as `/extents`; empty for the image itself. */
+  readonly path: '' | `/${string}`;
+  /** What it counts as, in metrics and for those who watch a ticket, where it is relayed. */
+  readonly kind: OperationKind;
+  /** Its description, for daemon and proxy alike. */
+  readonly contract: (access: ImageAccess) => MethodDecorator;
+  /** Whether a proxy has it too, and asks the daemon. */
+  readonly relayed: boolean;
+  /** A daemon answers only when all of the work is done, which whoever relays it must wait for. */
+  readonly isLongWork: boolean;
+}
+
+/**
+ * The images API (docs/protocol.md, "Image paths"): every route of it, in the order of the contracts. All
+ * else is made from this: the routes of daemon and proxy, which ends of a path are no part of an id, what an
+ * operation is to the relay. The handlers are named in `images.module.ts`.
+ */
+export const imageRoutes = [
+  {
+    name: 'getImageOptions',
+    method: 'OPTIONS',
+    path: '',
+    kind: 'options',
+    contract: ImageOptions,
+    relayed: true,
+    isLongWork: false,
+  },
+  {
+    name: 'readImage',
+    method: 'GET',
+    path: '',
+    kind: 'read',
+    contract: ReadImage,
+    relayed: true,
+    isLongWork: false,
+  },
+  {
+    name: 'headImage',
+    method: 'HEAD',
+    path: '',
+    kind: 'read',
+    contract: HeadImage,
+    relayed: true,
+    isLongWork: false,
+  },
+  {
+    name: 'writeImage',
+    method: 'PUT',
+    path: '',
+    kind: 'write',
+    contract: WriteImage,
+    relayed: true,
+    isLongWork: true,
+  },
+  {
+    name: 'patchImage',
+    method: 'PATCH',
+    path: '',
+    // It may also be a flush: which it is, its body tells, which is not here yet where it is relayed.
+    kind: 'zero',
+    contract: PatchImage,
+    relayed: true,
+    isLongWork: true,
+  },
+  {
+    name: 'listImageExtents',
+    method: 'GET',
+    path: '/extents',
+    kind: 'extents',
+    contract: ListExtents,
+    relayed: true,
+    isLongWork: true,
+  },
+  {
+    name: 'getImageChecksum',
+    method: 'GET',
+    path: '/checksum',
+    kind: 'checksum',
+    contract: GetChecksum,
+    relayed: true,
+    isLongWork: true,
+  },
+  {
+    name: 'listChecksumAlgorithms',
+    method: 'GET',
+    path: '/checksum/algorithms',
+    kind: 'checksum',
+    contract: ListChecksumAlgorithms,
+    relayed: true,
+    isLongWork: true,
+  },
+] as const satisfies readonly ImageRoute[];
+
+export type ImageRouteName = (typeof imageRoutes)[number]['name'];

@@ -1,0 +1,45 @@
+import { imageRoutes, type ImageRoute } from '../../contract/image-routes.js';
+
+/** What can be asked of a relayed image, and of what belongs to it. */
+export const relayedMethods = ['OPTIONS', 'GET', 'HEAD', 'PUT', 'PATCH', 'POST'] as const;
+
+type RelayedMethod = (typeof relayedMethods)[number];
+
+/** A route whose requests go to a daemon. */
+export interface RelayedRoute extends Pick<ImageRoute, 'name' | 'method' | 'path' | 'kind' | 'isLongWork'> {
+  /** Undefined for what is not in the contract. */
+  readonly contract?: ImageRoute['contract'];
+}
+
+/**
+ * The relayed routes of the images API, and then every other method of their paths: that a daemon has no
+ * such route is its own to say, which may be newer than the proxy.
+ */
+export function relayedRoutes(): readonly RelayedRoute[] {
+  const table: readonly ImageRoute[] = imageRoutes;
+  const relayed = table.filter((route) => route.relayed);
+  const paths = [...new Set(relayed.map(({ path }) => path))];
+  const others = paths.flatMap((path) =>
+    relayedMethods
+      .filter((method) => !table.some((route) => route.path === path && route.method === method))
+      .map((method) => unknownRoute(method, path, relayed)),
+  );
+  return [...relayed, ...others];
+}
+
+/** What such a request counts as until the daemon has answered. */
+const kindsOfMethods = { OPTIONS: 'options', PUT: 'write', POST: 'write', PATCH: 'zero' } as const;
+
+function unknownRoute(
+  method: RelayedMethod,
+  path: ImageRoute['path'],
+  relayed: readonly ImageRoute[],
+): RelayedRoute {
+  const name = `${method}${path}`;
+  if (method === 'GET' || method === 'HEAD') {
+    const read = relayed.find((route) => route.path === path && route.method === 'GET');
+    const { kind, isLongWork } = read ?? { kind: 'read', isLongWork: false };
+    return { name, method, path, kind, isLongWork };
+  }
+  return { name, method, path, kind: kindsOfMethods[method], isLongWork: method !== 'OPTIONS' };
+}
