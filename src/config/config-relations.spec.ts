@@ -76,6 +76,14 @@ describe('checkRelations', () => {
     ]);
   });
 
+  test('wants no more of the relay buffers for one ticket than there are', () => {
+    const options = { ...certificates, 'limits.relay_buffer_bytes': '1048576' };
+    const perTicket = 'limits.relay_buffer_bytes_per_ticket';
+    assert.deepEqual(problems('proxy', { ...options, [perTicket]: '1048576' }), []);
+    assert.deepEqual(problems('proxy', { ...options, [perTicket]: '1048577' }), [perTicket]);
+    assert.deepEqual(problems('proxy', options), [perTicket]);
+  });
+
   test('wants clients that do nothing to give way before those who wait are refused', () => {
     const options = { ...certificates, 'limits.buffer_wait_sec': '3' };
     assert.deepEqual(problems('daemon', { ...options, 'limits.buffer_stall_sec': '2.9' }), []);

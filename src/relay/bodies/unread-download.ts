@@ -16,7 +16,7 @@ export class UnreadDownload {
   #seen = { writesDone: -1, unacknowledgedBytes: -1 };
 
   constructor(
-    private readonly exchange: Exchange,
+    private readonly exchange: Pick<Exchange, 'request' | 'abort'>,
     private readonly writer: CoalescingWriter,
     private readonly buffers: BufferLoan,
   ) {}
