@@ -22,7 +22,8 @@ const { metafile } = await build({
   mainFields: ['module', 'main'],
   conditions: ['es2015'],
   // A native library, which finds its file beside itself.
-  external: ['koffi', ...optionalPackages()],
+  external: ['koffi'],
+  plugins: [{ name: 'leave-optional-packages', setup: leaveOptionalPackages }],
   // The framework tells classes apart by identity, but people read names in its messages and in stack traces.
   keepNames: true,
   sourcemap: 'linked',
@@ -40,17 +41,15 @@ const { metafile } = await build({
 });
 writeFileSync(join(dist, 'third-party-licenses.txt'), licences(Object.keys(metafile.inputs)));
 
-/** What packages would use if it were there; they ask for it at run time, and go on without. */
-function optionalPackages() {
-  return [
-    '@fastify/multipart',
-    '@fastify/static',
-    '@fastify/view',
-    '@nestjs/microservices',
-    '@nestjs/platform-express',
-    '@nestjs/websockets',
-    'class-transformer',
-  ].flatMap((name) => [name, `${name}/*`]);
+/**
+ * Nest imports packages for parts of it that we do not use, some of which are not even installed. Bundled, they would also keep all of
+ * what we use a part of, such as class-validator.
+ */
+function leaveOptionalPackages({ onResolve }) {
+  onResolve({ filter: /^[^.]/ }, ({ path, kind, importer }) => {
+    const isOptional = kind === 'dynamic-import' && importer.includes('/node_modules/@nestjs/');
+    return isOptional ? { path, external: true } : undefined;
+  });
 }
 
 /** The licences ask that their text goes along with the code. */

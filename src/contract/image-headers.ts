@@ -1,4 +1,4 @@
-import { ApiHeader } from '@nestjs/swagger';
+import { ApiHeader } from './decorators.js';
 import type { ResponseHeaders } from './refusals.js';
 
 const contentLength: ResponseHeaders = {

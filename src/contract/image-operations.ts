@@ -1,4 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
+import type { ApiOperationOptions } from '@nestjs/swagger';
 import {
   ApiBody,
   ApiConsumes,
@@ -9,8 +10,7 @@ import {
   ApiQuery,
   ApiResponse,
   getSchemaPath,
-  type ApiOperationOptions,
-} from '@nestjs/swagger';
+} from './decorators.js';
 import type { SchemaObject } from './schemas.js';
 import {
   allowHeader,

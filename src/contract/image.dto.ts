@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from './decorators.js';
 import { byteCount } from './schemas.js';
 
 /** PATCH /images/{id} that zeroes. */

@@ -1,6 +1,8 @@
 import type { INestApplication, Type } from '@nestjs/common';
+import * as library from '@nestjs/swagger';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { version } from '../base/version.js';
+import { applyDescriptions } from './decorators.js';
 import { ProblemDto } from './problem.dto.js';
 import { errorTextName, errorTextSchema } from './refusals.js';
 import { methods, shareComponents } from './shared-components.js';
@@ -34,6 +36,7 @@ export interface DocumentOptions {
 
 /** The contract of an application, read off its controllers. */
 export function openApiDocument(application: INestApplication, options: DocumentOptions): OpenAPIObject {
+  applyDescriptions(library);
   const builder = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle(options.title)

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from './decorators.js';
 
 /** A refusal for clients that prefer JSON: problem details of RFC 9457. */
 @ApiSchema({

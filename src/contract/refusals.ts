@@ -1,10 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
-import {
-  ApiResponse,
-  getSchemaPath,
-  type ApiResponseNoStatusOptions,
-  type ApiResponseOptions,
-} from '@nestjs/swagger';
+import type { ApiResponseNoStatusOptions, ApiResponseOptions } from '@nestjs/swagger';
+import { ApiResponse, getSchemaPath } from './decorators.js';
 import { ProblemDto } from './problem.dto.js';
 
 export type ResponseHeaders = NonNullable<ApiResponseNoStatusOptions['headers']>;

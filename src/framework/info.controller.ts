@@ -1,5 +1,5 @@
 import { Controller, Get, Module } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiSchema, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiSchema, ApiTags } from '../contract/decorators.js';
 import { ServedTo } from './audience.js';
 import { headRefusals, stopping } from '../contract/refusals.js';
 import { version } from '../base/version.js';

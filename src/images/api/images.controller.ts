@@ -1,5 +1,5 @@
 import { Controller, Inject, type Type } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiTags } from '../../contract/decorators.js';
 import { imagesTag } from '../../contract/image-operations.js';
 import { imageRoutes, type ImageRoute } from '../../contract/image-routes.js';
 import { addRoute } from '../../framework/add-route.js';

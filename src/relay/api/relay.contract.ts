@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiSecurity } from '@nestjs/swagger';
+import { ApiSecurity } from '../../contract/decorators.js';
 import type { ImageAccess } from '../../contract/image-operations.js';
 import {
   bodilessRefusal,

@@ -1,5 +1,5 @@
 import { Controller, HttpCode, Inject, Options, Res, type Type } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiTags } from '../../contract/decorators.js';
 import type { FastifyReply } from 'fastify';
 import { imagesTag } from '../../contract/image-operations.js';
 import { addRoute } from '../../framework/add-route.js';

@@ -7,7 +7,7 @@ import {
   ApiParam,
   ApiResponse,
   ApiTags,
-} from '@nestjs/swagger';
+} from '../../contract/decorators.js';
 import { ServedTo } from '../../framework/audience.js';
 import { codedBody, headRefusals, refusal, tooManyFailures } from '../../contract/refusals.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../../contract/schemas.js';

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '../../contract/decorators.js';
 import type { Session } from '../session.js';
 
 /** Answer to `POST /sessions/`. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as library from '@nestjs/swagger';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { applyDescriptions } from '../../contract/decorators.js';
 import { addProxySecurity } from '../../contract/security.js';
 import { SessionsModule } from '../sessions.module.js';
 import { startSessionsApp } from '../../../test/vectors/sessions-app.fixtures.js';
@@ -22,6 +24,7 @@ function describeOperations(document: OpenAPIObject): Record<string, string> {
 
 test('describes every operation with all its statuses', async (t) => {
   const { app } = await startSessionsApp(t);
+  applyDescriptions(library);
   const config = addProxySecurity(new DocumentBuilder()).build();
   const document = SwaggerModule.createDocument(app, config, { include: [SessionsModule] });
   assert.deepEqual(describeOperations(document), {
@@ -44,6 +47,7 @@ test('describes every operation with all its statuses', async (t) => {
 
 test('has signed tickets sent as they are, and not as a JSON string', async (t) => {
   const { app } = await startSessionsApp(t);
+  applyDescriptions(library);
   const document = SwaggerModule.createDocument(app, new DocumentBuilder().build(), {
     include: [SessionsModule],
   });

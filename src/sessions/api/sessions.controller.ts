@@ -10,7 +10,7 @@ import {
   Req,
   Res,
 } from '@nestjs/common';
-import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '../../contract/decorators.js';
 import { ServedTo } from '../../framework/audience.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from '../credentials.js';

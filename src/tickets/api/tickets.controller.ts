@@ -21,7 +21,7 @@ import {
   ApiOperation,
   ApiParam,
   ApiTags,
-} from '@nestjs/swagger';
+} from '../../contract/decorators.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { codedBody, headRefusals, refusal, stopping } from '../../contract/refusals.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../../contract/schemas.js';
