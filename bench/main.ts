@@ -1,5 +1,6 @@
-// Measures the built service on this machine, beside the Python service where that is installed. Prints Markdown; progress goes to
-// stderr. Exits with 1 when any answer was wrong: figures of wrong answers are worth nothing.
+// Measures the built service on this machine, beside the Python service where that is installed. Prints
+// Markdown; progress goes to stderr. Exits with 1 when any answer was wrong: figures of wrong answers are
+// worth nothing.
 import { cpus, loadavg, release } from 'node:os';
 import { needs } from '../test/support/requirements.js';
 import { MiB } from '../src/base/units.js';
@@ -57,7 +58,10 @@ function readSettings(): { readonly options: BenchOptions; readonly sides: reado
   }
 }
 
-/** Lets the scenario under way finish, so that its servers and files are cleaned up; a second signal ends at once. */
+/**
+ * Lets the scenario under way finish, so that its servers and files are cleaned up; a second signal ends at
+ * once.
+ */
 function stopEarly(): void {
   interruption.abort();
   console.error('Stopping after this scenario');
@@ -69,7 +73,8 @@ function describeMachine({ imageBytes, rounds }: BenchOptions, compared: readonl
     .map((value) => value.toFixed(1))
     .join(' ');
   return [
-    `${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, Linux ${release()}, Node ${process.version}, load ${load}.`,
+    `${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, Linux ${release()}, Node ${process.version}, ` +
+      `load ${load}.`,
     `Images of ${imageBytes / MiB} MiB, ${rounds} rounds;`,
     compared.length > 1
       ? 'ratios are ours to the peer, below 1 is better except for ↑.'

@@ -18,7 +18,9 @@ export class ProcessTree {
     });
   }
 
-  /** The most memory that was resident since `resetPeak`; pages that processes share count in each of them. */
+  /**
+   * The most memory that was resident since `resetPeak`; pages that processes share count in each of them.
+   */
   residentBytesMax(): number {
     return this.#sum((pid) => {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');

@@ -21,7 +21,8 @@ const metrics: readonly Metric[] = [
   {
     heading: 'wall',
     figure: (run) => run.requestsPerSecond ?? run.wallSeconds,
-    show: (run, value) => (run.requestsPerSecond === undefined ? seconds(value) : `${value.toFixed(0)}/s ↑`),
+    show: ({ requestsPerSecond }, value) =>
+      requestsPerSecond === undefined ? seconds(value) : `${value.toFixed(0)}/s ↑`,
   },
   { heading: 'server CPU', figure: (run) => run.cpuSeconds, show: (_, value) => seconds(value) },
   {
@@ -41,7 +42,10 @@ export function limitsTable(limits: readonly MachineLimit[]): string {
   return table(['limit of the machine', 'median', 'min–max'], rows);
 }
 
-/** All scenarios as a Markdown table: the median of each side and of the ratios of the pairs, ours to the peer's. */
+/**
+ * All scenarios as a Markdown table: the median of each side and of the ratios of the pairs, ours to the
+ * peer's.
+ */
 export function resultsTable(results: readonly ScenarioResult[], sides: readonly Side[]): string {
   const compared = sides.length > 1;
   const headings = metrics.flatMap(({ heading }) =>

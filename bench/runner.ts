@@ -10,8 +10,9 @@ export type Outcome =
   | { readonly kind: 'void'; readonly reason: string };
 
 /**
- * Runs a scenario on new servers of every side: a warm-up each that compares all bytes, then rounds in which the sides take turns,
- * A B, B A, A B, so that being first is nobody's advantage. One wrong answer makes all of it void.
+ * Runs a scenario on new servers of every side: a warm-up each that compares all bytes, then rounds in which
+ * the sides take turns, A B, B A, A B, so that being first is nobody's advantage. One wrong answer makes all
+ * of it void.
  */
 export async function runScenario(
   stand: Stand,

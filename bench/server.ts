@@ -64,7 +64,8 @@ export class BenchServer {
       remote: { host: '127.0.0.1', port },
       local: { enable: options.local, socket: localSocketIn(folder) },
       control: { transport: 'unix', socket: controlSocket },
-      // For the Python service, which logs to a file of its package unless told otherwise; ours reads these sections silently.
+      // For the Python service, which logs to a file of its package unless told otherwise; ours reads these
+      // sections silently.
       handlers: { keys: 'stderr' },
       logger_root: { level: 'INFO', handlers: 'stderr' },
     });
@@ -129,7 +130,10 @@ function localSocketIn(folder: string): string {
   return join(folder, 'local.sock');
 }
 
-/** A port that was free a moment ago: unlike ours, the Python service does not tell which one it took by itself. */
+/**
+ * A port that was free a moment ago: unlike ours, the Python service does not tell which one it took by
+ * itself.
+ */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -18,7 +18,8 @@ const ours: Side = {
 const defaultPeerCommand = 'ovirt-imageio';
 
 /**
- * Ours, and the Python service when it is installed. That one has no roles: a daemon with a ticket for an https url is a proxy.
+ * Ours, and the Python service when it is installed. That one has no roles: a daemon with a ticket for an
+ * https url is a proxy.
  * @param peerCommand what to run instead of the installed one, with arguments after blanks
  * @throws TypeError when that command cannot be run
  */

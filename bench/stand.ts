@@ -15,7 +15,8 @@ export class Stand implements AsyncDisposable {
     readonly folder: string,
     readonly options: BenchOptions,
     /**
-     * Two images of random bytes. Uploads alternate between them, so that what an earlier run left behind is never what the next should.
+     * Two images of random bytes. Uploads alternate between them, so that what an earlier run left behind is
+     * never what the next should.
      */
     readonly sources: readonly [string, string],
     private readonly pki: Pki,

@@ -18,7 +18,8 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /**
- * The spread of the ratios of pairs that ran one right after the other: what disturbs the machine for longer than a pair cancels out.
+ * The spread of the ratios of pairs that ran one right after the other: what disturbs the machine for longer
+ * than a pair cancels out.
  */
 export function pairedRatios(numerators: readonly number[], denominators: readonly number[]): Spread {
   return spreadOf(numerators.map((value, index) => value / (denominators[index] ?? NaN)));

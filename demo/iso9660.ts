@@ -22,8 +22,8 @@ const sector = {
 const pathTableBytes = 10;
 
 /**
- * Writes an ISO 9660 (ECMA-119) image with files in its root directory: something that a person can mount or open
- * with any archive program, made without any program being installed.
+ * Writes an ISO 9660 (ECMA-119) image with files in its root directory: something that a person can mount or
+ * open with any archive program, made without any program being installed.
  * @param files few enough for one directory sector, about 40
  * @returns the image's size in bytes
  */

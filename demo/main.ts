@@ -1,5 +1,6 @@
-// Runs daemon and proxy on this machine with everything that engine and vdsm would give them, and prints commands to try.
-// With --check it runs these commands itself and exits with 0 when each of them did what it says.
+// Runs daemon and proxy on this machine with everything that engine and vdsm would give them, and prints
+// commands to try. With --check it runs these commands itself and exits with 0 when each of them did what it
+// says.
 import { needs } from '../test/support/requirements.js';
 import { checkTour } from './check.js';
 import { demoChapters } from './commands.js';

@@ -1,4 +1,5 @@
-// What changed between two OpenAPI documents so that a client generated from the older one may fail at a service of the newer one.
+// What changed between two OpenAPI documents so that a client generated from the older one may fail at a
+// service of the newer one.
 const methods = ['get', 'head', 'put', 'post', 'patch', 'delete', 'options'];
 
 /**
@@ -84,7 +85,10 @@ function compareContent(where, old = {}, current = {}, context) {
   }
 }
 
-/** @param context `sent`: the value goes from client to service, so the service may become less strict, not stricter */
+/**
+ * @param context `sent`: the value goes from client to service, so the service may become less strict, not
+ * stricter
+ */
 function compareSchema(where, oldSchema, currentSchema, context) {
   const old = resolve(oldSchema, context.before);
   const current = resolve(currentSchema, context.after);

@@ -1,5 +1,6 @@
-// Joins the compiled program and the packages it needs into a few files (dist/main.js and dist/chunks), because finding, reading and
-// compiling 1,600 small ones took half of the start. The other files of dist stay as the compiler made them.
+// Joins the compiled program and the packages it needs into a few files (dist/main.js and dist/chunks),
+// because finding, reading and compiling 1,600 small ones took half of the start. The other files of dist
+// stay as the compiler made them.
 import { build } from 'esbuild';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

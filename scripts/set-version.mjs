@@ -1,5 +1,5 @@
-// npm version NUMBER --no-git-tag-version runs this (the script "version" of package.json): brings the version that npm
-// has written to package.json to everything else that states it, and dates the changelog.
+// npm version NUMBER --no-git-tag-version runs this (the script "version" of package.json): brings the
+// version that npm has written to package.json to everything else that states it, and dates the changelog.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from './console.mjs';
@@ -14,7 +14,9 @@ replace('helm/ovirt-imageio/Chart.yaml', /^appVersion: .*$/m, `appVersion: ${ver
 const today = new Date().toISOString().slice(0, 10);
 replace('CHANGELOG.md', /^## \[Unreleased\]\n+(?=###)/m, `## [Unreleased]\n\n## [${version}] - ${today}\n\n`);
 
-/** @throws Error when the file does not have what is to be replaced: then a part of the release would be wrong */
+/**
+ * @throws Error when the file does not have what is to be replaced: then a part of the release would be wrong
+ */
 function replace(file, pattern, text) {
   const before = read(file);
   if (!pattern.test(before)) throw new Error(`${file} has nothing that matches ${pattern}`);

@@ -1,4 +1,5 @@
-// npm start: installs and builds what is missing, then runs the demo. Arguments go to the demo (npm start -- --check).
+// npm start: installs and builds what is missing, then runs the demo. Arguments go to the demo (npm start --
+// --check).
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pinnedNode, projectRoot, run } from './console.mjs';

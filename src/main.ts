@@ -35,7 +35,8 @@ try {
       const loaded = load();
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
       process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
-      // Loaded only here: the framework takes most of a second, which installers that only ask for the configuration need not wait.
+      // Loaded only here: the framework takes most of a second, which installers that only ask for the
+      // configuration need not wait.
       const { run } = await import('./process/run.js');
       await run(role, loaded, { ticketFiles, notifySocket: process.env['NOTIFY_SOCKET'], reload: load });
       break;

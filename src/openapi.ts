@@ -5,7 +5,10 @@ import { parseArgs } from 'node:util';
 import { daemonContracts } from './roles/daemon.contract.js';
 import { proxyContract } from './roles/proxy.contract.js';
 
-/** `openapi.js [--check] DIR`: writes the contracts of all applications to DIR, or fails when those there differ from the code. */
+/**
+ * `openapi.js [--check] DIR`: writes the contracts of all applications to DIR, or fails when those there
+ * differ from the code.
+ */
 const { values, positionals } = parseArgs({
   options: { check: { type: 'boolean', default: false } },
   allowPositionals: true,

@@ -1,5 +1,5 @@
-// The program behind `random-reads.ts`. It speaks HTTP on the bare socket, with one buffer per connection: node:https costs more
-// than the servers that are measured, and would be what is measured instead.
+// The program behind `random-reads.ts`. It speaks HTTP on the bare socket, with one buffer per connection:
+// node:https costs more than the servers that are measured, and would be what is measured instead.
 import { once } from 'node:events';
 import { openSync, readFileSync, readSync, fstatSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';

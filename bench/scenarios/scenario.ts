@@ -7,7 +7,10 @@ import type { Stand } from '../stand.js';
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** Starts what one side needs; all of it ends with `lifetime`. @throws NotPossibleError when this machine or service cannot do it */
+  /**
+   * Starts what one side needs; all of it ends with `lifetime`.
+   * @throws NotPossibleError when this machine or service cannot do it
+   */
   start(stand: Stand, side: Side, lifetime: AsyncDisposableStack): Promise<Subject>;
 }
 

@@ -11,7 +11,10 @@ import type { Scenario, Subject } from './scenario.js';
 const samplesCount = 64;
 const sampleBytes = 4096;
 
-/** PUT of the whole image over one connection, flushed. The warm-up allocates the file; runs overwrite it with another source's data. */
+/**
+ * PUT of the whole image over one connection, flushed. The warm-up allocates the file; runs overwrite it with
+ * another source's data.
+ */
 export class UploadScenario implements Scenario {
   constructor(
     readonly name: string,
@@ -72,7 +75,10 @@ export async function makeTarget(stand: Stand, side: Side, lifetime: AsyncDispos
   return image;
 }
 
-/** Compares the sizes, the first and the last bytes, and samples between: a whole comparison takes longer than the run. */
+/**
+ * Compares the sizes, the first and the last bytes, and samples between: a whole comparison takes longer than
+ * the run.
+ */
 async function assertSimilarImage(actualPath: string, expectedPath: string): Promise<void> {
   const [{ size }, expected] = await Promise.all([stat(actualPath), stat(expectedPath)]);
   if (size !== expected.size) throw new Error(`The image has ${size} bytes instead of ${expected.size}`);

@@ -1,6 +1,6 @@
 /**
- * Settles as `promise` does, or rejects with the signal's reason as soon as that aborts. What the promise stands for goes on; use it only
- * for waits that may be given up, such as a client's, never for storage I/O.
+ * Settles as `promise` does, or rejects with the signal's reason as soon as that aborts. What the promise
+ * stands for goes on; use it only for waits that may be given up, such as a client's, never for storage I/O.
  */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {

@@ -1,8 +1,8 @@
 /** Where the service reads time from; tests put a clock of their own in its place. */
 export interface Clock {
   /**
-   * Seconds on the host's CLOCK_MONOTONIC, with fractions. Ticket expiry uses only this one, so that a step of
-   * the wall clock neither kills a running transfer nor revives an expired ticket.
+   * Seconds on the host's CLOCK_MONOTONIC, with fractions. Ticket expiry uses only this one, so that a step
+   * of the wall clock neither kills a running transfer nor revives an expired ticket.
    */
   monotonicSeconds(): number;
   /** Seconds since 1970-01-01 UTC, with fractions: what signed tickets and sessions are dated with. */

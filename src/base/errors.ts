@@ -1,7 +1,7 @@
 /**
- * The errors of the domain. Each says what went wrong in fields and one sentence for people; `http/error-response.ts`
- * alone knows which status each becomes. Messages reach clients, so they name no path, id or token: such detail
- * goes into `cause`, which only the log shows.
+ * The errors of the domain. Each says what went wrong in fields and one sentence for people;
+ * `http/error-response.ts` alone knows which status each becomes. Messages reach clients, so they name no
+ * path, id or token: such detail goes into `cause`, which only the log shows.
  */
 export abstract class ServiceError extends Error {
   /** Stable name for programs, the last part of the problem type. */
@@ -161,7 +161,10 @@ export class TooManyFailuresError extends ServiceError {
   }
 }
 
-/** The daemon behind the proxy refused the connection, its name or certificate is wrong, or it answered nonsense. */
+/**
+ * The daemon behind the proxy refused the connection, its name or certificate is wrong, or it answered
+ * nonsense.
+ */
 export class BadGatewayError extends ServiceError {
   readonly code = 'bad_gateway';
 }

@@ -1,11 +1,12 @@
 import type { SecureContextOptions, SecureVersion } from 'node:tls';
 
 /**
- * What may protect a connection, best first: only suites whose keys are made for one connection and then forgotten. With
- * the others of TLS 1.2 (RSA key exchange), whoever gets hold of the certificate's key later can read what was recorded
- * before, ids of tickets among it. Every client of the last decade has one of these. The suites of TLS 1.3 all qualify;
- * they are named because Node turns TLS 1.3 off when none is. DHE qualifies too, and is left out as Node serves it only
- * with parameters of its own, which nobody needs who has elliptic curves.
+ * What may protect a connection, best first: only suites whose keys are made for one connection and then
+ * forgotten. With the others of TLS 1.2 (RSA key exchange), whoever gets hold of the certificate's key later
+ * can read what was recorded before, ids of tickets among it. Every client of the last decade has one of
+ * these. The suites of TLS 1.3 all qualify; they are named because Node turns TLS 1.3 off when none is. DHE
+ * qualifies too, and is left out as Node serves it only with parameters of its own, which nobody needs who
+ * has elliptic curves.
  */
 const cipherSuites = [
   'TLS_AES_256_GCM_SHA384',

@@ -1,6 +1,8 @@
 import type { ByteRange } from './units.js';
 
-/** Work that can be stopped, such as a request. Whatever stops it does so here, and the first reason counts. */
+/**
+ * Work that can be stopped, such as a request. Whatever stops it does so here, and the first reason counts.
+ */
 export interface AbortRoot {
   /** Aborted with the error that whoever asked for the work should get. */
   readonly signal: AbortSignal;
@@ -15,12 +17,14 @@ export interface Permit {
   readonly inactivityTimeoutSeconds: number;
 }
 
-/** Told of each part of an image that was transferred: once for each I/O, so it must be quick and never throw. */
+/**
+ * Told of each part of an image that was transferred: once for each I/O, so it must be quick and never throw.
+ */
 export type ProgressListener = (range: ByteRange) => void;
 
 /**
- * One running operation of a permit. When the permit is withdrawn, the root of the operation is aborted with what to tell
- * the client; nothing else of it has to be watched.
+ * One running operation of a permit. When the permit is withdrawn, the root of the operation is aborted with
+ * what to tell the client; nothing else of it has to be watched.
  */
 export interface Lease {
   /** That of the root. */

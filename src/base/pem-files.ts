@@ -7,7 +7,10 @@ export interface PemFile {
   readonly path: string;
 }
 
-/** What an option names cannot be used. The text says which option and file, and what is wrong, never what is in it. */
+/**
+ * What an option names cannot be used. The text says which option and file, and what is wrong, never what is
+ * in it.
+ */
 export class PemFileError extends Error {
   constructor({ option, path }: PemFile, reason: string, options?: ErrorOptions) {
     super(`Cannot use ${option} ${path}: ${reason}`, options);
@@ -32,7 +35,8 @@ export function readPemFile(file: PemFile): string {
 }
 
 /**
- * All certificates of a file, at least one. Each is looked at, because OpenSSL leaves out what comes after one that it cannot parse.
+ * All certificates of a file, at least one. Each is looked at, because OpenSSL leaves out what comes after
+ * one that it cannot parse.
  * @throws PemFileError
  */
 export function parseCertificates(file: PemFile, pem: string): readonly X509Certificate[] {

@@ -9,8 +9,8 @@ import type { Setting } from './setting.js';
 export type Origins = (section: string, option: string) => string | undefined;
 
 /**
- * The configuration that settings make, over the defaults of the role. Of two settings of one option the later counts,
- * and only that one is judged.
+ * The configuration that settings make, over the defaults of the role. Of two settings of one option the
+ * later counts, and only that one is judged.
  * @throws ConfigError with every value that is wrong
  */
 export function buildConfig(role: Role, settings: readonly Setting[]): { config: Config; originOf: Origins } {

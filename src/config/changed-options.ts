@@ -3,8 +3,8 @@ import type { OptionValue } from './option.js';
 import type { Section } from './section.js';
 
 /**
- * The options, as `[section] option`, that have another value in `loaded` than in `running` and are not taken before a restart. Values stay
- * out of it: some are secret.
+ * The options, as `[section] option`, that have another value in `loaded` than in `running` and are not taken
+ * before a restart. Values stay out of it: some are secret.
  */
 export function optionsThatNeedRestart(running: Config, loaded: Config): readonly string[] {
   return Object.entries(configSections).flatMap(([property, section]: [string, Section]) => {

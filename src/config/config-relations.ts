@@ -10,40 +10,76 @@ const blockBytesMax = 4096;
 export function checkRelations(config: Config, role: Role, originOf: Origins): ConfigProblem[] {
   const { tls, control, local, limits, proxy } = config;
   const problems: ConfigProblem[] = [];
-  const require = (holds: boolean, section: string, option: string, reason: string) => {
+  const check = (holds: boolean, section: string, option: string, reason: string) => {
     if (!holds) problems.push({ origin: originOf(section, option), section, option, reason });
   };
 
-  require(!tls.enable ||
-    tls.keyFile !== '', 'tls', 'key_file', 'is empty while TLS is enabled: set it, or [tls] enable = false');
-  require(!tls.enable ||
-    tls.certFile !==
-      '', 'tls', 'cert_file', 'is empty while TLS is enabled: set it, or [tls] enable = false');
+  check(
+    !tls.enable || tls.keyFile !== '',
+    'tls',
+    'key_file',
+    'is empty while TLS is enabled: set it, or [tls] enable = false',
+  );
+  check(
+    !tls.enable || tls.certFile !== '',
+    'tls',
+    'cert_file',
+    'is empty while TLS is enabled: set it, or [tls] enable = false',
+  );
 
   const controlIsUnix = control.enable && control.transport === 'unix';
-  require(!controlIsUnix ||
-    control.socket !== '', 'control', 'socket', 'is empty while [control] transport is unix');
-  require(!(controlIsUnix && local.enable && control.socket !== '') ||
-    control.socket !==
-      local.socket, 'control', 'socket', 'is the same as [local] socket: clients of images could then add tickets');
+  check(
+    !controlIsUnix || control.socket !== '',
+    'control',
+    'socket',
+    'is empty while [control] transport is unix',
+  );
+  check(
+    !(controlIsUnix && local.enable && control.socket !== '') || control.socket !== local.socket,
+    'control',
+    'socket',
+    'is the same as [local] socket: clients of images could then add tickets',
+  );
 
-  require(limits.headersTimeoutSeconds <=
-    limits.unauthorisedSilenceSeconds, 'limits', 'headers_timeout_sec', `${limits.headersTimeoutSeconds} is longer than unauthorised_silence_sec ${limits.unauthorisedSilenceSeconds}`);
+  check(
+    limits.headersTimeoutSeconds <= limits.unauthorisedSilenceSeconds,
+    'limits',
+    'headers_timeout_sec',
+    `${limits.headersTimeoutSeconds} is longer than unauthorised_silence_sec ` +
+      `${limits.unauthorisedSilenceSeconds}`,
+  );
   const transferBytes = limits.buffersPerTransfer * (limits.bufferBytes + 2 * blockBytesMax);
-  require(transferBytes <=
-    limits.bufferPoolBytes, 'limits', 'buffer_pool_bytes', `${limits.bufferPoolBytes} is less than the ${transferBytes} bytes that buffer_bytes and buffers_per_transfer give one transfer`);
+  check(
+    transferBytes <= limits.bufferPoolBytes,
+    'limits',
+    'buffer_pool_bytes',
+    `${limits.bufferPoolBytes} is less than the ${transferBytes} bytes that buffer_bytes and ` +
+      'buffers_per_transfer give one transfer',
+  );
 
-  require(limits.relayBufferBytesPerTicket <=
-    limits.relayBufferBytes, 'limits', 'relay_buffer_bytes_per_ticket', `${limits.relayBufferBytesPerTicket} is more than relay_buffer_bytes ${limits.relayBufferBytes}`);
+  check(
+    limits.relayBufferBytesPerTicket <= limits.relayBufferBytes,
+    'limits',
+    'relay_buffer_bytes_per_ticket',
+    `${limits.relayBufferBytesPerTicket} is more than relay_buffer_bytes ${limits.relayBufferBytes}`,
+  );
 
-  require(limits.bufferStallSeconds <
-    limits.bufferWaitSeconds, 'limits', 'buffer_stall_sec', `${limits.bufferStallSeconds} is not less than buffer_wait_sec ${limits.bufferWaitSeconds}`);
+  check(
+    limits.bufferStallSeconds < limits.bufferWaitSeconds,
+    'limits',
+    'buffer_stall_sec',
+    `${limits.bufferStallSeconds} is not less than buffer_wait_sec ${limits.bufferWaitSeconds}`,
+  );
 
   const verifiesEngine =
     role === 'proxy' && proxy.signedProxyTicket && proxy.verifyCertificate && proxy.engineCertFile !== '';
-  require(!verifiesEngine ||
-    proxy.engineCaCertFile !==
-      '', 'proxy', 'engine_ca_cert_file', 'is empty while the certificate of the engine is to be verified: set it, or [proxy] verify_certificate = false');
+  check(
+    !verifiesEngine || proxy.engineCaCertFile !== '',
+    'proxy',
+    'engine_ca_cert_file',
+    'is empty while the certificate of the engine is to be verified: set it, or [proxy] ' +
+      'verify_certificate = false',
+  );
   return problems;
 }
 

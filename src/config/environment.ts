@@ -1,8 +1,8 @@
 import type { Setting } from './setting.js';
 
 /**
- * The overrides in the environment: `IMAGEIO_<SECTION>__<OPTION>`, e.g. `IMAGEIO_REMOTE__PORT=0`. Other variables that
- * begin with `IMAGEIO_` are left alone: Kubernetes makes some for a service of that name.
+ * The overrides in the environment: `IMAGEIO_<SECTION>__<OPTION>`, e.g. `IMAGEIO_REMOTE__PORT=0`. Other
+ * variables that begin with `IMAGEIO_` are left alone: Kubernetes makes some for a service of that name.
  */
 export function settingsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): Setting[] {
   return Object.entries(environment).flatMap(([name, value]) => {

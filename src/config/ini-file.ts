@@ -9,9 +9,9 @@ export interface IniContent {
 }
 
 /**
- * Reads the INI dialect of Python's configparser, which existing configuration files are written for: `#` and `;` begin
- * comment lines (not comments after a value), `key = value` or `key: value`, keys in any case, and lines indented deeper
- * than their key continue its value. Nothing is interpolated.
+ * Reads the INI dialect of Python's configparser, which existing configuration files are written for: `#` and
+ * `;` begin comment lines (not comments after a value), `key = value` or `key: value`, keys in any case, and
+ * lines indented deeper than their key continue its value. Nothing is interpolated.
  *
  * @param file its name in errors and in each setting's origin
  * @throws ConfigError naming file and line, never quoting the line: it may hold a secret

@@ -95,7 +95,9 @@ test('lets the environment win over all files', () => {
 test('names file, line, section, option and reason of a wrong value', () => {
   write({ 'etc/conf.d/a.conf': `${tls}[remote]\nport = many` });
   assert.throws(() => load(), {
-    message: `${join(folder, 'etc/conf.d/a.conf')}:5: [remote] port: expected a port from 0 to 65535, got "many"`,
+    message:
+      `${join(folder, 'etc/conf.d/a.conf')}:5: [remote] port: ` +
+      'expected a port from 0 to 65535, got "many"',
   });
 });
 
@@ -131,8 +133,8 @@ test('says once of each option that has no effect any more why, whatever its val
   assert.deepEqual(load({ IMAGEIO_BACKEND_HTTP__BUFFER_SIZE: '1' }).warnings, [
     `${join(folder, 'etc/conf.d/a.conf')}:5: [daemon] poll_interval is ignored: ` +
       'Nothing polls here: the service waits on events.',
-    `${join(folder, 'etc/conf.d/a.conf')}:7: [backend_nbd] buffer_size is ignored: ` +
-      'The most bytes of one read or write are those of a buffer, which [limits] buffer_bytes says for all images.',
+    `${join(folder, 'etc/conf.d/a.conf')}:7: [backend_nbd] buffer_size is ignored: The most bytes of ` +
+      'one read or write are those of a buffer, which [limits] buffer_bytes says for all images.',
     `${join(folder, 'etc/conf.d/b.conf')}:2: [profile] filename is ignored: ` +
       'There is no built-in profiler; use those of Node.js.',
     'IMAGEIO_BACKEND_HTTP__BUFFER_SIZE: [backend_http] buffer_size is ignored: ' +
@@ -163,8 +165,9 @@ format = %(asctime)s %(message)s
   });
   const { config, warnings } = load();
   assert.deepEqual(warnings, [
-    `${join(folder, 'etc/conf.d/a.conf')}:8: [handlers] keys, [logger_root] handlers, [handler_logfile] class, ` +
-      '[handler_logfile] args are ignored: the log goes to standard error, which systemd keeps in the journal',
+    `${join(folder, 'etc/conf.d/a.conf')}:8: [handlers] keys, [logger_root] handlers, ` +
+      '[handler_logfile] class, [handler_logfile] args are ignored: the log goes to standard error, ' +
+      'which systemd keeps in the journal',
   ]);
   assert.equal(config.logging.level, 'debug');
 });

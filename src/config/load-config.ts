@@ -18,8 +18,8 @@ export interface LoadConfigOptions {
   readonly vendorDir?: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /**
-   * For `--show-config`: do not ask whether the options fit together. Installers look values up before they have
-   * written keys and certificates.
+   * For `--show-config`: do not ask whether the options fit together. Installers look values up before they
+   * have written keys and certificates.
    */
   readonly incompleteAllowed?: boolean;
 }

@@ -5,8 +5,8 @@ export type OptionValue = boolean | number | string;
 export type OptionType = 'boolean' | 'integer' | 'float' | 'string' | 'enum' | 'port' | 'socket';
 
 /**
- * One option of a section: the single place that knows its name, type, default and bounds. Parsing, `--show-config` and
- * the documentation all read it here.
+ * One option of a section: the single place that knows its name, type, default and bounds. Parsing,
+ * `--show-config` and the documentation all read it here.
  */
 export interface Option<Value extends OptionValue> {
   /** The name in INI files, e.g. `max_connections`. */
@@ -105,7 +105,8 @@ export function string(name: string, rules: StringRules): Option<string> {
     defaults: perRole(rules.default),
     ...described(rules),
     parse(text) {
-      // An indented line continues the value above it, so an option that was indented by mistake ends up here.
+      // An indented line continues the value above it, so an option that was indented by mistake ends up
+      // here.
       if (text.includes('\n')) throw new InvalidValueError('spans several lines; is the next line indented?');
       if (hasControlCharacter(text)) throw new InvalidValueError('has a control character');
       const problem = rules.check?.(text);
@@ -148,8 +149,8 @@ export function oneOf<const Choice extends string>(
 const socketNameBytesMax = 107;
 
 /**
- * The name of a unix socket: a path, or an abstract name, which begins with NUL and is written `\u0000name` (`\0name` is
- * understood too), since INI files hold no NUL.
+ * The name of a unix socket: a path, or an abstract name, which begins with NUL and is written `\u0000name`
+ * (`\0name` is understood too), since INI files hold no NUL.
  */
 export function socketName(
   name: string,

@@ -1,6 +1,9 @@
 import type { Option, OptionValue } from './option.js';
 
-/** The options of a section by the property that holds their value, e.g. `connectionsMax: integer('max_connections', …)`. */
+/**
+ * The options of a section by the property that holds their value, e.g. `connectionsMax:
+ * integer('max_connections', …)`.
+ */
 export type OptionTable = Readonly<Record<string, Option<OptionValue>>>;
 
 /** One `[section]` of the INI files. */
@@ -20,7 +23,9 @@ export type SectionValues<Source extends Section> = {
     : never;
 };
 
-/** Keeps the exact option types of a section's table, from which `SectionValues` derives the section's type. */
+/**
+ * Keeps the exact option types of a section's table, from which `SectionValues` derives the section's type.
+ */
 export function defineSection<const Options extends OptionTable>(
   section: Section<Options>,
 ): Section<Options> {

@@ -4,9 +4,9 @@ import type { OptionTable, Section } from './section.js';
 import { pythonLevel } from './sections/logging.js';
 
 /**
- * The configuration as JSON with the names of the INI files, as `--show-config` prints it: numbers are numbers, booleans
- * booleans, and passwords are masked. The level of the log is also where the Python service has it, in its words, since programs that
- * were written for it read it there.
+ * The configuration as JSON with the names of the INI files, as `--show-config` prints it: numbers are
+ * numbers, booleans booleans, and passwords are masked. The level of the log is also where the Python service
+ * has it, in its words, since programs that were written for it read it there.
  */
 export function showConfig(config: Config): string {
   const shown = Object.entries(configSections).map(([property, section]: [string, Section]) => {

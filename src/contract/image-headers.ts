@@ -54,8 +54,8 @@ export const rangeParameter = ApiHeader({
   name: 'Range',
   required: false,
   description:
-    'One byte range (RFC 9110 section 14.2): `bytes=first-last`, `bytes=first-` or `bytes=-length`. Several ranges, and a last byte past ' +
-    'the end, are refused with 416 and not clipped.',
+    'One byte range (RFC 9110 section 14.2): `bytes=first-last`, `bytes=first-` or `bytes=-length`. ' +
+    'Several ranges, and a last byte past the end, are refused with 416 and not clipped.',
   schema: { type: 'string', pattern: '^bytes=(\\d+-\\d*|-\\d+)$', example: 'bytes=0-65535' },
 });
 
@@ -63,7 +63,7 @@ export const contentRangeParameter = ApiHeader({
   name: 'Content-Range',
   required: false,
   description:
-    'Where the body starts: `bytes first-last/total`. Only the first byte counts; last byte and total may be `*`. Without it the body ' +
-    'starts at byte 0.',
+    'Where the body starts: `bytes first-last/total`. Only the first byte counts; last byte and total ' +
+    'may be `*`. Without it the body starts at byte 0.',
   schema: { type: 'string', pattern: '^bytes \\d+-(\\d+|\\*)/(\\d+|\\*)$', example: 'bytes 0-65535/*' },
 });

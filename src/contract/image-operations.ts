@@ -39,8 +39,9 @@ import {
 import { imageData, imageOperationBytesMax, ticketIdCharactersMax, ticketIdExample } from './schemas.js';
 
 /**
- * How the contracts of daemon and proxy describe the images API, apart from the routes so that those stay readable. The operations are the
- * same; who may use them and what can go wrong on the way differs, and is each role's own.
+ * How the contracts of daemon and proxy describe the images API, apart from the routes so that those stay
+ * readable. The operations are the same; who may use them and what can go wrong on the way differs, and is
+ * each role's own.
  */
 export interface ImageAccess {
   /** Credentials and refusals of every operation. */
@@ -75,8 +76,9 @@ export const imagesTag = 'images';
 export const imagesGroup = {
   name: imagesTag,
   description:
-    'Download, upload, zero, flush, extents and checksums of an image. Answers are data and never a page, whatever an image holds: they say ' +
-    '`X-Content-Type-Options: nosniff` and `Content-Security-Policy: sandbox`.',
+    'Download, upload, zero, flush, extents and checksums of an image. Answers are data and never a ' +
+    'page, whatever an image holds: they say `X-Content-Type-Options: nosniff` and ' +
+    '`Content-Security-Policy: sandbox`.',
 } as const;
 
 const idParameter = ApiParam({
@@ -113,7 +115,8 @@ const noSpace = (access: ImageAccess): MethodDecorator =>
 const tooSlow = (access: ImageAccess): MethodDecorator =>
   refusal(
     408,
-    'The body stopped arriving for longer than the inactivity timeout of the ticket. The connection is closed.',
+    'The body stopped arriving for longer than the inactivity timeout of the ticket. The connection is ' +
+      'closed.',
     'Client was silent for 60 seconds',
     access.refusalHeaders,
   );
@@ -135,8 +138,8 @@ export const ImageOptions = (access: ImageAccess): MethodDecorator =>
       {
         summary: 'What can be done with the image',
         description:
-          'What every client asks first: features, and how many connections are of use. The id `*` asks for the service itself and needs ' +
-          'no ticket. Counts as activity: the ticket is extended.',
+          'What every client asks first: features, and how many connections are of use. The id `*` asks ' +
+          'for the service itself and needs no ticket. Counts as activity: the ticket is extended.',
       },
       access.anyOperation,
     ),
@@ -154,10 +157,12 @@ export const ReadImage = (access: ImageAccess): MethodDecorator =>
       {
         summary: 'Download the image or a range of it',
         description:
-          'Streams the image, or one `Range` of it. Without a range as many bytes are sent as ticket and image both have.\n\n' +
-          '**Resume** a broken download with `Range: bytes=N-`, N being the bytes you have. A body shorter than `Content-Length` means that ' +
-          'reading failed or the ticket was canceled after the response had begun: the connection is cut, never wrong bytes are sent. Any ' +
-          'range may be read again, and several at once on connections of their own (`max_readers`).',
+          'Streams the image, or one `Range` of it. Without a range as many bytes are sent as ticket and ' +
+          'image both have.\n\n' +
+          '**Resume** a broken download with `Range: bytes=N-`, N being the bytes you have. A body ' +
+          'shorter than `Content-Length` means that reading failed or the ticket was canceled after the ' +
+          'response had begun: the connection is cut, never wrong bytes are sent. Any range may be read ' +
+          'again, and several at once on connections of their own (`max_readers`).',
       },
       access.anyOperation,
     ),
@@ -213,17 +218,19 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
       {
         summary: 'Upload the image or a range of it',
         description:
-          'Writes the body from the first byte of `Content-Range` on. Any offset and length work; neighbouring bytes never change.\n\n' +
-          '**Length**: `Content-Length`, or `Transfer-Encoding: chunked`, which ends where it ends; past the size of the ticket nothing is ' +
-          'written.\n\n' +
-          '**Durability**: after 200 with `flush=y`, the default, the data is on stable storage. To upload in pieces send `flush=n` with each ' +
-          'and flush once at the end.\n\n' +
-          '**Retry**: after a broken connection or a 5xx status nothing is known of the bytes of that request: send the range again, which is ' +
-          'always safe. Ask the owner of the ticket for the bytes transferred to resume after a pause.\n\n' +
-          '**Overlap**: where requests that run at the same time write the same bytes, those of the request ' +
-          'that began last stay, so a stalled request never undoes its repetition.\n\n' +
-          '**Refusals** come before the body with `Expect: 100-continue`; otherwise the connection is closed after one, as is always done ' +
-          'when a body was not read to its end.',
+          'Writes the body from the first byte of `Content-Range` on. Any offset and length work; ' +
+          'neighbouring bytes never change.\n\n' +
+          '**Length**: `Content-Length`, or `Transfer-Encoding: chunked`, which ends where it ends; past ' +
+          'the size of the ticket nothing is written.\n\n' +
+          '**Durability**: after 200 with `flush=y`, the default, the data is on stable storage. To ' +
+          'upload in pieces send `flush=n` with each and flush once at the end.\n\n' +
+          '**Retry**: after a broken connection or a 5xx status nothing is known of the bytes of that ' +
+          'request: send the range again, which is always safe. Ask the owner of the ticket for the ' +
+          'bytes transferred to resume after a pause.\n\n' +
+          '**Overlap**: where requests that run at the same time write the same bytes, those of the ' +
+          'request that began last stay, so a stalled request never undoes its repetition.\n\n' +
+          '**Refusals** come before the body with `Expect: 100-continue`; otherwise the connection is ' +
+          'closed after one, as is always done when a body was not read to its end.',
       },
       access.anyOperation,
     ),
@@ -265,10 +272,11 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
       {
         summary: 'Zero a range, or flush',
         description:
-          '`zero` makes a range read as zeroes, efficiently where the storage can. `flush` answers when everything that was written is on ' +
-          'stable storage. Both may be sent again after a failure. The body is read as JSON whatever its `Content-Type`; unknown keys are ' +
-          'ignored. It is read only when ticket and credentials were found to be good: a malformed one for an ' +
-          'unknown ticket is 403.',
+          '`zero` makes a range read as zeroes, efficiently where the storage can. `flush` answers when ' +
+          'everything that was written is on stable storage. Both may be sent again after a failure. The ' +
+          'body is read as JSON whatever its `Content-Type`; unknown keys are ignored. It is read only ' +
+          'when ticket and credentials were found to be good: a malformed one for an unknown ticket is ' +
+          '403.',
       },
       access.anyOperation,
     ),
@@ -306,8 +314,8 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
       {
         summary: 'Which parts of the image are data, zero, holes or dirty',
         description:
-          'In order, without gaps, neighbours that are alike merged; the lengths add up to the size of the image. Reading only what is not ' +
-          'zero makes copies fast. Long lists are streamed.',
+          'In order, without gaps, neighbours that are alike merged; the lengths add up to the size of ' +
+          'the image. Reading only what is not zero makes copies fast. Long lists are streamed.',
       },
       access.anyOperation,
     ),
@@ -315,7 +323,8 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
       name: 'context',
       required: false,
       description:
-        'What to tell of each extent: whether it reads as zeroes, or whether it changed since the checkpoint.',
+        'What to tell of each extent: whether it reads as zeroes, or whether it changed since the ' +
+        'checkpoint.',
       schema: { type: 'string', enum: ['zero', 'dirty'], default: 'zero' },
     }),
     ApiOkResponse({
@@ -367,8 +376,9 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
       {
         summary: 'Checksum of the image',
         description:
-          'Hashes each block of `block_size` bytes, the last may be shorter, and then the concatenated digests with the same algorithm. ' +
-          'Blocks that are known to be zero are not read. blake2b and blake2s have digests of 32 bytes. Takes as long as reading the data.',
+          'Hashes each block of `block_size` bytes, the last may be shorter, and then the concatenated ' +
+          'digests with the same algorithm. Blocks that are known to be zero are not read. blake2b and ' +
+          'blake2s have digests of 32 bytes. Takes as long as reading the data.',
       },
       access.anyOperation,
     ),
@@ -406,8 +416,8 @@ export const ListChecksumAlgorithms = (access: ImageAccess): MethodDecorator =>
       {
         summary: 'Checksum algorithms',
         description:
-          'The algorithms that `checksum` takes. A daemon answers for any id, without a ticket; a proxy relays the question and so has to ' +
-          'know for which daemon it is.',
+          'The algorithms that `checksum` takes. A daemon answers for any id, without a ticket; a proxy ' +
+          'relays the question and so has to know for which daemon it is.',
       },
       access.algorithms,
     ),

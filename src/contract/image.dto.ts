@@ -48,8 +48,8 @@ export class FlushOperationDto {
 export class ImageOptionsDto {
   @ApiPropertyOptional({
     description:
-      'Unix socket that clients on the host of the image may use instead of TCP; abstract when it begins with NUL. Absent when the ' +
-      'local service is off, and through a proxy.',
+      'Unix socket that clients on the host of the image may use instead of TCP; abstract when it begins ' +
+      'with NUL. Absent when the local service is off, and through a proxy.',
     maxLength: 108,
     example: '\u0000/org/ovirt/imageio',
   })
@@ -57,7 +57,8 @@ export class ImageOptionsDto {
 
   @ApiProperty({
     description:
-      'What can be done: `checksum` and `extents` always, `flush` and `zero` when the ticket may write. More may be added.',
+      'What can be done: `checksum` and `extents` always, `flush` and `zero` when the ticket may write. ' +
+      'More may be added.',
     type: 'array',
     items: { type: 'string', maxLength: 100 },
     maxItems: 100,

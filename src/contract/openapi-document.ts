@@ -76,7 +76,8 @@ export function openApiDocument(application: INestApplication, options: Document
 
 const requestId = {
   description:
-    'Names the request in the log of the service: the one that the request had, if it is well-formed, or a new one. Absent when the request could not be parsed.',
+    'Names the request in the log of the service: the one that the request had, if it is well-formed, or ' +
+    'a new one. Absent when the request could not be parsed.',
   schema: {
     type: 'string',
     pattern: '^[A-Za-z0-9._-]{1,64}$',

@@ -9,7 +9,8 @@ import { ApiProperty, ApiSchema } from './decorators.js';
 export class ProblemDto {
   @ApiProperty({
     description:
-      'Stable name of the kind of error, for programs. More kinds may be added: take an unknown one for what its status says.',
+      'Stable name of the kind of error, for programs. More kinds may be added: take an unknown one for ' +
+      'what its status says.',
     format: 'uri',
     pattern: '^urn:ovirt-imageio:error:[a-z_]+$',
     maxLength: 100,

@@ -13,8 +13,8 @@ export function addProxySecurity(builder: DocumentBuilder): DocumentBuilder {
       in: 'header',
       name: 'Authorization',
       description:
-        'A signed ticket as the engine made it: base64 on one line, without a scheme such as `Bearer` before it. It names the daemon ' +
-        'and the transfer ticket, and is valid for a limited time.',
+        'A signed ticket as the engine made it: base64 on one line, without a scheme such as `Bearer` ' +
+        'before it. It names the daemon and the transfer ticket, and is valid for a limited time.',
     })
     .addSecurity(sessionHeader, {
       type: 'apiKey',
@@ -27,6 +27,7 @@ export function addProxySecurity(builder: DocumentBuilder): DocumentBuilder {
       in: 'query',
       name: 'session_id',
       description:
-        'The id of a session, for browsers that follow a link and can send no header. Logs of others may keep it.',
+        'The id of a session, for browsers that follow a link and can send no header. Logs of others may ' +
+        'keep it.',
     });
 }

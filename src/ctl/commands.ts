@@ -14,8 +14,8 @@ import { ticketLines, ticketTable } from './ticket-table.js';
 export class CommandError extends Error {}
 
 const noProfiler =
-  'there is no profiler to start or stop; the metrics tell where time goes, and NODE_OPTIONS=--cpu-prof in the environment of the ' +
-  'service makes it write a profile of its code when it stops';
+  'there is no profiler to start or stop; the metrics tell where time goes, and NODE_OPTIONS=--cpu-prof ' +
+  'in the environment of the service makes it write a profile of its code when it stops';
 
 /** Of a ticket, an id, a key or a certificate: `[limits] json_body_bytes` of a service is never more, and the others have some KiB. */
 const inputBytesMax = MiB;
@@ -63,8 +63,8 @@ async function show(
 }
 
 /**
- * Removing is idempotent, so the service does not tell whether there was anything to remove. Who wants to stop a transfer must hear that
- * nothing was stopped.
+ * Removing is idempotent, so the service does not tell whether there was anything to remove. Who wants to
+ * stop a transfer must hear that nothing was stopped.
  */
 async function remove(tickets: TicketsClient, id: string): Promise<void> {
   let unknown: ImageioError | undefined;

@@ -1,4 +1,6 @@
-/** The same JSON for people, with every digit of its numbers, also of those that no JavaScript number holds. */
+/**
+ * The same JSON for people, with every digit of its numbers, also of those that no JavaScript number holds.
+ */
 export function indentedJson(json: string): string {
   return JSON.stringify(newJson.parse(json, keepDigits), undefined, 2);
 }

@@ -8,7 +8,10 @@ import { logFailure } from '../wire/log-failure.js';
 import { LOGGER, type Logger } from '../log/logger.js';
 import type { ServiceAdapter } from './http-application.js';
 
-/** Turns whatever a handler throws into the answer that `error-response.ts` defines, and logs what is our fault. */
+/**
+ * Turns whatever a handler throws into the answer that `error-response.ts` defines, and logs what is our
+ * fault.
+ */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   constructor(
@@ -28,7 +31,10 @@ export class ErrorFilter implements ExceptionFilter {
     exchange.fail(error);
   }
 
-  /** What the framework itself throws: it found no route, or could not read the request. Having no route comes first. */
+  /**
+   * What the framework itself throws: it found no route, or could not read the request. Having no route comes
+   * first.
+   */
   #translate(exception: HttpException, request: FastifyRequest, audience: Audience): Error {
     if (exception.getStatus() === 404 || request.is404) {
       const path = (request.raw.url ?? '').split('?', 1)[0] ?? '';

@@ -4,8 +4,9 @@ import { Exchange } from '../wire/exchange.js';
 import { logFailure } from '../wire/log-failure.js';
 
 /**
- * Takes the response out of the framework's hands for `work`, which answers by itself. Once a reply is hijacked, nothing the framework
- * does can answer any more and an error would leave the client waiting, so errors end here.
+ * Takes the response out of the framework's hands for `work`, which answers by itself. Once a reply is
+ * hijacked, nothing the framework does can answer any more and an error would leave the client waiting, so
+ * errors end here.
  */
 export async function hijack(
   request: FastifyRequest,

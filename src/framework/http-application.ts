@@ -33,7 +33,9 @@ export type ApplicationLimits = Pick<
  */
 export class ServiceAdapter extends FastifyAdapter {
   readonly routes: RouteTables;
-  /** Kept, because the application hands it out through a proxy object, and it is needed for every request. */
+  /**
+   * Kept, because the application hands it out through a proxy object, and it is needed for every request.
+   */
   readonly #fastify: FastifyInstance;
 
   constructor(limits: ApplicationLimits) {

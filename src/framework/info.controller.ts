@@ -14,7 +14,10 @@ export class InfoDto {
   version!: string;
 }
 
-/** Says that the service is there and which one it is; the administration portal asks before it starts a transfer. */
+/**
+ * Says that the service is there and which one it is; the administration portal asks before it starts a
+ * transfer.
+ */
 @ApiTags('info')
 @ServedTo('network')
 @Controller('info')

@@ -1,12 +1,18 @@
 import { RouteConfig } from '@nestjs/platform-fastify';
 
-/** What the route's body is, kept in Fastify's route configuration. Routes that say nothing leave the body unread. */
+/**
+ * What the route's body is, kept in Fastify's route configuration. Routes that say nothing leave the body
+ * unread.
+ */
 export interface RequestBodyKind {
   readonly body?: 'json' | 'bytes';
   readonly bodyName?: string;
 }
 
-/** The body is JSON, whatever `Content-Type` says. @param name what error texts call it: `Invalid ticket: …` */
+/**
+ * The body is JSON, whatever `Content-Type` says.
+ * @param name what error texts call it: `Invalid ticket: …`
+ */
 export const JsonRequestBody = (name: string): MethodDecorator =>
   RouteConfig({ body: 'json', bodyName: name } satisfies RequestBodyKind);
 

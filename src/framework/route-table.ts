@@ -4,7 +4,10 @@ interface Route {
   readonly pattern: RegExp;
 }
 
-/** The routes of an application, for what a router does not tell: which methods a path would have, and what all of them are. */
+/**
+ * The routes of an application, for what a router does not tell: which methods a path would have, and what
+ * all of them are.
+ */
 export class RouteTable {
   readonly #routes: Route[] = [];
   #methods: readonly string[] | undefined;
@@ -27,7 +30,9 @@ export class RouteTable {
     return this.#routes;
   }
 
-  /** The methods that `path` (without query, as routed) can be asked with; none when there is no such route. */
+  /**
+   * The methods that `path` (without query, as routed) can be asked with; none when there is no such route.
+   */
   methodsOf(path: string): readonly string[] {
     return this.#routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
   }

@@ -23,17 +23,20 @@ const assets: Readonly<Record<string, string>> = {
 const logoStyle = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
 
 const headers = {
-  // No other inline script or style, nothing from elsewhere, no framing; requests that are tried out may go to daemons of other hosts.
+  // No other inline script or style, nothing from elsewhere, no framing; requests that are tried out may go
+  // to daemons of other hosts.
   'Content-Security-Policy':
-    `default-src 'none'; script-src 'self'; style-src 'self' ${logoStyle}; img-src 'self' data:; connect-src 'self' https:; ` +
+    `default-src 'none'; script-src 'self'; style-src 'self' ${logoStyle}; img-src 'self' data:; ` +
+    `connect-src 'self' https:; ` +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
 };
 
 /**
- * Mounts Swagger UI with all contracts in one selector. To be called before the application is initialised. Everything comes from this
- * package: it works on hosts without internet, and under a strict Content-Security-Policy.
+ * Mounts Swagger UI with all contracts in one selector. To be called before the application is initialised.
+ * Everything comes from this package: it works on hosts without internet, and under a strict
+ * Content-Security-Policy.
  * @param own the contract of the application itself, which is tried out where the page came from
  */
 export function mountSwaggerUi(

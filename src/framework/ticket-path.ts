@@ -14,10 +14,10 @@ const subResources: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Rewrites the path of a request so that routes can be written plainly. The id of a ticket is everything between the collection and the
- * end, or a known sub-resource, and may have slashes in it; a router's `:id` stops at the first one. So the id becomes one
- * percent-encoded segment: `/images/a/b/extents` is routed as `/images/a%2Fb/extents`. Nothing is decoded or normalised here, a `..`
- * stays what the client sent.
+ * Rewrites the path of a request so that routes can be written plainly. The id of a ticket is everything
+ * between the collection and the end, or a known sub-resource, and may have slashes in it; a router's `:id`
+ * stops at the first one. So the id becomes one percent-encoded segment: `/images/a/b/extents` is routed as
+ * `/images/a%2Fb/extents`. Nothing is decoded or normalised here, a `..` stays what the client sent.
  *
  * @param url path and query as they were sent
  */
@@ -31,12 +31,16 @@ export function routableUrl(url: string): string {
   if (known === undefined) return url;
   const subResource = known.find((suffix) => rest.endsWith(suffix)) ?? '';
   const id = rest.slice(0, rest.length - subResource.length);
-  // An empty id is the collection itself, whatever was asked of it: `/images//extents` misses its id like `/images/`.
+  // An empty id is the collection itself, whatever was asked of it: `/images//extents` misses its id like
+  // `/images/`.
   if (id === '' || id === '/') return `/${collection}/${query}`;
   return `/${collection}/${id.replaceAll('/', '%2F')}${subResource}${query}`;
 }
 
-/** The id of the ticket in the path of an image request, decoded; undefined when there is none or it cannot be decoded. */
+/**
+ * The id of the ticket in the path of an image request, decoded; undefined when there is none or it cannot be
+ * decoded.
+ */
 export function ticketIdOfImage(url: string): string | undefined {
   return decoded(/^\/images\/([^/?]+)/.exec(routableUrl(url))?.[1]);
 }

@@ -21,8 +21,8 @@ export function boundedRecord(line: string, bytesMax: number): string {
 }
 
 /**
- * Writes control characters as JSON escapes. JSON itself leaves those outside of ASCII as they are, and some terminals obey them; others
- * end a line for some readers, or make text run backwards.
+ * Writes control characters as JSON escapes. JSON itself leaves those outside of ASCII as they are, and some
+ * terminals obey them; others end a line for some readers, or make text run backwards.
  */
 export function escapeControls(json: string): string {
   return json.replace(
@@ -44,7 +44,8 @@ function shorten(record: LogRecord, excessBytes: number): void {
     if (text.length > longestText.length) [longest, longestText] = [name, text];
   }
   const text = longestText.endsWith(cutMark) ? longestText.slice(0, -cutMark.length) : longestText;
-  // A character takes at least one byte, so what this cuts may not be enough, but it is never more than half of the field too much.
+  // A character takes at least one byte, so what this cuts may not be enough, but it is never more than half
+  // of the field too much.
   const keptLength = Math.max(text.length - excessBytes - cutMark.length, Math.floor(text.length / 2));
   if (keptLength < 1) Reflect.deleteProperty(record, longest);
   else record[longest] = `${text.slice(0, keptLength).toWellFormed()}${cutMark}`;

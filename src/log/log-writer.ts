@@ -6,19 +6,23 @@ export interface LogDestination {
   write(line: string, level: number): unknown;
 }
 
-/** How long lines are gathered: a busy service then writes 50 times a second instead of once for each request. */
+/**
+ * How long lines are gathered: a busy service then writes 50 times a second instead of once for each request.
+ */
 const gatheredMilliseconds = 20;
 
 /** Warnings and worse. */
 const urgentLevel = pino.levels.values['warn'] ?? 0;
 
-/** Gathered lines are written at once when they are this long together, so that memory holds no more of them. */
+/**
+ * Gathered lines are written at once when they are this long together, so that memory holds no more of them.
+ */
 const gatheredCharactersMax = 64 * 1024;
 
 /**
- * Writes lines to standard error, several at a time: a write for each took a twelfth of the CPU of a small request. Warnings and worse are
- * written at once, with what came before them, and so is everything when the process ends. Only a process that is killed loses lines, those of
- * its last 20 ms.
+ * Writes lines to standard error, several at a time: a write for each took a twelfth of the CPU of a small
+ * request. Warnings and worse are written at once, with what came before them, and so is everything when the
+ * process ends. Only a process that is killed loses lines, those of its last 20 ms.
  */
 export class LogWriter implements LogDestination {
   #destination = this.#open();

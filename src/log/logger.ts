@@ -41,7 +41,9 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
   );
 }
 
-/** The stack of an error would be most of the record, and says where in the service, not what to do about it. */
+/**
+ * The stack of an error would be most of the record, and says where in the service, not what to do about it.
+ */
 function withoutStacks(record: Record<string, unknown>): Record<string, unknown> {
   const errors = Object.entries(record).filter(([, value]) => value instanceof Error);
   if (errors.length === 0) return record;
@@ -62,7 +64,10 @@ interface LogRecord {
   [field: string]: unknown;
 }
 
-/** For a terminal: time, level, message, then the fields as JSON. Control characters stay escaped in all of them. */
+/**
+ * For a terminal: time, level, message, then the fields as JSON. Control characters stay escaped in all of
+ * them.
+ */
 function prettyLine(line: string): string {
   const { time, level, msg = '', ...fields } = JSON.parse(line) as LogRecord;
   delete fields['pid'];

@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Server, type Socket } from 'node:net';
 
-/** What a canary talks to: a server of this process, at an abstract name that nobody else knows and for as long as it takes. */
+/**
+ * What a canary talks to: a server of this process, at an abstract name that nobody else knows and for as
+ * long as it takes.
+ */
 export class CanaryServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #failed = Promise.withResolvers<never>();

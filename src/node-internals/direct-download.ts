@@ -17,7 +17,10 @@ export interface DirectSink {
 /** A shorter body comes in one read, or few, which are shared with its head. */
 const leastBytes = 128 * KiB;
 
-/** Node documents neither that its parser leaves off in the middle of an answer that is marked as complete, nor what it takes up next. */
+/**
+ * Node documents neither that its parser leaves off in the middle of an answer that is marked as complete,
+ * nor what it takes up next.
+ */
 export const downloadingPastParser = new Trick({
   name: 'receiving downloads past the HTTP parser',
   plainWay: 'the parser copies what is relayed, and a relayed download takes a quarter more CPU',
@@ -60,12 +63,14 @@ async function receiveDirectly(answer: IncomingMessage): Promise<{ received: Buf
 }
 
 /**
- * Receives the body of a daemon's answer straight into the memory from which it is sent on. Node's HTTP parser would copy each piece twice and
- * make an event of it, which is a quarter of the CPU of a relayed download.
+ * Receives the body of a daemon's answer straight into the memory from which it is sent on. Node's HTTP
+ * parser would copy each piece twice and make an event of it, which is a quarter of the CPU of a relayed
+ * download.
  *
- * It is for bodies whose length is known. What arrives while the answer is paused, or has data of its own to give out, goes the ordinary
- * way through the parser and the answer's stream, and so does the last piece: for that the answer is marked as complete, whereupon
- * the parser leaves the connection to the next request. The parser does not miss what it did not see.
+ * It is for bodies whose length is known. What arrives while the answer is paused, or has data of its own to
+ * give out, goes the ordinary way through the parser and the answer's stream, and so does the last piece: for
+ * that the answer is marked as complete, whereupon the parser leaves the connection to the next request. The
+ * parser does not miss what it did not see.
  */
 export class DirectDownload implements ByteTaker {
   readonly #receiver: SocketReceiver;
@@ -84,7 +89,8 @@ export class DirectDownload implements ByteTaker {
   }
 
   /**
-   * @param source an answer to GET that nobody has read from. Its `data` events give out what does not come into the memory of `sink`
+   * @param source an answer to GET that nobody has read from. Its `data` events give out what does not come
+   * into the memory of `sink`
    * @returns undefined when the body has to come the ordinary way
    */
   static of(source: IncomingMessage, sink: DirectSink): DirectDownload | undefined {
@@ -107,7 +113,10 @@ export class DirectDownload implements ByteTaker {
     if (this.#leftBytes > 0) this.source.socket.resume();
   }
 
-  /** Receives no more. A request whose body is not whole by then has to be destroyed: its parser has lost count. Idempotent. */
+  /**
+   * Receives no more. A request whose body is not whole by then has to be destroyed: its parser has lost
+   * count. Idempotent.
+   */
   stop(): void {
     if (this.#receiver.taker === this) this.#receiver.taker = undefined;
   }

@@ -6,7 +6,10 @@ import { Trick } from './trick.js';
 
 const nothing = Buffer.alloc(0);
 
-/** Node does not document that its parser hands a body to `push`, piece by piece, nor what `push` has to leave behind. */
+/**
+ * Node does not document that its parser hands a body to `push`, piece by piece, nor what `push` has to leave
+ * behind.
+ */
 export const pushingDirectly = new Trick({
   name: 'handing on uploads without the stream',
   plainWay: 'an upload takes a twentieth more CPU',
@@ -31,9 +34,10 @@ export const pushingDirectly = new Trick({
 });
 
 /**
- * Gives the pieces of a request's body straight to its `data` listeners while it flows. Node's stream asks itself after each piece, in a tick
- * of its own, whether it should read on, though the parser reads on by itself: with the 16 KiB apiece of TLS that takes a twentieth of the
- * CPU of an upload. Pausing, resuming, the end and what goes wrong stay the stream's.
+ * Gives the pieces of a request's body straight to its `data` listeners while it flows. Node's stream asks
+ * itself after each piece, in a tick of its own, whether it should read on, though the parser reads on by
+ * itself: with the 16 KiB apiece of TLS that takes a twentieth of the CPU of an upload. Pausing, resuming,
+ * the end and what goes wrong stay the stream's.
  */
 export function pushDirectly(request: IncomingMessage): void {
   if (!pushingDirectly.inUse) return;

@@ -3,7 +3,10 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { CanaryServer, expectThat, received } from './canary-server.js';
 import { Trick } from './trick.js';
 
-/** Node documents `allowHalfOpen` of sockets, but not the property by which its HTTP server lets a socket be half-open. */
+/**
+ * Node documents `allowHalfOpen` of sockets, but not the property by which its HTTP server lets a socket be
+ * half-open.
+ */
 export const servingHalfOpen = new Trick({
   name: 'answering clients that have closed their sending side',
   plainWay: 'such a client gets no answer',
@@ -24,8 +27,9 @@ export const servingHalfOpen = new Trick({
 });
 
 /**
- * Lets clients of a server send a request, close their side and still have the whole answer, as RFC 9112 section 9.6 has it. Node would close
- * the other side as well, in the middle of the answer. The server must have been made with `allowHalfOpen`.
+ * Lets clients of a server send a request, close their side and still have the whole answer, as RFC 9112
+ * section 9.6 has it. Node would close the other side as well, in the middle of the answer. The server must
+ * have been made with `allowHalfOpen`.
  */
 export function serveHalfOpen(server: Server): void {
   if (servingHalfOpen.inUse) (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;

@@ -5,7 +5,10 @@ import { KiB } from '../base/units.js';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
-/** Node documents neither that it ends a connection by `destroySoon`, nor which requests it reads to their end by itself. */
+/**
+ * Node documents neither that it ends a connection by `destroySoon`, nor which requests it reads to their end
+ * by itself.
+ */
 export const closingOurWay = new Trick({
   name: 'lingering closes',
   plainWay: 'a client that is refused in the middle of its upload may see a reset instead of the answer',
@@ -29,14 +32,17 @@ export const closingOurWay = new Trick({
   },
 });
 
-/** Calls `close` at the moment when Node would destroy a connection, which is when its last answer has been handed over. */
+/**
+ * Calls `close` at the moment when Node would destroy a connection, which is when its last answer has been
+ * handed over.
+ */
 export function replaceClose(socket: Socket, close: () => void): void {
   if (closingOurWay.inUse) socket.destroySoon = close;
 }
 
 /**
- * Marks the body of a request as somebody's who reads it: else Node "dumps" it when the answer ends, reading all that the client sends without
- * any bound. It flows from now on.
+ * Marks the body of a request as somebody's who reads it: else Node "dumps" it when the answer ends, reading
+ * all that the client sends without any bound. It flows from now on.
  */
 export function consumeOurselves(request: IncomingMessage): void {
   request.read(0);

@@ -9,7 +9,10 @@ import { stopParsing, detachingParsers } from './parser-detachment.js';
 
 const garbage = Buffer.from('garbage\r\n\r\n');
 
-/** How often the parser of a server fails at garbage that comes in three pieces, after the first of which it is stopped. */
+/**
+ * How often the parser of a server fails at garbage that comes in three pieces, after the first of which it
+ * is stopped.
+ */
 async function failuresOfThree(): Promise<number> {
   const service = createServer();
   let failures = 0;

@@ -5,7 +5,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
-/** Node does not document that its HTTP parser, once it has failed, gets its bytes from a listener that can be removed. */
+/**
+ * Node does not document that its HTTP parser, once it has failed, gets its bytes from a listener that can be
+ * removed.
+ */
 export const detachingParsers = new Trick({
   name: 'detaching the HTTP parser from what it cannot parse',
   plainWay: 'a client that goes on sending may see a reset instead of the answer',
@@ -28,11 +31,15 @@ export const detachingParsers = new Trick({
 
 const garbage = 'garbage\r\n\r\n';
 
-/** The bytes of a connection mean nothing any more: pauses it, and lets what comes after a `resume` be dropped unseen by the parser. */
+/**
+ * The bytes of a connection mean nothing any more: pauses it, and lets what comes after a `resume` be dropped
+ * unseen by the parser.
+ */
 export function stopParsing(socket: Socket): void {
   if (detachingParsers.inUse) {
     socket.removeAllListeners('data');
-    // Makes Node read through JavaScript; until then its parser has the bytes straight from the socket's handle.
+    // Makes Node read through JavaScript; until then its parser has the bytes straight from the socket's
+    // handle.
     socket.on('data', drop);
   }
   socket.pause();

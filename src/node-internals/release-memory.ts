@@ -4,7 +4,10 @@ import { KiB } from '../base/units.js';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
-/** Node does not document that a received chunk has its memory to itself, nor that it has no use for it any more. */
+/**
+ * Node does not document that a received chunk has its memory to itself, nor that it has no use for it any
+ * more.
+ */
 export const releasingMemory = new Trick({
   name: 'freeing received memory at once',
   plainWay: 'it is left to the garbage collector, and an upload takes up to four times the CPU',
@@ -27,9 +30,10 @@ export const releasingMemory = new Trick({
 /**
  * Frees the memory behind a chunk that nobody will look at again, now instead of at some garbage collection.
  *
- * Node allocates every chunk of a socket outside of V8's heap, up to 64 KiB each, and V8 answers each 64 MiB of such memory with a full
- * collection of the heap, which for this service costs more than moving the bytes: receiving 1 GiB took 2.7 s of CPU with the
- * chunks left to the collector and 0.7 s with them freed here. Detaching leaves the chunk with length 0.
+ * Node allocates every chunk of a socket outside of V8's heap, up to 64 KiB each, and V8 answers each 64 MiB
+ * of such memory with a full collection of the heap, which for this service costs more than moving the bytes:
+ * receiving 1 GiB took 2.7 s of CPU with the chunks left to the collector and 0.7 s with them freed here.
+ * Detaching leaves the chunk with length 0.
  */
 export function releaseMemory(chunk: Uint8Array<ArrayBuffer>): void {
   if (!releasingMemory.inUse) return;

@@ -11,9 +11,10 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 const program = join(folder, 'program.mjs');
+const testedModule = JSON.stringify(join(import.meta.dirname, 'runtime-options.js'));
 writeFileSync(
   program,
-  `import { restartWithRuntimeOptions } from ${JSON.stringify(join(import.meta.dirname, 'runtime-options.js'))};
+  `import { restartWithRuntimeOptions } from ${testedModule};
   const firstId = (process.env.FIRST_ID ??= String(process.pid));
   restartWithRuntimeOptions('daemon', process.env, process.argv, false);
   console.log(JSON.stringify({ sameId: firstId === String(process.pid), options: process.execArgv }));`,

@@ -2,16 +2,20 @@ import { expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
 /**
- * V8 lets the young generation grow to 16 MiB and more for short-lived objects. A daemon makes few of them, because image data is outside of
- * V8's heap, and a small one stays in the processor's caches: with 2 MiB it takes 40 MiB less memory and a sixth less CPU for each GiB. A
- * proxy has two HTTP messages for each request: with 8 MiB it relays a sixth more small requests than with 2 MiB, and more gains nothing.
+ * V8 lets the young generation grow to 16 MiB and more for short-lived objects. A daemon makes few of them,
+ * because image data is outside of V8's heap, and a small one stays in the processor's caches: with 2 MiB it
+ * takes 40 MiB less memory and a sixth less CPU for each GiB. A proxy has two HTTP messages for each request:
+ * with 8 MiB it relays a sixth more small requests than with 2 MiB, and more gains nothing.
  */
 const youngGenerationMiB = { daemon: 2, proxy: 8 } as const;
 
 /** V8 reads it only when the process starts. */
 const youngGeneration = '--max-semi-space-size';
 
-/** Node documents `process.execve`, as an experiment, from 22.15 on, but no option of V8 by which the young generation is bounded. */
+/**
+ * Node documents `process.execve`, as an experiment, from 22.15 on, but no option of V8 by which the young
+ * generation is bounded.
+ */
 export const restartingWithOptions = new Trick({
   name: 'a small young generation of V8',
   plainWay: 'the process takes 40 MiB more memory and up to a sixth more CPU',
@@ -21,8 +25,8 @@ export const restartingWithOptions = new Trick({
 });
 
 /**
- * glibc keeps free memory apart for each of up to eight arenas a core, between which our threads would spread. Two hold 4 MiB less
- * under 16 downloads, and the threads that do file I/O hardly allocate.
+ * glibc keeps free memory apart for each of up to eight arenas a core, between which our threads would
+ * spread. Two hold 4 MiB less under 16 downloads, and the threads that do file I/O hardly allocate.
  */
 const mallocArenas = { MALLOC_ARENA_MAX: '2' };
 

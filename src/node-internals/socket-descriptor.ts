@@ -37,7 +37,8 @@ const poll = libc.func('poll', 'int', [
 export const usingDescriptors = new Trick({
   name: 'the file descriptors of sockets',
   plainWay:
-    'a client that has gone is noticed later, a request that is given up is closed like one that ends, a slow client looks like a stuck one',
+    'a client that has gone is noticed later, a request that is given up is closed like one that ends, a ' +
+    'slow client looks like a stuck one',
   canary: async () => {
     const service = createServer();
     await using server = await CanaryServer.open(service);

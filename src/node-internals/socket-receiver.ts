@@ -18,14 +18,15 @@ export interface ByteTaker {
 }
 
 /**
- * What is not received into a target. All connections share it, because the HTTP parser is done with it before the next read. Otherwise Node
- * allocates 64 KiB for every read, and relaying 1 GiB takes a quarter more CPU and 100 MiB more memory.
+ * What is not received into a target. All connections share it, because the HTTP parser is done with it
+ * before the next read. Otherwise Node allocates 64 KiB for every read, and relaying 1 GiB takes a quarter
+ * more CPU and 100 MiB more memory.
  */
 const shared = Buffer.allocUnsafeSlow(64 * KiB);
 
 /**
- * Node documents `onread` for sockets, but neither that sockets with TLS take it too, nor that its HTTP client parses what such a socket emits
- * as `data`.
+ * Node documents `onread` for sockets, but neither that sockets with TLS take it too, nor that its HTTP
+ * client parses what such a socket emits as `data`.
  */
 export const receivingIntoOurs = new Trick({
   name: 'receiving into shared memory',
@@ -57,7 +58,10 @@ export class SocketReceiver {
     return SocketReceiver.#receivers.get(socket);
   }
 
-  /** @param open makes a connection with the options it is given: `options`, and how to receive unless in the plain way */
+  /**
+   * @param open makes a connection with the options it is given: `options`, and how to receive unless in the
+   * plain way
+   */
   static connect<O, S>(options: O, open: (receiving: O | (O & { onread: OnReadOpts })) => S): S {
     if (!receivingIntoOurs.inUse) return open(options);
     const receiver = new SocketReceiver();

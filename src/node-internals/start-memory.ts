@@ -14,8 +14,9 @@ export const collectingAtStart = new Trick({
 });
 
 /**
- * Gives back what only the start needed: garbage of V8's from compiling the framework, then what libc keeps of its own free memory. About 15 MiB
- * of 120, which neither would give back by itself while the service has little to do. Takes some ten milliseconds.
+ * Gives back what only the start needed: garbage of V8's from compiling the framework, then what libc keeps
+ * of its own free memory. About 15 MiB of 120, which neither would give back by itself while the service has
+ * little to do. Takes some ten milliseconds.
  */
 export function returnStartMemory(): void {
   if (!collectingAtStart.inUse) return;

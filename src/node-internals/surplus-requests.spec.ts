@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { CanaryServer } from './canary-server.js';
 import { ListenerRequest, ListenerResponse, sharingSurplus } from './surplus-requests.js';
 
-/** How many different objects a server makes of 500 requests of a connection that is destroyed at the first. */
+/**
+ * How many different objects a server makes of 500 requests of a connection that is destroyed at the first.
+ */
 async function objectsOfClosedConnection(): Promise<number> {
   const service = createServer({ IncomingMessage: ListenerRequest, ServerResponse: ListenerResponse });
   const requests = new Set<IncomingMessage>();

@@ -4,7 +4,10 @@ import { Socket } from 'node:net';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
-/** Node documents that a server makes requests of a class of ours, but not what a constructor that returns another object does. */
+/**
+ * Node documents that a server makes requests of a class of ours, but not what a constructor that returns
+ * another object does.
+ */
 export const sharingSurplus = new Trick({
   name: 'one object for all requests of closed connections',
   plainWay: 'clients that pipeline requests and leave can make the service hold 4 MiB for each connection',
@@ -25,9 +28,10 @@ export const sharingSurplus = new Trick({
 });
 
 /**
- * Node's parser makes a request of everything that it received at once, 64 KiB, also when the connection was destroyed in the
- * middle of it, and keeps them all until the end of this turn of the event loop. With requests of 38 bytes on 500 connections
- * that took 1.9 GiB. So for a connection that is gone, all requests are one and the same, which remembers nothing.
+ * Node's parser makes a request of everything that it received at once, 64 KiB, also when the connection was
+ * destroyed in the middle of it, and keeps them all until the end of this turn of the event loop. With
+ * requests of 38 bytes on 500 connections that took 1.9 GiB. So for a connection that is gone, all requests
+ * are one and the same, which remembers nothing.
  */
 class SurplusRequest extends IncomingMessage {
   override push(): boolean {

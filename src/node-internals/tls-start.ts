@@ -4,11 +4,14 @@ import type { Socket } from 'node:net';
 import { expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
-/** Node starts TLS in a listener of its own as soon as a connection is accepted, which it does not document. */
+/**
+ * Node starts TLS in a listener of its own as soon as a connection is accepted, which it does not document.
+ */
 export const startingTlsLate = new Trick({
   name: 'looking at connections before TLS',
   plainWay:
-    'TLS starts as soon as a client connects: a client of plain HTTP is told nothing, and one that leaves before its handshake holds its place until the handshake times out',
+    'TLS starts as soon as a client connects: a client of plain HTTP is told nothing, and one that ' +
+    'leaves before its handshake holds its place until the handshake times out',
   canary: () => {
     const server = createHttpsServer();
     expectThat(takeTlsStart(server) !== undefined, 'Node starts TLS in another way than is known');
@@ -17,7 +20,8 @@ export const startingTlsLate = new Trick({
 
 /**
  * Takes Node's own start of TLS away from a server, so that a connection can be looked at before.
- * @returns what starts TLS on a connection, whose TLS socket then comes with `secureConnection`; undefined when TLS starts by itself
+ * @returns what starts TLS on a connection, whose TLS socket then comes with `secureConnection`; undefined
+ * when TLS starts by itself
  */
 export function takeTlsStart(server: Server): ((socket: Socket) => void) | undefined {
   if (!startingTlsLate.inUse) return undefined;

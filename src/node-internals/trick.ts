@@ -1,7 +1,9 @@
 /** Set to 1 it turns every trick off: who looks for the cause of a fault sees whether it goes away. */
 export const plainNodeVariable = 'IMAGEIO_PLAIN_NODE';
 
-/** A canary over sockets takes milliseconds. One that waits for ever must not keep the service from starting. */
+/**
+ * A canary over sockets takes milliseconds. One that waits for ever must not keep the service from starting.
+ */
 const canarySecondsMax = 5;
 
 export interface TrickOptions {
@@ -14,9 +16,10 @@ export interface TrickOptions {
 }
 
 /**
- * One use of behaviour that Node does not document. Each is in one file of this folder, with its reason, a canary that shows whether the
- * Node at hand still behaves so, and a plain way that is taken when it does not. It is in use until somebody says otherwise, so that a
- * part can be tested by itself; a service runs the canaries before it opens its listeners.
+ * One use of behaviour that Node does not document. Each is in one file of this folder, with its reason, a
+ * canary that shows whether the Node at hand still behaves so, and a plain way that is taken when it does
+ * not. It is in use until somebody says otherwise, so that a part can be tested by itself; a service runs the
+ * canaries before it opens its listeners.
  */
 export class Trick {
   #plainBecause: string | undefined =

@@ -2,7 +2,10 @@
 export interface HealthCheck {
   /** What operators call it, e.g. `listeners`. */
   readonly name: string;
-  /** @throws Error, or rejects, when it does not work; the message is shown to whoever asks for the health, so it has no secret in it */
+  /**
+   * @throws Error, or rejects, when it does not work; the message is shown to whoever asks for the health, so
+   * it has no secret in it
+   */
   check(): void | Promise<void>;
 }
 
@@ -15,7 +18,10 @@ export interface HealthReport {
 /** Less than the second in which health answers, whatever hangs. */
 const checkSecondsDefault = 0.8;
 
-/** Whether the service should get new work now. It asks every check each time, all at once, and waits for none longer than its time. */
+/**
+ * Whether the service should get new work now. It asks every check each time, all at once, and waits for none
+ * longer than its time.
+ */
 export class Health {
   constructor(
     private readonly checks: readonly HealthCheck[],

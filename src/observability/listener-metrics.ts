@@ -19,7 +19,9 @@ export class ListenerMetrics {
     const registers = [registry];
     this.#requests = new Counter({
       name: 'imageio_requests_total',
-      help: 'Requests that have ended. Status 0: the client left before its answer. Route none: no route was found or looked for',
+      help:
+        'Requests that have ended. Status 0: the client left before its answer. ' +
+        'Route none: no route was found or looked for',
       labelNames: ['listener', 'route', 'method', 'status'],
       registers,
     });

@@ -35,7 +35,7 @@ describe('the metrics of a service', () => {
       assert.match(text, new RegExp(`^${name} `, 'm'));
   });
 
-  test('count requests by route, and whatever else is no route or method of ours under one name', async () => {
+  test('count requests by route, and unknown routes and methods under one name', async () => {
     const subject = metrics();
     const request = { listener: 'remote', method: 'GET', route: '/images/:id', status: 200 };
     subject.listeners.requestEnded(request);

@@ -10,12 +10,16 @@ export interface MetricsOptions {
   readonly daemonFailureKinds?: readonly string[];
 }
 
-/** How closely the delay of the event loop is watched; the library's 10 ms wake an idle process more often than is worth it. */
+/**
+ * How closely the delay of the event loop is watched; the library's 10 ms wake an idle process more often
+ * than is worth it.
+ */
 const eventLoopPrecisionMilliseconds = 20;
 
 /**
- * The metrics of one service, in a registry of their own. Parts of the service report to it through interfaces of their own, and know
- * nothing of metrics. No label ever has an id in it: their values come from short lists.
+ * The metrics of one service, in a registry of their own. Parts of the service report to it through
+ * interfaces of their own, and know nothing of metrics. No label ever has an id in it: their values come from
+ * short lists.
  */
 export class Metrics {
   readonly transfers: TransferMetrics;

@@ -9,8 +9,9 @@ export const monitoringMethods = ['GET', 'HEAD'] as const;
 type Route = (exchange: Exchange) => Promise<void> | void;
 
 /**
- * Answers the requests of monitoring systems: `/metrics`, `/health/live` and `/health/ready`. It is a function instead of an application
- * of the framework, so that it is there before the framework is and needs none of it.
+ * Answers the requests of monitoring systems: `/metrics`, `/health/live` and `/health/ready`. It is a
+ * function instead of an application of the framework, so that it is there before the framework is and needs
+ * none of it.
  */
 export function monitoringHandler(
   metrics: Metrics,
@@ -21,7 +22,8 @@ export function monitoringHandler(
       const text = await metrics.render();
       exchange.send(200, { 'Content-Type': metrics.contentType, ...noStore }, text);
     },
-    // Whoever gets this answer knows that the event loop turns; there is nothing else that only a restart could mend.
+    // Whoever gets this answer knows that the event loop turns; there is nothing else that only a restart
+    // could mend.
     '/health/live': (exchange) => {
       sendJson(exchange, 200, { status: 'ok' });
     },

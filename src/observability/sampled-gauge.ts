@@ -17,7 +17,10 @@ export interface SampledGaugeOptions {
 
 const timeoutSecondsDefault = 1;
 
-/** Adds a gauge to `registry` whose values are looked up when they are wanted, so that nothing has to keep count of them. */
+/**
+ * Adds a gauge to `registry` whose values are looked up when they are wanted, so that nothing has to keep
+ * count of them.
+ */
 export function addSampledGauge(registry: Registry, options: SampledGaugeOptions): void {
   const { name, help, labelNames = [], read, timeoutSeconds = timeoutSecondsDefault } = options;
   new Gauge({

@@ -13,7 +13,10 @@ const secondsBuckets = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800, 7200];
 /** The operations that move or change bytes of an image; the others have nothing to count. */
 const countedKinds = new Set(['read', 'write', 'zero', 'checksum']);
 
-/** The bytes of one combination of labels. A plain number: counters of the library cost a look-up for each addition. */
+/**
+ * The bytes of one combination of labels. A plain number: counters of the library cost a look-up for each
+ * addition.
+ */
 interface ByteCell {
   readonly labels: Readonly<Record<'operation' | 'backend' | 'listener', string>>;
   bytes: number;
@@ -65,7 +68,9 @@ export class TransferMetrics {
     };
   }
 
-  /** An operation of `kind` begins at `listener`. Until it is known where its image is, its backend is `none`. */
+  /**
+   * An operation of `kind` begins at `listener`. Until it is known where its image is, its backend is `none`.
+   */
   begin(kind: string, listener: string) {
     const running = { operation: kind, listener };
     let backend = 'none';

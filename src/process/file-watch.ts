@@ -1,7 +1,10 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 
-/** Key and certificate are often written one after the other; read between the two they would not belong together. */
+/**
+ * Key and certificate are often written one after the other; read between the two they would not belong
+ * together.
+ */
 const settleMilliseconds = 1000;
 
 export interface Watched {
@@ -12,8 +15,9 @@ export interface Watched {
 }
 
 /**
- * Calls `changed` once for each time that files are replaced or written, as long as the process lives. It looks at them in intervals:
- * events of the file system are missed where a mounted secret is replaced through links.
+ * Calls `changed` once for each time that files are replaced or written, as long as the process lives. It
+ * looks at them in intervals: events of the file system are missed where a mounted secret is replaced through
+ * links.
  */
 export class FileWatch {
   #watched: Watched = { paths: [], intervalSeconds: 0 };

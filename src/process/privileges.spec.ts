@@ -45,8 +45,9 @@ interface Outcome {
 
 /** Drops the privileges of a process of its own: those of this one are needed for the next test. */
 function dropInChild(childOptions: PrivilegeOptions): Outcome {
+  const testedModule = JSON.stringify(new URL('./privileges.js', import.meta.url).href);
   const program = `
-    const { dropPrivileges } = await import(${JSON.stringify(new URL('./privileges.js', import.meta.url).href)});
+    const { dropPrivileges } = await import(${testedModule});
     const result = dropPrivileges(${JSON.stringify(childOptions)});
     let wayBack = 'open';
     try { process.setuid(0); } catch (error) { wayBack = error.code; }

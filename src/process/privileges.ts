@@ -34,8 +34,8 @@ export class PrivilegeError extends Error {
 }
 
 /**
- * Becomes an ordinary user, for good. Call it after every listener is bound and every file that only root can read (TLS
- * keys) has been read. Does nothing unless the process is root.
+ * Becomes an ordinary user, for good. Call it after every listener is bound and every file that only root can
+ * read (TLS keys) has been read. Does nothing unless the process is root.
  * @throws PrivilegeError when user or group do not exist, a path cannot be given away, or the system refuses
  */
 export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
@@ -48,11 +48,12 @@ export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
   if (controlSocketPath !== undefined) ownedPaths.push(controlSocketPath);
   for (const path of ownedPaths) giveTo(path, userId, groupId);
 
-  // The types leave these open for systems without them and lack initgroups; geteuid has just shown that this is none.
+  // The types leave these open for systems without them and lack initgroups; geteuid has just shown that this
+  // is none.
   const { initgroups, setgid, setuid } = process as PosixProcess;
   try {
-    // This order: after setuid the process may no longer change its groups. As root, each call sets the real, effective
-    // and saved id at once, so there is no way back.
+    // This order: after setuid the process may no longer change its groups. As root, each call sets the real,
+    // effective and saved id at once, so there is no way back.
     initgroups(userName, groupId);
     setgid(groupId);
     setuid(userId);
@@ -89,8 +90,9 @@ const groupType = koffi.struct({
 });
 
 /**
- * The ids of user and group by libc, since Node has no look-up of its own and /etc/passwd does not list users of directory
- * services. The structs name only the fields before the last one that is read: the rest differs between systems.
+ * The ids of user and group by libc, since Node has no look-up of its own and /etc/passwd does not list users
+ * of directory services. The structs name only the fields before the last one that is read: the rest differs
+ * between systems.
  */
 function lookUp(userName: string, groupName: string): { userId: number; groupId: number } {
   const libc = koffi.load(null);

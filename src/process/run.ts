@@ -24,8 +24,8 @@ export interface RunOptions {
 }
 
 /**
- * Starts a role and runs it until a signal stops it. The start is complete when every listener is bound: only then it becomes
- * unprivileged, tells systemd, and logs `Ready for requests`.
+ * Starts a role and runs it until a signal stops it. The start is complete when every listener is bound: only
+ * then it becomes unprivileged, tells systemd, and logs `Ready for requests`.
  */
 export async function run(
   role: Role,
@@ -86,8 +86,9 @@ function stopOnSignals(
 }
 
 /**
- * SIGHUP takes what may change while the service runs, and so does a renewal of a file of TLS: where Kubernetes or an agent renews them,
- * nobody sends signals. What else has changed in the configuration is named, as it needs a restart.
+ * SIGHUP takes what may change while the service runs, and so does a renewal of a file of TLS: where
+ * Kubernetes or an agent renews them, nobody sends signals. What else has changed in the configuration is
+ * named, as it needs a restart.
  */
 function reloadWhenAsked(
   service: Service,

@@ -2,7 +2,10 @@ import koffi from 'koffi';
 import { getSystemErrorName } from 'node:util';
 import { endianness } from 'node:os';
 
-/** The service manager could not be told; without READY=1 it ends a `Type=notify` service after its start timeout. */
+/**
+ * The service manager could not be told; without READY=1 it ends a `Type=notify` service after its start
+ * timeout.
+ */
 export class NotifyError extends Error {
   constructor(message: string) {
     super(message);
@@ -12,7 +15,8 @@ export class NotifyError extends Error {
 
 /**
  * Tells systemd that every listener is bound (`READY=1`, sd_notify(3)).
- * @param notifySocket the value of NOTIFY_SOCKET: a path, or `@name` for an abstract socket; without one nobody asked
+ * @param notifySocket the value of NOTIFY_SOCKET: a path, or `@name` for an abstract socket; without one
+ * nobody asked
  * @returns whether somebody was told
  * @throws NotifyError when the socket does not take the message
  */
@@ -28,8 +32,8 @@ export function notifyStopping(notifySocket: string | undefined): boolean {
 function notify(notifySocket: string | undefined, state: string): boolean {
   if (notifySocket === undefined || notifySocket === '') return false;
   const address = socketAddress(notifySocket);
-  // Node has no unix datagram sockets, so this calls libc. Blocking is right: the message is one short datagram, and
-  // dropping it because the manager's queue is full would fail the start.
+  // Node has no unix datagram sockets, so this calls libc. Blocking is right: the message is one short
+  // datagram, and dropping it because the manager's queue is full would fail the start.
   const libc = loadLibc();
   const descriptor = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) throw failure('open a datagram socket');
@@ -88,7 +92,8 @@ function loadLibc(): Libc {
   return {
     socket: symbols.func('int socket(int domain, int type, int protocol)'),
     sendto: symbols.func(
-      'intptr_t sendto(int fd, const void *message, size_t length, int flags, const void *address, uint32_t address_length)',
+      'intptr_t sendto(int fd, const void *message, size_t length, int flags, const void *address, ' +
+        'uint32_t address_length)',
     ),
     close: symbols.func('int close(int fd)'),
   };

@@ -17,11 +17,15 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
         title: 'ovirt-imageio images API',
         summary: 'Reads and writes the disk images of one host.',
         description:
-          'Reads and writes the disk images of one host: a client streams an image, or ranges of it, over HTTPS.\n\n' +
-          '## Permission\n\nEvery request names a ticket by its id, which is the only credential: keep it secret. The owner of the ticket adds, ' +
-          'watches, extends and removes it with the tickets API. An id that has no ticket is 403, so nobody learns which ids exist.\n\n' +
-          'A transfer that moves bytes does not expire: each finished operation, and progress of a running one, extends the ticket. When a ticket ' +
-          'is canceled, running requests are cut and new ones get 403.\n' +
+          'Reads and writes the disk images of one host: a client streams an image, or ranges of it, ' +
+          'over HTTPS.\n\n' +
+          '## Permission\n\n' +
+          'Every request names a ticket by its id, which is the only credential: keep it secret. The ' +
+          'owner of the ticket adds, watches, extends and removes it with the tickets API. An id that ' +
+          'has no ticket is 403, so nobody learns which ids exist.\n\n' +
+          'A transfer that moves bytes does not expire: each finished operation, and progress of a ' +
+          'running one, extends the ticket. When a ticket is canceled, running requests are cut and new ' +
+          'ones get 403.\n' +
           commonRules,
         servers: [
           {
@@ -45,8 +49,8 @@ export async function daemonContracts(): Promise<{ daemon: OpenAPIObject; contro
         title: 'ovirt-imageio tickets API',
         summary: 'Adds, watches, extends and removes the tickets of a daemon or a proxy.',
         description:
-          'Adds, watches, extends and removes tickets. Served on a unix socket, or a TCP port of localhost, without credentials: reaching it is ' +
-          'the permission.\n' +
+          'Adds, watches, extends and removes tickets. Served on a unix socket, or a TCP port of ' +
+          'localhost, without credentials: reaching it is the permission.\n' +
           commonRules,
         servers: [
           {

@@ -5,8 +5,8 @@ import type { TransferGrant } from '../sessions/transfer-grant.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 
 /**
- * Stored grants come before control tickets when a request is authorised, but a request for a control ticket, which this process has
- * itself, must not fail because the store of the grants is away.
+ * Stored grants come before control tickets when a request is authorised, but a request for a control ticket,
+ * which this process has itself, must not fail because the store of the grants is away.
  */
 export class GrantsBehindTickets implements GrantStore {
   constructor(

@@ -12,7 +12,10 @@ export interface MonitoringOptions {
   readonly checks: readonly HealthCheck[];
 }
 
-/** Makes the listener for monitoring systems, which shows `metrics`, what there is to show of `listeners`, and the health of it all. */
+/**
+ * Makes the listener for monitoring systems, which shows `metrics`, what there is to show of `listeners`, and
+ * the health of it all.
+ */
 export function createMonitoring(
   factory: ListenerFactory,
   { metrics, listeners, checks }: MonitoringOptions,

@@ -17,14 +17,18 @@ export async function proxyContract(): Promise<OpenAPIObject> {
       title: 'ovirt-imageio proxy API',
       summary: 'Relays images for clients that cannot reach the hosts.',
       description:
-        'Relays images for clients that cannot reach the hosts; the images API is that of the daemons behind it.\n\n' +
-        '## Permission\n\nA request for an image is authorised by the first of these that it has:\n\n' +
-        '1. `Authorization`: a ticket that the engine signed. It opens a session, whose id comes back in `Session-Id`.\n' +
+        'Relays images for clients that cannot reach the hosts; the images API is that of the daemons ' +
+        'behind it.\n\n' +
+        '## Permission\n\n' +
+        'A request for an image is authorised by the first of these that it has:\n\n' +
+        '1. `Authorization`: a ticket that the engine signed. It opens a session, whose id comes back in ' +
+        '`Session-Id`.\n' +
         '2. `Session-Id`: a session that `POST /sessions` opened.\n' +
         '3. `session_id` in the query: the same for browsers that follow a link.\n' +
-        '4. Nothing but the id in the path, when the engine stored a signed ticket with `PUT /tickets`, or added a ticket at the control ' +
-        'service.\n\n' +
-        'The id in the path must be that of the transfer ticket. Credentials are not passed on to the daemon.\n' +
+        '4. Nothing but the id in the path, when the engine stored a signed ticket with `PUT /tickets`, ' +
+        'or added a ticket at the control service.\n\n' +
+        'The id in the path must be that of the transfer ticket. Credentials are not passed on to the ' +
+        'daemon.\n' +
         commonRules,
       servers: [
         {

@@ -23,7 +23,10 @@ export interface EntranceParts {
   readonly audienceOf: EntranceOptions['audienceOf'];
 }
 
-/** Makes the listeners; nothing is bound yet. @throws Error naming option and file when TLS has none to use */
+/**
+ * Makes the listeners; nothing is bound yet.
+ * @throws Error naming option and file when TLS has none to use
+ */
 export function serviceListeners(
   { local, control }: Config,
   { factory, tickets, adapterHost, audienceOf }: EntranceParts,

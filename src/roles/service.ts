@@ -8,7 +8,9 @@ import type { Reloadable } from '../config/reloadable.js';
 
 export interface ServiceParts {
   readonly listeners: readonly HttpListener[];
-  /** The listener for metrics and health. It answers from before the start until after the stop of the others. */
+  /**
+   * The listener for metrics and health. It answers from before the start until after the stop of the others.
+   */
   readonly monitoring?: HttpListener | undefined;
   readonly reloadables?: readonly Reloadable[];
   /** How long running requests may go on after a stop was asked for. */
@@ -16,7 +18,8 @@ export interface ServiceParts {
 }
 
 const pollMilliseconds = 20;
-// After their requests were cancelled operations still wait for the I/O in flight; storage that hangs must not hang the stop.
+// After their requests were cancelled operations still wait for the I/O in flight; storage that hangs must
+// not hang the stop.
 const cancelSeconds = 5;
 // A socket that was destroyed is closed in the next turn of the event loop.
 const cutSeconds = 1;
@@ -43,7 +46,10 @@ export class Service implements OnApplicationShutdown {
     return this.#allListeners.filter(({ absent }) => !absent).map(({ name, address }) => ({ name, address }));
   }
 
-  /** Takes what can be changed while it runs. A part that cannot take its new value keeps the old one, which one line of the log says. */
+  /**
+   * Takes what can be changed while it runs. A part that cannot take its new value keeps the old one, which
+   * one line of the log says.
+   */
   reload(config: Config): void {
     for (const part of this.parts.reloadables ?? []) {
       try {

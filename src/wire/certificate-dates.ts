@@ -2,13 +2,16 @@ import type { X509Certificate } from 'node:crypto';
 
 const dayMilliseconds = 86_400_000;
 
-/** When a renewal is overdue: a week before the end, or a tenth of its life for a certificate that lives shorter than ten weeks. */
+/**
+ * When a renewal is overdue: a week before the end, or a tenth of its life for a certificate that lives
+ * shorter than ten weeks.
+ */
 const noticeMillisecondsMax = 7 * dayMilliseconds;
 const noticePart = 0.1;
 
 /**
- * What is wrong with the dates of a certificate that the service shows to its clients, in words that follow its name; undefined when
- * nothing is. It is no reason not to start: clients decide what they believe.
+ * What is wrong with the dates of a certificate that the service shows to its clients, in words that follow
+ * its name; undefined when nothing is. It is no reason not to start: clients decide what they believe.
  */
 export function certificateDateProblem(certificate: X509Certificate, now: Date): string | undefined {
   const { validFromDate, validToDate } = certificate;

@@ -38,8 +38,9 @@ const quickMilliseconds = 500;
 const connections = new WeakMap<Socket, ClientConnection>();
 
 /**
- * The service's side of one client socket: how long it may be silent, what it holds open, and how it ends. It owns the socket's
- * timeout; Node's own request and keep-alive timeouts are off, because they limit long transfers or close idle clients too soon.
+ * The service's side of one client socket: how long it may be silent, what it holds open, and how it ends. It
+ * owns the socket's timeout; Node's own request and keep-alive timeouts are off, because they limit long
+ * transfers or close idle clients too soon.
  */
 export class ClientConnection {
   readonly #socket: Socket;
@@ -98,7 +99,10 @@ export class ClientConnection {
     return this.#limits;
   }
 
-  /** The last answer is out and whatever still arrives is dropped: nothing on this socket is a request any more. */
+  /**
+   * The last answer is out and whatever still arrives is dropped: nothing on this socket is a request any
+   * more.
+   */
   get lingering(): boolean {
     return this.#lingering;
   }
@@ -117,7 +121,9 @@ export class ClientConnection {
     return this.#socket.destroyed;
   }
 
-  /** A request with a valid ticket came: from now on the ticket says how long the connection may be silent. */
+  /**
+   * A request with a valid ticket came: from now on the ticket says how long the connection may be silent.
+   */
   authorized(inactivityTimeoutSeconds: number): void {
     if (!this.#authorized) {
       this.#authorized = true;
@@ -176,10 +182,10 @@ export class ClientConnection {
   }
 
   /**
-   * Makes Node end this connection after the current response by a lingering close: the response goes out, then FIN, then
-   * at most `drainBytes` more are read and dropped, and after `lingerSeconds` or when the client closes the socket is destroyed.
-   * Node's own way, destroying right after the last byte, resets the connection while the client is still sending,
-   * and the client loses the answer (RFC 9112 section 9.6).
+   * Makes Node end this connection after the current response by a lingering close: the response goes out,
+   * then FIN, then at most `drainBytes` more are read and dropped, and after `lingerSeconds` or when the
+   * client closes the socket is destroyed. Node's own way, destroying right after the last byte, resets the
+   * connection while the client is still sending, and the client loses the answer (RFC 9112 section 9.6).
    */
   lingerAfterResponse(request: IncomingMessage): void {
     let droppedBytes = 0;

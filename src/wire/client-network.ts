@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What counts as one client: an IPv4 address, or a /64 of IPv6, which is the least that a customer has and would otherwise
- * be 2^64 clients.
+ * What counts as one client: an IPv4 address, or a /64 of IPv6, which is the least that a customer has and
+ * would otherwise be 2^64 clients.
  */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

@@ -14,9 +14,10 @@ export interface SlotHolder {
 }
 
 /**
- * Who may be connected to a listener. A connection that has shown a valid ticket keeps its slot. Others, strangers,
- * make room for newer ones, the oldest first: when all slots are taken, or when there are too many of one address.
- * So nobody is locked out by connections that do nothing, and no crowd behind one address pushes out those of others.
+ * Who may be connected to a listener. A connection that has shown a valid ticket keeps its slot. Others,
+ * strangers, make room for newer ones, the oldest first: when all slots are taken, or when there are too many
+ * of one address. So nobody is locked out by connections that do nothing, and no crowd behind one address
+ * pushes out those of others.
  */
 export class ConnectionSlots<Holder extends SlotHolder> {
   /** Those with a ticket have no network here: they do not count for it. */

@@ -32,7 +32,9 @@ export interface ErrorResponse {
 
 type ErrorClass = abstract new (...args: never[]) => ServiceError;
 
-/** The only place that knows which status an error of the domain is. Subclasses stand before their parents. */
+/**
+ * The only place that knows which status an error of the domain is. Subclasses stand before their parents.
+ */
 export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [InvalidRequestError, 400],
   [UnauthenticatedError, 401],
@@ -69,8 +71,8 @@ export interface ErrorResponseOptions {
 }
 
 /**
- * What a client gets for `error`: a short text for people, or RFC 9457 problem details when `accept` prefers JSON. Errors that are not
- * of the domain are ours: their text goes to the log only.
+ * What a client gets for `error`: a short text for people, or RFC 9457 problem details when `accept` prefers
+ * JSON. Errors that are not of the domain are ours: their text goes to the log only.
  */
 export function errorResponse(
   error: unknown,
@@ -79,6 +81,7 @@ export function errorResponse(
   const status = errorStatus(error);
   const known = error instanceof ServiceError;
   const asJson = prefersJson(accept);
+  const type = `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`;
   const title = known ? error.message : 'Internal server error, see the log of the service';
   return {
     status,
@@ -86,9 +89,7 @@ export function errorResponse(
       ...detailHeaders(error, retryAfterSeconds),
       'Content-Type': asJson ? 'application/problem+json' : 'text/plain; charset=UTF-8',
     },
-    body: asJson
-      ? `${JSON.stringify({ type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`, title, status })}\n`
-      : `${title}\n`,
+    body: asJson ? `${JSON.stringify({ type, title, status })}\n` : `${title}\n`,
     // A client that was refused access gets no further tries on the same connection, nor does one that was
     // too slow (docs/protocol.md, "Refusals"), nor one with a head that only an attacker sends. After a body
     // in an unknown framing nobody knows where the next request begins.

@@ -9,8 +9,9 @@ import type { RecordSink } from './record-sink.js';
 import { requestIdHeader, requestIdOf } from './headers/request-id.js';
 
 /**
- * Where a request keeps its exchange. Not in a WeakMap: V8's collections of young objects take what is in an old one for alive, so that
- * every request with all that belongs to it waited for a collection of the whole heap.
+ * Where a request keeps its exchange. Not in a WeakMap: V8's collections of young objects take what is in an
+ * old one for alive, so that every request with all that belongs to it waited for a collection of the whole
+ * heap.
  */
 const exchangeOf = Symbol('exchange');
 
@@ -37,8 +38,9 @@ export interface ExchangeOptions {
 }
 
 /**
- * One request and its response on a client connection. It is made before any routing, so that every path that answers (Nest,
- * a hijacked transfer, the parser's errors) shares one idea of who waits for whom and how the connection ends.
+ * One request and its response on a client connection. It is made before any routing, so that every path that
+ * answers (Nest, a hijacked transfer, the parser's errors) shares one idea of who waits for whom and how the
+ * connection ends.
  */
 export class Exchange implements RunningExchange, RequestLog {
   readonly #controller = new AbortController();
@@ -95,7 +97,9 @@ export class Exchange implements RunningExchange, RequestLog {
     return this.logFields['transfer_id'] !== undefined;
   }
 
-  /** Aborted when the client is gone, silent for too long, or the service stops: the reason is what to answer. */
+  /**
+   * Aborted when the client is gone, silent for too long, or the service stops: the reason is what to answer.
+   */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -104,7 +108,9 @@ export class Exchange implements RunningExchange, RequestLog {
     this.#controller.abort(reason);
   }
 
-  /** Does `work` for the request, which may go on a little after the response has ended. It must not reject. */
+  /**
+   * Does `work` for the request, which may go on a little after the response has ended. It must not reject.
+   */
   async do(work: () => Promise<void>): Promise<void> {
     this.#work = work();
     await this.#work;
@@ -123,7 +129,9 @@ export class Exchange implements RunningExchange, RequestLog {
     return headers['content-length'] !== undefined && headers['content-length'] !== '0';
   }
 
-  /** True while progress depends on the client sending or reading; otherwise silence on the socket is our own. */
+  /**
+   * True while progress depends on the client sending or reading; otherwise silence on the socket is our own.
+   */
   get waitsForClient(): boolean {
     return this.#waits > 0 || this.response.writableEnded;
   }
@@ -145,7 +153,10 @@ export class Exchange implements RunningExchange, RequestLog {
     return this.#clientTime.seconds;
   }
 
-  /** Tells a client that asked `Expect: 100-continue` to send its body. Called once everything that can be refused was checked. */
+  /**
+   * Tells a client that asked `Expect: 100-continue` to send its body. Called once everything that can be
+   * refused was checked.
+   */
   readyForBody(): void {
     if (!this.#expectsContinue) return;
     this.#expectsContinue = false;
@@ -167,8 +178,9 @@ export class Exchange implements RunningExchange, RequestLog {
   }
 
   /**
-   * To be called before the head of any response is written: makes sure that a request whose body was not read to its end is
-   * the last one of its connection, so that unread bytes are never taken for the next request.
+   * To be called before the head of any response is written: makes sure that a request whose body was not
+   * read to its end is the last one of its connection, so that unread bytes are never taken for the next
+   * request.
    */
   settleFraming(): void {
     if (!this.bodyPending && this.#bodyBroken === undefined) return;

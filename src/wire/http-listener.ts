@@ -58,8 +58,9 @@ export interface HttpListenerOptions extends RequestReportOptions {
 }
 
 /**
- * One listening socket and its connections. It makes an `Exchange` of every request before the application sees it, and knows how to stop:
- * first no new connections and 503 for new requests, then, at the deadline, everything that still runs is cut.
+ * One listening socket and its connections. It makes an `Exchange` of every request before the application
+ * sees it, and knows how to stop: first no new connections and 503 for new requests, then, at the deadline,
+ * everything that still runs is cut.
  */
 export class HttpListener {
   readonly name: string;
@@ -106,7 +107,8 @@ export class HttpListener {
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response, true);
     });
-    // RFC 9110 section 10.1.1 allows to ignore an expectation that is not understood; clients of ours send no other.
+    // RFC 9110 section 10.1.1 allows to ignore an expectation that is not understood; clients of ours send no
+    // other.
     this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response, false);
     });
@@ -126,7 +128,8 @@ export class HttpListener {
   }
 
   /**
-   * Binds the socket. A dispensable listener whose abstract name another process has stays `absent`, which the log says.
+   * Binds the socket. A dispensable listener whose abstract name another process has stays `absent`, which
+   * the log says.
    * @throws Error naming the listener when the address cannot be bound
    */
   async open(): Promise<void> {
@@ -141,8 +144,8 @@ export class HttpListener {
       if (this.#options.isDispensable === true && error instanceof AbstractNameTakenError) {
         this.#absent = true;
         this.logger.warn(
-          `No ${this.name} listener: ${error.message}. The service goes on without it and does not offer the ` +
-            'unix socket; clients on this host use the remote listener',
+          `No ${this.name} listener: ${error.message}. The service goes on without it and does not ` +
+            'offer the unix socket; clients on this host use the remote listener',
         );
         return;
       }
@@ -230,7 +233,8 @@ export class HttpListener {
   }
 
   #stopListening(): void {
-    // First the file: a server that is closing answers nobody, so a successor may take the name at any moment.
+    // First the file: a server that is closing answers nobody, so a successor may take the name at any
+    // moment.
     this.#unixSocket?.removeFile();
     this.#unixSocket = undefined;
     this.#server.close();
@@ -259,8 +263,9 @@ export class HttpListener {
       this.#dispatch(exchange);
       return;
     }
-    // Pipelined requests run one after the other, so that a GET sees what the PUT before it wrote. Reading on meanwhile would only
-    // collect more of them in memory. The parser still makes requests of all that it has at hand.
+    // Pipelined requests run one after the other, so that a GET sees what the PUT before it wrote. Reading on
+    // meanwhile would only collect more of them in memory. The parser still makes requests of all that it has
+    // at hand.
     request.socket.pause();
     before.response.once('close', () => {
       if (connection.lingering || connection.closed) return;

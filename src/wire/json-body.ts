@@ -3,7 +3,10 @@ import { InvalidRequestError, PayloadTooLargeError } from '../base/errors.js';
 import { Exchange } from './exchange.js';
 import { checkJsonShape } from './json-shape.js';
 
-/** A JSON number that was not written as an integer. No field of ours takes one, so it fails every integer check. */
+/**
+ * A JSON number that was not written as an integer. No field of ours takes one, so it fails every integer
+ * check.
+ */
 export class FractionalNumber {
   constructor(readonly source: string) {}
 }
@@ -59,7 +62,8 @@ type SourceAwareParse = (
 
 /**
  * Reads a whole request body.
- * @throws PayloadTooLargeError as soon as it is known to be larger than `limitBytes`, InvalidRequestError when it ends early
+ * @throws PayloadTooLargeError as soon as it is known to be larger than `limitBytes`, InvalidRequestError
+ * when it ends early
  */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw new PayloadTooLargeError(limitBytes);

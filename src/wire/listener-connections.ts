@@ -120,8 +120,9 @@ export class ListenerConnections {
     });
     this.#open.add(connection);
     socket.once('close', () => this.#open.delete(connection));
-    // No `data` listener here, ever: it would make the HTTP parser read through JavaScript instead of straight from the
-    // socket. Failed writes and resets end the connection; its exchanges hear of that by `close`.
+    // No `data` listener here, ever: it would make the HTTP parser read through JavaScript instead of
+    // straight from the socket. Failed writes and resets end the connection; its exchanges hear of that by
+    // `close`.
     socket.on('error', (error) => {
       const record = { listener: this.options.name, client: socket.remoteAddress, err: error.message };
       this.strangerRecords.write('debug', record, 'Connection failed');

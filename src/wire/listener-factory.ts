@@ -13,7 +13,10 @@ export interface ListenerApplication {
   readonly allowedMethods: readonly string[];
 }
 
-/** Makes the listeners that the configuration asks for. Keys are read here, while the process may still be root. */
+/**
+ * Makes the listeners that the configuration asks for. Keys are read here, while the process may still be
+ * root.
+ */
 export class ListenerFactory {
   constructor(
     private readonly config: Config,
@@ -40,7 +43,8 @@ export class ListenerFactory {
       name: 'local',
       listen: unixAddress(this.config.local.socket),
       requireHostHeader: false,
-      // Any process of the host can take an abstract name, and must not stop the transfers over the network by that.
+      // Any process of the host can take an abstract name, and must not stop the transfers over the network
+      // by that.
       isDispensable: true,
     });
   }

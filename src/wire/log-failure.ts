@@ -3,7 +3,10 @@ import { describeError, type Logger } from '../log/logger.js';
 import { errorStatus } from './error-response.js';
 import type { Exchange } from './exchange.js';
 
-/** An operator wants to see failures of the service and its storage; what a client did wrong is in the request's own line. */
+/**
+ * An operator wants to see failures of the service and its storage; what a client did wrong is in the
+ * request's own line.
+ */
 export function logFailure(logger: Logger, exchange: Exchange, error: unknown): void {
   if (error instanceof ClientGoneError) return;
   const status = errorStatus(error);

@@ -21,7 +21,8 @@ export interface NodeServerOptions {
 }
 
 /**
- * Makes the server of Node that a listener has, with everything off that would decide by itself what becomes of a connection.
+ * Makes the server of Node that a listener has, with everything off that would decide by itself what becomes
+ * of a connection.
  * @param tls absent: plain HTTP
  */
 export function createNodeServer(options: NodeServerOptions, tls: ServerTls | undefined): Server {
@@ -30,8 +31,8 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
     ServerResponse: ListenerResponse,
     maxHeaderSize: options.requestHeadBytes,
     headersTimeout: options.headersTimeoutSeconds * 1000,
-    // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead, by
-    // ClientConnection.
+    // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead,
+    // by ClientConnection.
     requestTimeout: 0,
     keepAliveTimeout: 0,
     connectionsCheckingInterval: 1000,
@@ -39,8 +40,8 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
     requireHostHeader: false,
     insecureHTTPParser: false,
     noDelay: true,
-    // A client may send its request, close its side and still wants the whole answer. TLS sockets have a setting of
-    // their own.
+    // A client may send its request, close its side and still wants the whole answer. TLS sockets have a
+    // setting of their own.
     allowHalfOpen: true,
   };
   const server =
@@ -56,8 +57,8 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
   // `headBeyondBounds` refuses them.
   server.maxHeadersCount = 0;
   serveHalfOpen(server);
-  // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection decides who is
-  // to blame.
+  // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection
+  // decides who is to blame.
   server.on('timeout', () => undefined);
   return server;
 }

@@ -6,7 +6,10 @@ import type { ListenerObserver } from './listener-observer.js';
 export interface RequestReportOptions {
   /** The name of the listener. */
   readonly name: string;
-  /** Requests that come all the time and say nothing, such as those of a monitoring system, are for debugging only. Default `info`. */
+  /**
+   * Requests that come all the time and say nothing, such as those of a monitoring system, are for debugging
+   * only. Default `info`.
+   */
   readonly requestLogLevel?: 'info' | 'debug';
   /**
    * Only the managers of the host get anything here, so that what succeeds is always told, and only refusals
@@ -16,7 +19,10 @@ export interface RequestReportOptions {
   readonly observer?: ListenerObserver | undefined;
 }
 
-/** Tells the log and the observer of each request of a listener, once, when it has ended. No record has the path: it holds the ticket id. */
+/**
+ * Tells the log and the observer of each request of a listener, once, when it has ended. No record has the
+ * path: it holds the ticket id.
+ */
 export class RequestReports {
   constructor(
     private readonly options: RequestReportOptions,

@@ -7,21 +7,22 @@ export interface StrangerRecordsOptions {
   /** The name of the listener. */
   readonly listener: string;
   /**
-   * Records of one client address, IPv6 a /64, that are written as they are in a second. 0: all are summed up.
+   * Records of one client address, IPv6 a /64, that are written as they are in a second. 0: all are summed
+   * up.
    */
   readonly recordsPerSecondMax: number;
 }
 
 /**
- * So many times `recordsPerSecondMax` are written as they are for all addresses together: a crowd of them must
- * not fill the log either. With the sums that is some 150 records a second and level; journald takes 10 000 in
- * 30 s by default, and then drops those of honest clients too.
+ * So many times `recordsPerSecondMax` are written as they are for all addresses together: a crowd of them
+ * must not fill the log either. With the sums that is some 150 records a second and level; journald takes 10
+ * 000 in 30 s by default, and then drops those of honest clients too.
  */
 const singleNetworksMax = 10;
 
 /**
- * Networks that have a sum of their own, some hundred bytes of memory and one record a second each. All further
- * ones share one.
+ * Networks that have a sum of their own, some hundred bytes of memory and one record a second each. All
+ * further ones share one.
  */
 const networksMax = 100;
 
@@ -49,9 +50,9 @@ interface LevelSums {
 
 /**
  * The log records that anybody can cause without a ticket. The first few of a second are written as they are,
- * all others are counted: one record for each network, when the second ends, says how many there were of which
- * message and status. So a flood of refused requests stays small in the log, and still every one of them is
- * counted there (docs/protocol.md, "Log records").
+ * all others are counted: one record for each network, when the second ends, says how many there were of
+ * which message and status. So a flood of refused requests stays small in the log, and still every one of
+ * them is counted there (docs/protocol.md, "Log records").
  */
 export class StrangerRecords implements RecordSink {
   readonly #levels = new Map<RecordLevel, LevelSums>();

@@ -34,14 +34,16 @@ export function readServerTls(tls: TlsConfig, warn: (message: string) => void): 
   }
   if (tls.enableTls11) {
     warn(
-      '[tls] enable_tls1_1 is on: TLS 1.1 is accepted, which is not safe any more, and no key or signature is ' +
-        'too weak for a connection, whatever its version',
+      '[tls] enable_tls1_1 is on: TLS 1.1 is accepted, which is not safe any more, and no key or ' +
+        'signature is too weak for a connection, whatever its version',
     );
   }
   return server;
 }
 
-/** OpenSSL itself takes a certificate and a key that are of different kinds, and then no handshake succeeds. */
+/**
+ * OpenSSL itself takes a certificate and a key that are of different kinds, and then no handshake succeeds.
+ */
 function checkPair(
   server: ServerTls & { readonly key: string },
   [own]: readonly X509Certificate[],

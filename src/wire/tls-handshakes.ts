@@ -3,16 +3,18 @@ import type { Socket } from 'node:net';
 export interface TlsHandshakesOptions {
   /** From connecting until TLS is spoken. */
   readonly timeoutSeconds: number;
-  /** Makes a TLS socket of a connection whose first bytes were received; undefined when TLS starts by itself. */
+  /**
+   * Makes a TLS socket of a connection whose first bytes were received; undefined when TLS starts by itself.
+   */
   readonly startTls: ((socket: Socket) => void) | undefined;
   /** The client speaks HTTP without TLS. */
   readonly onPlainHttp: (socket: Socket) => void;
 }
 
 /**
- * The connections to a TLS port on which TLS is not spoken yet. TLS starts with the first byte, so that a client that
- * speaks plain HTTP can be told. Whoever ends its side before TLS is spoken wants nothing, and its connection is closed
- * at once.
+ * The connections to a TLS port on which TLS is not spoken yet. TLS starts with the first byte, so that a
+ * client that speaks plain HTTP can be told. Whoever ends its side before TLS is spoken wants nothing, and
+ * its connection is closed at once.
  */
 export class TlsHandshakes {
   readonly #running = new Map<string, Socket>();
@@ -74,8 +76,8 @@ export class TlsHandshakes {
 }
 
 /**
- * By what the socket of a connection and the TLS socket on it find together, as Node does not tell which belong to each
- * other.
+ * By what the socket of a connection and the TLS socket on it find together, as Node does not tell which
+ * belong to each other.
  */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string | undefined {
   return remoteAddress === undefined

@@ -6,7 +6,9 @@ import { dirname, join } from 'node:path';
 
 /** Where a unix socket is; `address` is what Node's `listen` and `connect` take as path. */
 export interface UnixAddress {
-  /** `abstract`: in the kernel's name space, `address` begins with NUL, and there is no file, mode or owner. */
+  /**
+   * `abstract`: in the kernel's name space, `address` begins with NUL, and there is no file, mode or owner.
+   */
   readonly kind: 'path' | 'abstract';
   readonly address: string;
 }
@@ -26,7 +28,10 @@ export class UnixSocketError extends Error {
 /** Another process has the abstract name. */
 export class AbstractNameTakenError extends UnixSocketError {}
 
-/** The address that a configured name means: one with a NUL first is abstract, an empty one a random abstract name. */
+/**
+ * The address that a configured name means: one with a NUL first is abstract, an empty one a random abstract
+ * name.
+ */
 export function unixAddress(name: string): UnixAddress {
   if (name === '') {
     return { kind: 'abstract', address: `\0/org/ovirt/imageio/${randomBytes(8).toString('hex')}` };
@@ -38,8 +43,9 @@ export function unixAddress(name: string): UnixAddress {
 export interface BoundUnixSocket {
   readonly address: UnixAddress;
   /**
-   * Removes the socket file, if it still is the one that was made here, so that a successor's is not taken away. Call it
-   * before closing the server: as long as the server has its socket, no other file can get the same inode number.
+   * Removes the socket file, if it still is the one that was made here, so that a successor's is not taken
+   * away. Call it before closing the server: as long as the server has its socket, no other file can get the
+   * same inode number.
    * @returns whether there was something to remove
    */
   removeFile(): boolean;
@@ -48,13 +54,15 @@ export interface BoundUnixSocket {
 /**
  * Lets `server` listen on a unix socket, replacing a socket file that a crashed process left.
  *
- * The file appears under its name only when it has its mode and accepts connections: the server binds to a temporary
- * name, under a umask that gives the mode at birth (a chmod afterwards would leave a moment with the wrong one), and the
- * file is then linked to the real name. Linking, unlike renaming, fails when somebody else was quicker. The temporary
- * name also keeps libuv, which unlinks the path it bound when it closes, from removing a successor's file.
+ * The file appears under its name only when it has its mode and accepts connections: the server binds to a
+ * temporary name, under a umask that gives the mode at birth (a chmod afterwards would leave a moment with
+ * the wrong one), and the file is then linked to the real name. Linking, unlike renaming, fails when somebody
+ * else was quicker. The temporary name also keeps libuv, which unlinks the path it bound when it closes, from
+ * removing a successor's file.
  *
  * @param mode permissions of the file; whoever may write to it may connect
- * @throws AbstractNameTakenError when a live server has the abstract name; UnixSocketError when a live server, or a file that is no socket, has the name, or binding fails
+ * @throws AbstractNameTakenError when a live server has the abstract name; UnixSocketError when a live
+ * server, or a file that is no socket, has the name, or binding fails
  */
 export async function listenOnUnixSocket(
   server: Server,
@@ -98,7 +106,8 @@ export async function listenOnUnixSocket(
 }
 
 async function listen(server: Server, boundPath: string, shownPath: string, mode: number): Promise<void> {
-  // Node binds within listen(), so the umask, which belongs to the whole process, is changed for this one call only.
+  // Node binds within listen(), so the umask, which belongs to the whole process, is changed for this one
+  // call only.
   const umask = process.umask(0o777 & ~mode);
   try {
     server.listen(boundPath);
@@ -124,8 +133,8 @@ async function removeStale(path: string): Promise<void> {
   if (failure !== 'ECONNREFUSED' && failure !== 'ENOENT') {
     throw new UnixSocketError(path, `the socket there may be in use: connecting to it fails with ${failure}`);
   }
-  // Another process that starts now may have replaced it meanwhile. Its socket can have the inode number that the stale
-  // one had (measured), but not its time of change.
+  // Another process that starts now may have replaced it meanwhile. Its socket can have the inode number that
+  // the stale one had (measured), but not its time of change.
   const now = fileAt(path);
   if (now !== undefined && isSameInode(now, found) && now.ctimeNs === found.ctimeNs) unlinkSync(path);
 }

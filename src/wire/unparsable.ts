@@ -13,7 +13,9 @@ interface Refusal {
 
 const badRequest: Refusal = { status: 400, reason: 'Bad Request', text: 'Request cannot be parsed' };
 
-/** What the parser says of `Transfer-Encoding: chunked, gzip`, and of others where `chunked` is not the last. */
+/**
+ * What the parser says of `Transfer-Encoding: chunked, gzip`, and of others where `chunked` is not the last.
+ */
 const unsupportedCoding = 'HPE_INVALID_TRANSFER_ENCODING';
 
 const plainHttp: Refusal = { status: 400, reason: 'Bad Request', text: 'This port speaks HTTPS' };
@@ -47,10 +49,12 @@ const refusals: Readonly<Record<string, Refusal>> = {
 };
 
 /**
- * Answers what Node's parser could not make a request of (the server's `clientError` event), after the answers to the requests before it
- * (RFC 9112 section 9.3.2), and ends the connection: where the next request would begin cannot be known.
+ * Answers what Node's parser could not make a request of (the server's `clientError` event), after the
+ * answers to the requests before it (RFC 9112 section 9.3.2), and ends the connection: where the next request
+ * would begin cannot be known.
  * @param allowedMethods what the `Allow` header of a 405 says
- * @returns the status that it answered with; undefined when the failure belongs to a request, or nobody can be answered
+ * @returns the status that it answered with; undefined when the failure belongs to a request, or nobody can
+ * be answered
  */
 export async function answerUnparsable(
   error: NodeJS.ErrnoException,
@@ -62,7 +66,8 @@ export async function answerUnparsable(
     socket.destroy();
     return undefined;
   }
-  // Node limits the time for a head from the moment of connecting; who has sent nothing has asked for nothing.
+  // Node limits the time for a head from the moment of connecting; who has sent nothing has asked for
+  // nothing.
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
     socket.destroy();
     return undefined;
@@ -107,7 +112,8 @@ function refusalOf({ code = '', message }: NodeJS.ErrnoException): Refusal {
 }
 
 /**
- * Answers a client that speaks HTTP without TLS to a port for HTTPS, in its own language, and ends the connection.
+ * Answers a client that speaks HTTP without TLS to a port for HTTPS, in its own language, and ends the
+ * connection.
  * @returns the status that it answered with
  */
 export function answerPlainHttp(socket: Socket, limits: ConnectionLimits): number {

@@ -21,15 +21,18 @@ export interface UploadOptions extends ByteRange {
 }
 
 /**
- * One image, at a daemon or, with a session, at a proxy. Requests may run at once, on connections of their own; how many are of use
- * `options` tells.
+ * One image, at a daemon or, with a session, at a proxy. Requests may run at once, on connections of their
+ * own; how many are of use `options` tells.
  */
 export class ImageClient implements AsyncDisposable {
   readonly #transport: Transport;
   /** The generated client, for everything that has no method here. */
   readonly api: Client<paths>;
 
-  /** @param ticketId the ticket, whose id is the permission; at a proxy `headers` of the endpoint has a `Session-Id` */
+  /**
+   * @param ticketId the ticket, whose id is the permission; at a proxy `headers` of the endpoint has a
+   * `Session-Id`
+   */
   constructor(
     endpoint: Endpoint,
     readonly ticketId: string,

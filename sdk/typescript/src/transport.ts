@@ -13,8 +13,8 @@ export interface Endpoint {
 }
 
 /**
- * Keep-alive connections to one endpoint. Bodies stream in both directions; nothing waits for a whole image, so there is no limit to the time
- * that a body takes.
+ * Keep-alive connections to one endpoint. Bodies stream in both directions; nothing waits for a whole image,
+ * so there is no limit to the time that a body takes.
  */
 export class Transport implements AsyncDisposable {
   readonly #dispatcher: Dispatcher;

@@ -21,10 +21,10 @@ export const backendFileSection = defineSection({
           ? undefined
           : 'expected absolute directories without "." and "..", separated by commas',
       description:
-        'Directories, separated by commas, that images must lie below when all symbolic links are followed: with ' +
-        'logical volumes list /dev as well, where the links of a storage domain lead. Empty: everywhere, as who may ' +
-        'add tickets decides, and images of a host lie in many places. Kernel file systems such as /proc and /sys ' +
-        'are refused always.',
+        'Directories, separated by commas, that images must lie below when all symbolic links are ' +
+        'followed: with logical volumes list /dev as well, where the links of a storage domain lead. ' +
+        'Empty: everywhere, as who may add tickets decides, and images of a host lie in many places. ' +
+        'Kernel file systems such as /proc and /sys are refused always.',
     }),
   },
   ignored: { buffer_size: bufferSizeReason },

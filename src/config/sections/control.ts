@@ -29,7 +29,8 @@ export const controlSection = defineSection({
     preferIpv4: boolean('prefer_ipv4', {
       default: true,
       description:
-        'For transport tcp, listen on the IPv4 address of localhost: some clients try only the first address of the name.',
+        'For transport tcp, listen on the IPv4 address of localhost: some clients try only the first ' +
+        'address of the name.',
     }),
     removeTimeoutSeconds: integer('remove_timeout', {
       default: 60,
@@ -37,7 +38,8 @@ export const controlSection = defineSection({
       maximum: timeoutSecondsMax,
       unit: 'seconds',
       description:
-        'How long removing a ticket waits for its running operations to end before 409. 0 does not wait: the caller asks again.',
+        'How long removing a ticket waits for its running operations to end before 409. 0 does not wait: ' +
+        'the caller asks again.',
     }),
   },
 });

@@ -12,7 +12,8 @@ export const daemonSection = defineSection({
       maximum: 1024,
       unit: 'connections',
       description:
-        'The most connections that clients are told to use on one image. More than eight gain nothing on common storage.',
+        'The most connections that clients are told to use on one image. More than eight gain nothing on ' +
+        'common storage.',
     }),
     inactivityTimeoutSeconds: integer('inactivity_timeout', {
       default: 60,

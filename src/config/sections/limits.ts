@@ -21,7 +21,8 @@ export const limitsSection = defineSection({
       minimum: KiB,
       maximum: MiB,
       description:
-        'The JSON of a ticket, or a signed ticket to be stored; beyond it 413. Of image operations it is 4 KiB.',
+        'The JSON of a ticket, or a signed ticket to be stored; beyond it 413. Of image operations it is ' +
+        '4 KiB.',
     }),
     signedTicketBytesMax: bytes('signed_ticket_bytes', 16 * KiB, {
       minimum: KiB,
@@ -32,20 +33,23 @@ export const limitsSection = defineSection({
     unauthorisedSilenceSeconds: seconds('unauthorised_silence_sec', 60, {
       minimum: 0.1,
       description:
-        'How long a connection without an authorised request may be silent. Clients keep idle ones alive every 30 s.',
+        'How long a connection without an authorised request may be silent. Clients keep idle ones alive ' +
+        'every 30 s.',
     }),
     unauthorisedLifeSeconds: seconds('unauthorised_life_sec', 120, {
       minimum: 1,
       description:
-        'How long a connection without an authorised request may last, whatever it does. Clients of images authorise at once.',
+        'How long a connection without an authorised request may last, whatever it does. Clients of ' +
+        'images authorise at once.',
     }),
     unauthorisedConnectionsPerAddressMax: count('unauthorised_connections_per_address', 1000, {
       minimum: 1,
       maximum: 1_000_000,
       unit: 'connections',
       description:
-        'Connections of one client address (IPv6: a /64) without an authorised request, and at most half of connections. ' +
-        'With one more the oldest of them is closed. Many clients may share the address of a gateway.',
+        'Connections of one client address (IPv6: a /64) without an authorised request, and at most half ' +
+        'of connections. With one more the oldest of them is closed. Many clients may share the address ' +
+        'of a gateway.',
     }),
     handshakeTimeoutSeconds: seconds('handshake_timeout_sec', 10, {
       minimum: 0.1,
@@ -56,15 +60,16 @@ export const limitsSection = defineSection({
       maximum: 1_000_000,
       unit: 'connections',
       description:
-        'Open connections of one listener, each a file descriptor and some KiB. With one more the oldest without an ' +
-        'authorised request is closed.',
+        'Open connections of one listener, each a file descriptor and some KiB. With one more the oldest ' +
+        'without an authorised request is closed.',
     }),
     pipelinedRequestsMax: count('pipelined_requests', 16, {
       minimum: 0,
       maximum: 1000,
       unit: 'requests',
       description:
-        'Requests that may wait on a connection for the one before them, some KiB each; with one more it is closed.',
+        'Requests that may wait on a connection for the one before them, some KiB each; with one more it ' +
+        'is closed.',
     }),
     retryAfterSeconds: count('retry_after_sec', 5, {
       minimum: 0,
@@ -83,12 +88,14 @@ export const limitsSection = defineSection({
     lingerSeconds: seconds('linger_sec', 2, {
       minimum: 0,
       description:
-        'How long a refused connection stays open after drain_bytes: closing at once loses the answer at loopback speed.',
+        'How long a refused connection stays open after drain_bytes: closing at once loses the answer at ' +
+        'loopback speed.',
     }),
     graceSeconds: seconds('grace_sec', 10, {
       minimum: 0,
       description:
-        'How long running operations may go on after SIGTERM; less than the stop timeout of systemd or a pod.',
+        'How long running operations may go on after SIGTERM; less than the stop timeout of systemd or a ' +
+        'pod.',
     }),
     bufferBytes: bytes('buffer_bytes', MiB, {
       minimum: 64 * KiB,
@@ -101,7 +108,8 @@ export const limitsSection = defineSection({
       maximum: 4,
       unit: 'buffers',
       description:
-        'Buffers of one transfer: one fills while another drains, and one more evens out their speeds. Beside several others a transfer takes two.',
+        'Buffers of one transfer: one fills while another drains, and one more evens out their speeds. ' +
+        'Beside several others a transfer takes two.',
     }),
     bufferPoolBytes: bytes('buffer_pool_bytes', 192 * MiB, {
       minimum: MiB,

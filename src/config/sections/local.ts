@@ -13,7 +13,8 @@ export const localSection = defineSection({
     socket: socketName('socket', {
       default: '\0/org/ovirt/imageio',
       description:
-        'Path, or abstract name written \\u0000name. Empty: a random abstract name, so that several can run on one host.',
+        'Path, or abstract name written \\u0000name. Empty: a random abstract name, so that several can ' +
+        'run on one host.',
     }),
   },
 });

@@ -21,8 +21,8 @@ export const loggingSection = defineSection({
       reloadable: true,
       aliases: { notset: 'trace', warning: 'warn', critical: 'fatal' },
       description:
-        'The least severe level that is logged. Unless it is set, [logger_root] level of older files decides: ' +
-        'DEBUG, INFO, WARNING, ERROR, CRITICAL or NOTSET.',
+        'The least severe level that is logged. Unless it is set, [logger_root] level of older files ' +
+        'decides: DEBUG, INFO, WARNING, ERROR, CRITICAL or NOTSET.',
     }),
     format: oneOf('format', {
       choices: ['json', 'pretty'],

@@ -29,8 +29,8 @@ export const metricsSection = defineSection({
           ? undefined
           : 'expected names of hosts without ports, separated by commas',
       description:
-        'Names of the listener, separated by commas, that requests may be for besides addresses, localhost and ' +
-        'the name of this host: others may be the work of web pages (DNS rebinding).',
+        'Names of the listener, separated by commas, that requests may be for besides addresses, ' +
+        'localhost and the name of this host: others may be the work of web pages (DNS rebinding).',
     }),
     port: port('port', {
       default: { daemon: 54325, proxy: 54326 },

@@ -26,7 +26,8 @@ export const proxySection = defineSection({
     allowSha1: boolean('allow_sha1', {
       default: false,
       description:
-        'Take version 1 signatures made with SHA-1, which can be forged with effort; for engines before 2021.',
+        'Take version 1 signatures made with SHA-1, which can be forged with effort; for engines before ' +
+        '2021.',
     }),
     allowedSkewSeconds: integer('allowed_skew_seconds', {
       default: 0,
@@ -56,8 +57,9 @@ export const proxySection = defineSection({
       maximum: timeoutSecondsMax,
       unit: 'seconds',
       description:
-        'The same for work that only the daemon can end: PATCH, the end of an upload, extents, checksums. Other ' +
-        'daemons than ours give no signs of life. Never less than imaged_read_timeout_sec.',
+        'The same for work that only the daemon can end: PATCH, the end of an upload, extents, ' +
+        'checksums. Other daemons than ours give no signs of life. Never less than ' +
+        'imaged_read_timeout_sec.',
     }),
     sessionStore: string('session_store', {
       default: 'memory',

@@ -28,8 +28,8 @@ export const tlsSection = defineSection({
       default: false,
       reloadable: true,
       description:
-        'Accept TLS 1.1 for very old clients. Off means TLS 1.2 or newer. On, no key or signature is too weak for ' +
-        'a connection, whatever its version, which the log warns of.',
+        'Accept TLS 1.1 for very old clients. Off means TLS 1.2 or newer. On, no key or signature is too ' +
+        'weak for a connection, whatever its version, which the log warns of.',
     }),
     reloadIntervalSeconds: float('reload_interval_sec', {
       default: 60,
@@ -38,7 +38,8 @@ export const tlsSection = defineSection({
       unit: 'seconds',
       reloadable: true,
       description:
-        'How often to look whether key, certificate or authorities have been renewed, and to take them as at SIGHUP. 0 never looks.',
+        'How often to look whether key, certificate or authorities have been renewed, and to take them ' +
+        'as at SIGHUP. 0 never looks.',
     }),
   },
 });

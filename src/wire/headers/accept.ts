@@ -7,8 +7,9 @@ const entriesMax = 32;
 const parametersMax = 8;
 
 /**
- * Whether an `Accept` header (RFC 9110 section 12.5.1) would rather have JSON than plain text: a JSON type with a higher quality
- * than text, or the same quality and named first. No header, or one that takes anything, means text.
+ * Whether an `Accept` header (RFC 9110 section 12.5.1) would rather have JSON than plain text: a JSON type
+ * with a higher quality than text, or the same quality and named first. No header, or one that takes
+ * anything, means text.
  */
 export function prefersJson(accept: string | undefined): boolean {
   if (accept === undefined) return false;

@@ -7,18 +7,21 @@ import {
 } from '../../base/errors.js';
 
 /**
- * Why the framing of a request is refused; undefined when it is not. Node's parser lets every coding pass that
- * has `chunked` as the last one, and hands out what is still coded by those before it.
+ * Why the framing of a request is refused; undefined when it is not. Node's parser lets every coding pass
+ * that has `chunked` as the last one, and hands out what is still coded by those before it.
  */
 export function framingRefusal({ headers, httpVersion }: IncomingMessage): ServiceError | undefined {
   const { 'transfer-encoding': coding } = headers;
   if (coding === undefined) return undefined;
-  // RFC 9112 section 6.1: whoever speaks HTTP/1.0 cannot have meant it, or somebody between us did not see it.
+  // RFC 9112 section 6.1: whoever speaks HTTP/1.0 cannot have meant it, or somebody between us did not see
+  // it.
   if (httpVersion === '1.0') return new InvalidRequestError('HTTP/1.0 has no Transfer-Encoding');
   return coding.toLowerCase() === 'chunked' ? undefined : new UnsupportedTransferCodingError();
 }
 
-/** @throws UnsupportedMediaTypeError when the bytes of the body are not what they stand for, but compressed */
+/**
+ * @throws UnsupportedMediaTypeError when the bytes of the body are not what they stand for, but compressed
+ */
 export function refuseCodedBody({ headers }: IncomingMessage): void {
   const { 'content-encoding': codings = 'identity' } = headers;
   for (const coding of codings.split(',')) {

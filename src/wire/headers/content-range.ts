@@ -8,8 +8,9 @@ const byteRange = /^bytes\s*=\s*(?:(\d+)\s*-\s*(\d*)|-\s*(\d+))$/i;
 
 /**
  * Parses a `Range` header.
- * @throws RangeNotSatisfiableError when it is malformed or asks for several ranges: an image client that gets something else than the
- * range it asked for would put it in the wrong place, so nothing is ignored as RFC 9110 would allow
+ * @throws RangeNotSatisfiableError when it is malformed or asks for several ranges: an image client that gets
+ * something else than the range it asked for would put it in the wrong place, so nothing is ignored as RFC
+ * 9110 would allow
  */
 export function parseRange(header: string): RequestedRange {
   if (header.includes(',')) throw new RangeNotSatisfiableError('Multiple ranges are not supported');
@@ -34,7 +35,10 @@ function exact(digits = ''): number | bigint {
   return digits.length > 15 ? BigInt(digits) : Number(digits);
 }
 
-/** No image reaches 2^53; a larger number only has to stay larger than every position in one, and to have a safe successor. */
+/**
+ * No image reaches 2^53; a larger number only has to stay larger than every position in one, and to have a
+ * safe successor.
+ */
 function position(digits: string): number {
   return Math.min(Number(digits), Number.MAX_SAFE_INTEGER - 1);
 }
@@ -42,8 +46,8 @@ function position(digits: string): number {
 const contentRange = /^bytes\s+(\d+)-(\d+|\*)\/(\d+|\*)$/i;
 
 /**
- * The offset that a `Content-Range` request header says the body starts at; 0 without one. The last byte and the total may be `*`; only the
- * start counts, as the length is the body's own.
+ * The offset that a `Content-Range` request header says the body starts at; 0 without one. The last byte and
+ * the total may be `*`; only the start counts, as the length is the body's own.
  * @throws InvalidRequestError when it is malformed or contradicts itself
  */
 export function parseContentRangeStart(header: string | undefined): number {

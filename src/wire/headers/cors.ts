@@ -5,7 +5,8 @@ export interface CorsPolicy {
   readonly maxAgeSeconds: number;
 }
 
-// `*` does not cover Authorization (Fetch standard), and old browsers do not know `*` here at all: name what our clients send.
+// `*` does not cover Authorization (Fetch standard), and old browsers do not know `*` here at all: name what
+// our clients send.
 const allowedHeaders = [
   '*',
   'Authorization',
@@ -28,10 +29,12 @@ const exposedHeaders = [
 ].join(', ');
 
 /**
- * Sets the CORS headers of the Fetch standard on a response before anything else happens to it, so that refusals carry them as well:
- * without them a browser cannot show the text. A request without `Origin` gets none.
+ * Sets the CORS headers of the Fetch standard on a response before anything else happens to it, so that
+ * refusals carry them as well: without them a browser cannot show the text. A request without `Origin` gets
+ * none.
  *
- * By hand, because the ready-made plug-ins answer the plain OPTIONS with which every image client begins with 400.
+ * By hand, because the ready-made plug-ins answer the plain OPTIONS with which every image client begins with
+ * 400.
  */
 export function setCorsHeaders(request: IncomingMessage, response: ServerResponse, policy: CorsPolicy): void {
   if (request.headers.origin === undefined) return;
