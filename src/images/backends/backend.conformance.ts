@@ -71,7 +71,7 @@ export function describeBackend(
         assertEqualBytes(await read(backend, offsetBytes, lengthBytes), expected);
       });
 
-      it(`writes ${lengthBytes} bytes at ${offsetBytes} and changes no neighbour`, async () => {
+      it(`writes ${lengthBytes} bytes at ${offsetBytes} and no neighbour`, async () => {
         const source = pattern('written', lengthBytes);
         await backend.write(source, offsetBytes);
         source.copy(content, offsetBytes);
@@ -79,7 +79,8 @@ export function describeBackend(
       });
 
       for (const sparse of [true, false]) {
-        it(`zeroes ${lengthBytes} bytes at ${offsetBytes}, ${sparse ? 'sparse' : 'allocated'}, and changes no neighbour`, async () => {
+        const how = sparse ? 'sparse' : 'allocated';
+        it(`zeroes ${lengthBytes} bytes at ${offsetBytes}, ${how}, and no neighbour`, async () => {
           await backend.zero({ offsetBytes, lengthBytes }, { sparse });
           content.fill(0, offsetBytes, offsetBytes + lengthBytes);
           assertEqualBytes(await fixture.readRaw(), content);
@@ -122,7 +123,7 @@ export function describeBackend(
       }
     });
 
-    it('keeps a whole block that is written while a neighbour is read, changed and written back', async () => {
+    it('keeps a whole block written while a neighbour is read, changed and written back', async () => {
       const other = await fixture.reopen();
       for (let round = 0; round < 10; round += 1) {
         const blocks = pattern(`blocks ${round}`, 8192);
@@ -149,7 +150,7 @@ export function describeBackend(
       assertEqualBytes(await fixture.readRaw(), content);
     });
 
-    it('lists extents that cover the image in order, merged, with zeroes only where it reads as zeroes', async () => {
+    it('lists extents that cover the image in order, merged, zero only where it reads so', async () => {
       // Where storage keeps units of up to 32 KiB, this is one.
       await backend.zero({ offsetBytes: 32_768, lengthBytes: 32_768 }, { sparse: true });
       await backend.flush();
@@ -244,7 +245,7 @@ function describeGrowth(current: () => { readonly fixture: BackendFixture; reado
     }
   });
 
-  it('loses nothing when connections extend the image in blocks that are apart, and never shows a size past what was written', async () => {
+  it('loses nothing when connections extend the image apart, nor shows a size past the writes', async () => {
     const { fixture, content } = current();
     const connections = [fixture.backend, await fixture.reopen()];
     let expected = content;

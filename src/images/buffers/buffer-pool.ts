@@ -49,7 +49,10 @@ export interface BufferHolder {
   giveBackStalled(): boolean;
 }
 
-/** Of a small buffer. No option: `buffer_bytes` may be as small, and whoever has more to move takes large ones. */
+/**
+ * Of a small buffer. No option: `buffer_bytes` may be as small, and whoever has more to
+ * move takes large ones.
+ */
 export const smallBufferBytes = 64 * KiB;
 
 /** Small buffers get this part of the pool, so that neither size can starve the other. */

@@ -97,7 +97,8 @@ function checksumParameters(query: QueryValues): ChecksumParameters {
     blockSizeBytes % blockSizeMultipleBytes !== 0
   ) {
     throw new InvalidRequestError(
-      `Invalid block_size, expected a multiple of ${blockSizeMultipleBytes} from ${blockSizeBytesMin} to ${blockSizeBytesMax}`,
+      `Invalid block_size, expected a multiple of ${blockSizeMultipleBytes} from ${blockSizeBytesMin} to ` +
+        `${blockSizeBytesMax}`,
     );
   }
   return { algorithm, blockSizeBytes };

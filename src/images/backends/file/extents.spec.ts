@@ -96,7 +96,7 @@ describe('fileExtents', () => {
     await assert.rejects(list(fileExtents(closed, 500)), StorageError);
   });
 
-  it('stays within the size it was given when the file grows, and covers it when the file shrinks', async () => {
+  it('covers the size it was given, no more and no less, when the file grows or shrinks', async () => {
     assert.deepEqual(await list(fileExtents(seekIn([[0, 900]], 900), 500)), [[0, 500, false]]);
     assert.deepEqual(await list(fileExtents(seekIn([[0, 100]], 100), 500)), [
       [0, 100, false],

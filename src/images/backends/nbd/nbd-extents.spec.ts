@@ -148,7 +148,8 @@ describe('NBD extents', () => {
   });
 
   for (const failing of [new NbdRequestError('blockStatus', 'EIO'), new Map([[1, u32(0, 0)]])]) {
-    test(`end as one extent of data after ${failing instanceof Map ? 'an empty answer' : 'a failing one'}`, async () => {
+    const what = failing instanceof Map ? 'an empty answer' : 'a failing one';
+    test(`end as one extent of data after ${what}`, async () => {
       const ask = async ({ offsetBytes }: ByteRange) => {
         if (offsetBytes === 0) return new Map([[1, u32(1024, 2)]]);
         if (failing instanceof Map) return failing;

@@ -162,7 +162,7 @@ describe('NBD handshake', () => {
     await assert.rejects(negotiate(channel, wanted), { name: 'NbdConnectionError', message: /requires TLS/ });
   });
 
-  test('says so when there is no such export, and keeps its name and the words of the server to the log', async () => {
+  test("says that there is no such export; its name and the server's words stay in the log", async () => {
     const { channel } = conversation(
       greeting(),
       optionReply(structuredOption, replyType.unsupported),
