@@ -46,7 +46,7 @@ test('opens one session for a signed ticket that comes with every request', asyn
   assert.equal(await sessions.count(), 1);
 });
 
-test('opens a new session for a signed ticket that is shown again after its session was deleted', async (t) => {
+test('opens a new session for a signed ticket shown again after its session was deleted', async (t) => {
   const { credentials, sessions } = setUp(t);
   const authorization = makeTicket();
   const first = await credentials.authorize({ authorization, ticketId });
@@ -163,7 +163,7 @@ test('refuses with 401 when nothing is shown', async (t) => {
   assert.equal(await credentials.find({ ticketId }), undefined);
 });
 
-test('refuses with 401 a signed ticket that does not verify, even where a session or stored grant would do', async (t) => {
+test('refuses with 401 a signed ticket that is not valid, even beside a session or a grant', async (t) => {
   const { credentials, sessions, grants } = setUp(t);
   const grant = makeVerifier().verify(makeTicket());
   const session = await sessions.create(grant);

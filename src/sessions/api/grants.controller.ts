@@ -81,8 +81,9 @@ export class GrantsController {
     operationId: 'putSignedTicket',
     summary: 'Store a signed ticket',
     description:
-      'Stores a signed ticket. Until it expires, requests for `/images/{ticket-id}` of its transfer ticket need no session ' +
-      'and no header. A ticket that is stored already is renewed. The signature is the authorisation.',
+      'Stores a signed ticket. Until it expires, requests for `/images/{ticket-id}` of its transfer ticket ' +
+      'need no session and no header. A ticket that is stored already is renewed. The signature is the ' +
+      'authorisation.',
     security: [],
   })
   @ApiConsumes('text/plain')
@@ -160,7 +161,8 @@ export class GrantsController {
     operationId: 'deleteSignedTicket',
     summary: 'Remove a signed ticket',
     description:
-      'Removes a stored ticket. Requests that are being relayed under it are cut off. Knowing the id is the permission.',
+      'Removes a stored ticket. Requests that are being relayed under it are cut off. Knowing the id is ' +
+      'the permission.',
     security: [],
   })
   @ApiParam(ticketIdParam)

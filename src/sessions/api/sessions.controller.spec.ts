@@ -168,7 +168,7 @@ test('answers OPTIONS without authorisation', async (t) => {
   }
 });
 
-test('tells an address whose credentials are wrong too often no more reasons, but takes its right ones', async (t) => {
+test('tells an address no more reasons after too many wrong credentials, but takes right ones', async (t) => {
   const { url } = await startSessionsApp(t, { failuresMax: 3 });
   const open = (authorization: string): Promise<Response> =>
     fetch(`${url}/sessions/`, { method: 'POST', headers: { authorization } });

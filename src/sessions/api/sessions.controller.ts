@@ -61,13 +61,13 @@ export class SessionsController {
     operationId: 'openSession',
     summary: 'Open or renew a session',
     description:
-      'Opens a session for a signed ticket. Requests for `/images/{ticket-id}` are then authorised by the session id, in the ' +
-      '`Session-Id` header or, where a browser follows a link, in the `session_id` query parameter. With the `Session-Id` of a ' +
-      'live session of the same transfer ticket, that session goes on with the new ticket under the same id; ' +
-      'with any other id, a new session is opened. ' +
-      'A session ends when its ticket expires or when it is deleted. A signed ticket may open several sessions, and further ' +
-      'ones after a deletion, as long as it is valid. ' +
-      'Of too many for one transfer ticket the oldest end, those first that are not in use.',
+      'Opens a session for a signed ticket. Requests for `/images/{ticket-id}` are then authorised by the ' +
+      'session id, in the `Session-Id` header or, where a browser follows a link, in the `session_id` ' +
+      'query parameter. With the `Session-Id` of a live session of the same transfer ticket, that session ' +
+      'goes on with the new ticket under the same id; with any other id, a new session is opened. A ' +
+      'session ends when its ticket expires or when it is deleted. A signed ticket may open several ' +
+      'sessions, and further ones after a deletion, as long as it is valid. Of too many for one transfer ' +
+      'ticket the oldest end, those first that are not in use.',
   })
   // A signed ticket opens a session, both together renew one, a live session alone is answered as it is.
   @ApiSecurity({ [signedTicket]: [], [sessionHeader]: [] })

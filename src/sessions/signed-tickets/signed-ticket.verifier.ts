@@ -82,7 +82,8 @@ export class SignedTicketVerifier implements TicketVerifier {
  */
 export class PlainTicketVerifier implements TicketVerifier {
   readonly warnings = [
-    'signed_proxy_ticket is off: tickets are NOT verified, whoever reaches this proxy can make requests to any host from it',
+    'signed_proxy_ticket is off: tickets are NOT verified, whoever reaches this proxy can make requests to ' +
+      'any host from it',
   ];
 
   constructor(
