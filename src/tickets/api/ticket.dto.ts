@@ -33,7 +33,8 @@ const ticketAccess = {
 export class TicketDto {
   @ApiProperty({
     description:
-      'Id of the ticket, the same as in the path. It is a secret: who knows it may use the ticket. Usually a UUID.',
+      'Id of the ticket, the same as in the path. It is a secret: who knows it may use the ticket. Usually ' +
+      'a UUID.',
     minLength: 1,
     maxLength: ticketIdCharactersMax,
     example: ticketIdExample,
@@ -46,8 +47,8 @@ export class TicketDto {
     format: 'int64',
     minimum: 0,
     description:
-      'Bytes the client may touch, counted from the start of the image. May be larger than the image. Up to 2^64 is taken, for engines ' +
-      'that mean "no limit".',
+      'Bytes the client may touch, counted from the start of the image. May be larger than the image. Up ' +
+      'to 2^64 is taken, for engines that mean "no limit".',
     example: 1_073_741_824,
   })
   @IsInteger({ minimum: 0, maximum: sizeMax })
@@ -67,8 +68,9 @@ export class TicketDto {
 
   @ApiProperty({
     description:
-      'The image: `file:///path`, `nbd:unix:/socket[:exportname=name]`, `nbd:host:port[:exportname=name]`, `nbd://host:port/name`, ' +
-      '`nbd+unix:///name?socket=/path`; at a proxy `https://host:port/images/{id}`. It is opened at the first use.',
+      'The image: `file:///path`, `nbd:unix:/socket[:exportname=name]`, `nbd:host:port[:exportname=name]`, ' +
+      '`nbd://host:port/name`, `nbd+unix:///name?socket=/path`; at a proxy ' +
+      '`https://host:port/images/{id}`. It is opened at the first use.',
     minLength: 1,
     maxLength: imageUrlCharactersMax,
     pattern: '^(file|nbd|nbd\\+unix|https|http):',
@@ -220,7 +222,8 @@ export class TicketInfoDto {
   @ApiPropertyOptional({
     ...byteCount,
     description:
-      'Distinct bytes transferred so far, also by the running requests: what a progress bar shows. Absent when the ticket allows both ops.',
+      'Distinct bytes transferred so far, also by the running requests: what a progress bar shows. Absent ' +
+      'when the ticket allows both ops.',
     example: 134_217_728,
   })
   transferred?: number;

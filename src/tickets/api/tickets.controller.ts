@@ -154,8 +154,8 @@ export class TicketsController {
     operationId: 'putTicket',
     summary: 'Add a ticket, or replace an idle one',
     description:
-      'The image is opened at the first use, so it need not exist yet. The body is read as JSON whatever its `Content-Type`; unknown keys ' +
-      'are ignored.',
+      'The image is opened at the first use, so it need not exist yet. The body is read as JSON whatever ' +
+      'its `Content-Type`; unknown keys are ignored.',
   })
   @ofOneTicket
   @ApiBody({ type: TicketDto, description: 'The ticket, at most 64 KiB.', required: true })
@@ -215,8 +215,8 @@ export class TicketsController {
     operationId: 'removeTicket',
     summary: 'Remove a ticket and stop its transfer',
     description:
-      'Cancels running requests and waits until none of them does I/O any more. After 204 no byte of this ticket is ever written ' +
-      'again, so the disk can be torn down. Idempotent.',
+      'Cancels running requests and waits until none of them does I/O any more. After 204 no byte of this ' +
+      'ticket is ever written again, so the disk can be torn down. Idempotent.',
   })
   @ofOneTicket
   @ApiNoContentResponse({ description: 'The ticket does not exist and nothing of it is running.' })
