@@ -29,7 +29,7 @@ export async function cloneProject(): Promise<TemporaryFolder> {
  */
 export function newTerminal(): NodeJS.ProcessEnv {
   const ours =
-    /^(npm_(package|lifecycle|config_local_prefix|node_execpath|execpath|command)|NODE_TEST_CONTEXT|INIT_CWD)/;
+    /^(npm_(package|lifecycle|config_local_prefix|(node_)?execpath|command)|NODE_TEST_CONTEXT|INIT_CWD)/;
   const unset = Object.keys(process.env)
     .filter((name) => ours.test(name))
     .map((name) => [name, undefined] as const);

@@ -11,8 +11,9 @@ export function typedProgram(files: readonly string[]): ts.Program {
 }
 
 /**
- * The options that the code of some files reads, by `[section] property`: the value of a section has a property for each, whose
- * declaration is the line of the section's table, whatever types it has passed through.
+ * The options that the code of some files reads, by `[section] property`: the value of a
+ * section has a property for each, whose declaration is the line of the section's table,
+ * whatever types it has passed through.
  */
 export function readOptions(program: ts.Program, isReader: (file: string) => boolean): Set<string> {
   const checker = program.getTypeChecker();

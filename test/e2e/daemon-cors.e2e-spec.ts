@@ -119,7 +119,7 @@ describe('CORS', () => {
     assert.notEqual(answer.headers['access-control-allow-methods'], undefined);
   });
 
-  test('answers the preflight for a ticket that is not there, so that the page can read the refusal of the real request', async () => {
+  test('answers the preflight for an unknown ticket, so that the page can read the refusal', async () => {
     const preflight = { headers: { ...origin, 'Access-Control-Request-Method': 'GET' } };
     assert.equal((await client.request('OPTIONS', '/images/none', preflight)).status, 200);
     const refused = await client.request('GET', '/images/none', { headers: origin });

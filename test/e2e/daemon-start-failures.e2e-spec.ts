@@ -36,7 +36,7 @@ describe('a daemon that cannot start', () => {
     assert.match(lines[0]!, new RegExp(`remote listener.*EADDRINUSE.*${address.port}`));
   });
 
-  test('because the control socket belongs to one that runs says so in one line, and leaves it alone', async () => {
+  test('because the control socket is that of a running one says so in one line and leaves it', async () => {
     const lines = await failure({ control: { socket: fixture.folder.file('daemon.sock') } });
     assert.equal(lines.length, 1, lines.join('\n'));
     assert.match(lines[0]!, /control listener/);

@@ -41,7 +41,7 @@ function times<T>(count: number, work: () => Promise<T>): Promise<T[]> {
 }
 
 describe('a daemon that is asked to stop', () => {
-  test('lets running transfers end, refuses new requests, closes idle connections and exits with 0', async () => {
+  test('lets transfers end, refuses new requests, closes idle connections and exits with 0', async () => {
     await using fixture = await DaemonFixture.start({ limits: { grace_sec: 30 } });
     const uploads = await times(5, () => beginUpload(fixture));
     const downloads = await times(5, () => beginDownload(fixture));

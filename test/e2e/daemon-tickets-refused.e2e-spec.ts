@@ -193,7 +193,7 @@ describe('a ticket that is refused', () => {
     assert.equal((await vdsm.getTicket('kept')).size, 4096);
   });
 
-  test('is told apart from an image: the control service has no images, the images service no tickets', async () => {
+  test('is no image: the control service has no images, the images service no tickets', async () => {
     assert.equal((await vdsm.request('GET', '/images/kept')).status, 404);
     assert.equal((await vdsm.request('OPTIONS', '/images/*')).status, 404);
     for (const listener of ['remote', 'local'] as const) {

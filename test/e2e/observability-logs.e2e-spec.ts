@@ -89,7 +89,7 @@ describe('the log of a request', () => {
     );
   });
 
-  test('has a new id where the client sent none that can be one, and the answer tells it, also that of an error', async () => {
+  test('has a new id where the client sent none or a bad one, and every answer tells it', async () => {
     await using fixture = await DaemonFixture.start();
     const client = fixture.client();
     const seen = new Set<unknown>();

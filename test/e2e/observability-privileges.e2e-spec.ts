@@ -118,7 +118,7 @@ describe('a daemon with privileges to lose', { skip }, () => {
     );
   });
 
-  test('with drop_privileges runs as the user, serves, owns its control socket, and removes it when it stops', async () => {
+  test('with drop_privileges serves as the user and owns its control socket until it ends', async () => {
     await using fixture = await DaemonFixture.start({
       ...monitored,
       daemon: { drop_privileges: true, user_name: userName, group_name: userName },

@@ -197,7 +197,7 @@ describe('a daemon whose configuration has changed when it gets SIGHUP', () => {
 });
 
 describe('a daemon whose certificate is renewed', () => {
-  test('shows the new one without a signal, also when it comes as Kubernetes renews mounted secrets', async () => {
+  test('shows the new one without a signal, also when Kubernetes renews a mounted secret', async () => {
     await using fixture = await DaemonFixture.start({ tls: { reload_interval_sec: 0.1 } });
     const { daemon, pki, folder } = fixture;
     const { certFile, keyFile } = filesOf(pki);

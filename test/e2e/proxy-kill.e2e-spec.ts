@@ -46,7 +46,7 @@ for (const role of ['daemon', 'proxy'] as const) {
       return begin(operation, file);
     };
 
-    test('fails in mid-upload at once, and is resumed after the last chunk that was acknowledged', async () => {
+    test('fails in mid-upload at once, and is resumed after the last acknowledged chunk', async () => {
       const target = deployment.folder.file('target');
       await (await open(target, 'w')).close();
       const ticketId = await begin('write', target);

@@ -368,7 +368,7 @@ describe('a Redis server that fails', { skip }, () => {
     assert.equal(await within(cut.promise, 'the cut'), 'deleted');
   });
 
-  test('that stalls is answered for within a bound, at once afterwards, and used again when it goes on', async (t) => {
+  test('that stalls is answered for within a bound, then at once, and used when it goes on', async (t) => {
     await using server = await RedisServer.start();
     const store = await openStore(t, server.url);
     const session = await store.create(makeGrant());

@@ -214,7 +214,8 @@ describeWire('downloads', {}, (wire) => {
   test('work with a ticket of 2^64 bytes', async () => {
     const { file } = ticket;
     const path = await wire.addTicket(
-      `{"uuid":"${randomUUID()}","size":18446744073709551616,"ops":["read"],"timeout":300,"url":"file://${file}"}`,
+      `{"uuid":"${randomUUID()}","size":18446744073709551616,"ops":["read"],"timeout":300,` +
+        `"url":"file://${file}"}`,
     );
     assert.ok((await get({}, path)).body.equals(image));
     const part = await get({ Range: 'bytes=0-0' }, path);

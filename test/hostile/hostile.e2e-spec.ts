@@ -9,14 +9,15 @@ const quietSeconds = 5;
 const hostileSeconds = 40;
 const memoryBytesMax = { daemon: 400 * MiB, proxy: 640 * MiB };
 
-test('an honest client moves images in both directions while everything is attacked at once', async (context) => {
+test('an honest client moves images both ways while everything is attacked at once', async (context) => {
   const seed = randomInt(2 ** 31);
   context.diagnostic(`seed ${seed}`);
   const report = await runHostile({ seed, quietSeconds, hostileSeconds });
   context.diagnostic(JSON.stringify(report.attacks));
   const { quiet, hostile } = report;
   context.diagnostic(
-    `small reads: p99 ${percentile99(quiet).toFixed(1)} ms quiet, ${percentile99(hostile).toFixed(1)} ms attacked`,
+    `small reads: p99 ${percentile99(quiet).toFixed(1)} ms quiet, ${percentile99(hostile).toFixed(1)} ms ` +
+      'attacked',
   );
   assert.deepEqual(findings(report, memoryBytesMax), []);
 });

@@ -30,13 +30,15 @@ function show({ quiet, hostile, services, attacks }: HostileReport): void {
     ['hostile', hostile],
   ] as const)
     console.log(
-      `${what}: ${honest.uploads} uploads, ${honest.downloads} downloads, all equal; ${honest.retries} requests sent again; ` +
-        `${honest.smallReadMilliseconds.length} small reads, p99 ${percentile99(honest).toFixed(1)} ms`,
+      `${what}: ${honest.uploads} uploads, ${honest.downloads} downloads, all equal; ${honest.retries} ` +
+        `requests sent again; ${honest.smallReadMilliseconds.length} small reads, p99 ` +
+        `${percentile99(honest).toFixed(1)} ms`,
     );
   for (const service of services)
     console.log(
-      `${service.role}: at most ${Math.round(service.residentBytesMax / MiB)} MiB, descriptors ${service.descriptorsBefore} before, ` +
-        `${service.descriptorsAfter} after; health at most ${service.slowestHealthMilliseconds.toFixed(0)} ms in ${service.healthChecks} checks; ` +
+      `${service.role}: at most ${Math.round(service.residentBytesMax / MiB)} MiB, descriptors ` +
+        `${service.descriptorsBefore} before, ${service.descriptorsAfter} after; health at most ` +
+        `${service.slowestHealthMilliseconds.toFixed(0)} ms in ${service.healthChecks} checks; ` +
         `${Math.round(service.logBytes / 1024)} KiB of log`,
     );
   for (const [name, tally] of Object.entries(attacks))

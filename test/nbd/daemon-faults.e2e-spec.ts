@@ -39,7 +39,7 @@ describe('the daemon with an NBD server that fails', { skip: missing('qemu-nbd',
     ['ENOSPC', 507, /No space left/],
   ] as const;
   for (const [error, status, text] of failures) {
-    test(`answers ${status} to writes and zeroes that fail with ${error}, and the next ones work`, async () => {
+    test(`answers ${status} to writes and zeroes that fail with ${error}; the next ones work`, async () => {
       const { id, fail, recover } = await failingServer(
         ...[`error=${error}`, 'error-pwrite-rate=1', 'error-zero-rate=1'],
       );

@@ -194,7 +194,7 @@ describe(
         await assertRefused(`${server.url}:exportname=no-such-export`, /no export of this name/);
       });
 
-      test('answers 500 to a ticket that may write where the export is read-only, and serves one that may read', async () => {
+      test('answers 500 to a ticket for writing to a read-only export, and serves a reader', async () => {
         const { server } = await rawExport('--read-only');
         await assertRefused(server.url, /read-only/);
         const id = await daemon.addTicket(server.url, sizeBytes, { ops: ['read'] });

@@ -68,7 +68,7 @@ const proxied = {
 describeWire('storage that takes longer than the proxy waits for a silent daemon', proxied, (wire) => {
   withSlowStorage(wire, (slow) => {
     for (const [what, method, rest, body] of works) {
-      test(`is waited for, as the daemon says that it works: ${method} ${rest}, slow at ${what}`, async () => {
+      test(`is waited for while the daemon says it works: ${method} ${rest}, slow at ${what}`, async () => {
         const image = await slow(what);
         const answer = await wire.client().request(method, `${image.path}${rest}`, {
           headers: wire.credentials(image.path),

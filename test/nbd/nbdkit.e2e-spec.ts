@@ -114,7 +114,7 @@ describe('nbdkit', { skip: missing('nbdkit') }, () => {
     });
   }
 
-  test('takes a flush for done where the server cannot flush, nor anything else but read and write', async () => {
+  test('takes a flush for done where the server can only read and write', async () => {
     await using workspace = await Workspace.create();
     await writeFile(workspace.path('disk'), Buffer.alloc(64 * KiB));
     const disk = workspace.path('disk');

@@ -47,7 +47,7 @@ describe('a client that leaves', () => {
     ['resets', 'reset'],
     ['closes', 'close'],
   ] as const) {
-    test(`in the middle of an upload and ${how} the connection ends the request within a second`, async () => {
+    test(`in mid-upload and ${how} the connection ends the request within a second`, async () => {
       await using daemon = await ScriptedDaemon.start(identity, ({ request }) => request.resume());
       await using relay = await RelayUnderTest.start(pki, { plainText: true });
       const id = await relay.addTicket(daemon.origin);

@@ -118,7 +118,7 @@ describe('a large answer of a daemon', () => {
     );
   });
 
-  test('is all that is sent when the daemon goes on after it, and its connection is not used again', async () => {
+  test('is all that is sent when the daemon goes on after it; the connection is not reused', async () => {
     let script: Script = ({ request }) => {
       request.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${image.length}\r\n\r\n`);
       request.socket.write(

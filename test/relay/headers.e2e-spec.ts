@@ -99,7 +99,7 @@ describe('the daemon', () => {
     assert.ok(!JSON.stringify(headers).includes('secret'));
   });
 
-  test('gets the id of the request, and one of the proxy where the client sent none that is one', async () => {
+  test('gets the id of the request, or one of the proxy where the client sent no valid one', async () => {
     const [named] = await seenBehind(['X-Request-Id: job-1.a_B']);
     assert.equal(named['x-request-id'], 'job-1.a_B');
     for (const line of [

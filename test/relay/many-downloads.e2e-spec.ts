@@ -31,7 +31,7 @@ function sendRange({ request, response }: SeenRequest): void {
 
 // Large ones are marked as complete in their middle, so that a byte too many or too few
 // would be in a later answer.
-test('20 000 answers of random lengths on kept connections are relayed byte by byte, while clients leave', async () => {
+test('20 000 answers of random lengths on kept connections arrive whole, while clients leave', async () => {
   await using daemon = await ScriptedDaemon.start(identity, (seen) => {
     sendRange(seen);
     // The list of what was seen would hold each of them.

@@ -37,7 +37,7 @@ describe('the generated Java client', { skip: needs('mvn', 'java', 'javac') }, (
   });
   after(() => deployment[Symbol.asyncDispose]());
 
-  test('takes a ticket from its beginning to its end with the documented program', async (context: TestContext) => {
+  test('takes a ticket from beginning to end with the documented program', async (context: TestContext) => {
     if (unavailable !== undefined) {
       context.skip(`needs Maven artifacts, which cannot be fetched here: ${unavailable}`);
       return;

@@ -74,6 +74,7 @@ export async function assertSameImage(actualPath: string, expectedPath: string):
   }
   if (actualSizeBytes !== expectedSizeBytes)
     throw new Error(
-      `${actualPath} has ${actualSizeBytes} bytes, ${expectedPath} has ${expectedSizeBytes}; alike up to the shorter's end`,
+      `${actualPath} has ${actualSizeBytes} bytes, ${expectedPath} has ${expectedSizeBytes}; alike up to ` +
+        `the shorter's end`,
     );
 }

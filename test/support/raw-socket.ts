@@ -149,6 +149,7 @@ export class RawSocket {
 
   private summary(): string {
     const received = this.received;
-    return `received ${received.length} bytes: ${JSON.stringify(received.subarray(0, 500).toString('latin1'))}`;
+    const beginning = received.subarray(0, 500).toString('latin1');
+    return `received ${received.length} bytes: ${JSON.stringify(beginning)}`;
   }
 }
