@@ -9,6 +9,7 @@ import { settingsOfEnvironment } from './environment.js';
 import { parseIni } from './ini-file.js';
 import type { Role } from './role.js';
 import { unknownSettings } from './unknown-settings.js';
+import { errorCode, errorMessage } from '../base/error-details.js';
 
 export interface LoadConfigOptions {
   readonly role: Role;
@@ -79,7 +80,7 @@ function confFiles(folder: string): string[] {
       .filter((name) => name.endsWith('.conf') && !name.startsWith('.'))
       .map((name) => join(folder, name));
   } catch (error: unknown) {
-    if (isCode(error, 'ENOENT')) return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw unreadable(folder, error);
   }
 }
@@ -93,12 +94,9 @@ function readText(file: string): string {
 }
 
 function unreadable(path: string, error: unknown): ConfigError {
-  const reason = isCode(error, 'ERR_ENCODING_INVALID_ENCODED_DATA')
-    ? 'is not UTF-8'
-    : `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  const reason =
+    errorCode(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+      ? 'is not UTF-8'
+      : `cannot be read: ${errorMessage(error)}`;
   return new ConfigError([{ origin: path, reason }]);
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

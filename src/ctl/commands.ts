@@ -9,6 +9,7 @@ import { controlEndpoint } from './control-endpoint.js';
 import { indentedJson } from './indented-json.js';
 import { signTicket } from './signed-ticket.js';
 import { ticketLines, ticketTable } from './ticket-table.js';
+import { errorMessage } from '../base/error-details.js';
 
 /** A command cannot be carried out; the text says why. */
 export class CommandError extends Error {}
@@ -137,9 +138,7 @@ async function readText(file: string): Promise<string> {
     }
   } catch (error: unknown) {
     if (error instanceof CommandError) throw error;
-    throw new CommandError(`${name}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw new CommandError(`${name}: ${errorMessage(error)}`, { cause: error });
   }
   return Buffer.concat(chunks).toString();
 }

@@ -1,3 +1,6 @@
+import { errorMessage } from '../base/error-details.js';
+import { settledWithin } from '../base/settled-within.js';
+
 /** Set to 1 it turns every trick off: who looks for the cause of a fault sees whether it goes away. */
 export const plainNodeVariable = 'IMAGEIO_PLAIN_NODE';
 
@@ -50,16 +53,12 @@ export class Trick {
   /** Runs the canary, and turns the trick off when that fails or takes too long. Never rejects. */
   async check(): Promise<void> {
     if (!this.inUse) return;
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      late.reject(new Error(`no result after ${canarySecondsMax} seconds`));
-    }, canarySecondsMax * 1000);
     try {
-      await Promise.race([this.options.canary(), late.promise]);
+      await settledWithin(this.options.canary(), canarySecondsMax, () => {
+        throw new Error(`no result after ${canarySecondsMax} seconds`);
+      });
     } catch (error: unknown) {
-      this.turnOff(error instanceof Error ? error.message : String(error));
-    } finally {
-      clearTimeout(timer);
+      this.turnOff(errorMessage(error));
     }
   }
 }

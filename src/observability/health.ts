@@ -1,3 +1,5 @@
+import { settledWithin } from '../base/settled-within.js';
+
 /** Something that the service cannot do its work without. */
 export interface HealthCheck {
   /** What operators call it, e.g. `listeners`. */
@@ -39,18 +41,11 @@ export class Health {
   }
 
   async #result(check: HealthCheck): Promise<string> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => {
-        resolve(`no answer within ${this.checkSeconds} s`);
-      }, this.checkSeconds * 1000);
-    });
+    const late = () => `no answer within ${this.checkSeconds} s`;
     try {
-      return await Promise.race([late, passed(check)]);
+      return await settledWithin(passed(check), this.checkSeconds, late);
     } catch (error: unknown) {
       return error instanceof Error ? error.message : 'failed';
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

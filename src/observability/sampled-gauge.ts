@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { settledWithin } from '../base/settled-within.js';
 
 /** One value of a gauge, with the labels that tell it from the others. */
 export interface Sample {
@@ -29,7 +30,7 @@ export function addSampledGauge(registry: Registry, options: SampledGaugeOptions
     labelNames,
     registers: [registry],
     async collect() {
-      const samples = await settledWithin(samplesOrNone(read), timeoutSeconds);
+      const samples = await settledWithin(samplesOrNone(read), timeoutSeconds, () => []);
       this.reset();
       // Without labels a reset gauge has the value 0, which would be a lie.
       if (samples.length === 0) this.remove();
@@ -43,22 +44,5 @@ async function samplesOrNone(read: SampledGaugeOptions['read']): Promise<readonl
     return await read();
   } catch {
     return [];
-  }
-}
-
-async function settledWithin(
-  samples: Promise<readonly Sample[]>,
-  timeoutSeconds: number,
-): Promise<readonly Sample[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Sample[]>((resolve) => {
-    timer = setTimeout(() => {
-      resolve([]);
-    }, timeoutSeconds * 1000);
-  });
-  try {
-    return await Promise.race([samples, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import { lchownSync } from 'node:fs';
+import { errorMessage } from '../base/error-details.js';
 
 export interface PrivilegeOptions {
   /** `[daemon] drop_privileges` */
@@ -58,7 +59,7 @@ export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
     setgid(groupId);
     setuid(userId);
   } catch (error: unknown) {
-    throw new PrivilegeError(`Cannot continue as user ${userName}: ${messageOf(error)}`, { cause: error });
+    throw new PrivilegeError(`Cannot continue as user ${userName}: ${errorMessage(error)}`, { cause: error });
   }
   return { dropped: true, userId, groupId, groupIds: process.getgroups?.() ?? [], ownedPaths };
 }
@@ -73,7 +74,7 @@ function giveTo(path: string, userId: number, groupId: number): void {
     // Not chown, which would follow a symbolic link that somebody else put there.
     lchownSync(path, userId, groupId);
   } catch (error: unknown) {
-    throw new PrivilegeError(`Cannot change the owner of ${path}: ${messageOf(error)}`, { cause: error });
+    throw new PrivilegeError(`Cannot change the owner of ${path}: ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -106,8 +107,4 @@ function lookUp(userName: string, groupName: string): { userId: number; groupId:
   if (group === null) throw new PrivilegeError(`Group ${groupName} of [daemon] group_name does not exist`);
   const { gr_gid: groupId } = koffi.decode(group, groupType) as { gr_gid: number };
   return { userId, groupId };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

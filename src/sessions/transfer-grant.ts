@@ -1,5 +1,5 @@
 import { transferIdCharactersMax } from '../contract/schemas.js';
-import { parseJsonObject } from './signed-tickets/strict-json.js';
+import { parseJsonMembers } from './signed-tickets/strict-json.js';
 import { UnauthenticatedError } from '../base/errors.js';
 import { nameOfUnnamedTransfer } from '../base/transfer-name.js';
 
@@ -84,7 +84,7 @@ export function readTransferGrant(
 
 function parsePayload(data: string): Map<string, unknown> {
   try {
-    return parseJsonObject(data);
+    return parseJsonMembers(data);
   } catch (error) {
     throw refusal('data is not a valid JSON object', { cause: error });
   }

@@ -5,6 +5,7 @@ import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import type { TicketPermit } from './ticket-permit.js';
 import { Ticket, type TicketInfo } from './ticket.js';
 import type { TicketStore } from './ticket.store.js';
+import { settledWithin } from '../base/settled-within.js';
 
 export interface MemoryTicketStoreOptions {
   /** How long removing waits for running operations; 0 does not wait. */
@@ -107,9 +108,9 @@ export class MemoryTicketStore implements TicketStore {
     const timeoutSeconds = ticket.active
       ? this.options.removeTimeoutSeconds
       : Math.max(this.options.removeTimeoutSeconds, closeTimeoutSecondsMin);
-    if (!(await settlesWithin(ticket.closed(), timeoutSeconds))) {
+    await settledWithin(ticket.closed(), timeoutSeconds, () => {
       throw new ConflictError(`Timeout cancelling transfer ${ticket.transferId}`);
-    }
+    });
     // Another caller may have removed it and added a new one of the same id while this one waited.
     if (this.#tickets.get(id) === ticket) this.#tickets.delete(id);
   }
@@ -118,19 +119,5 @@ export class MemoryTicketStore implements TicketStore {
     const ticket = this.#tickets.get(id);
     if (ticket === undefined) throw new NotFoundError(`No such ticket ${JSON.stringify(id)}`);
     return ticket;
-  }
-}
-
-async function settlesWithin(promise: Promise<void>, timeoutSeconds: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => {
-      resolve(false);
-    }, timeoutSeconds * 1000);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, linkSync, lstatSync, unlinkSync, type BigIntStats } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
+import { errorCode, errorMessage } from '../base/error-details.js';
 
 /** Where a unix socket is; `address` is what Node's `listen` and `connect` take as path. */
 export interface UnixAddress {
@@ -73,7 +74,7 @@ export async function listenOnUnixSocket(
     try {
       await listen(server, address.address, address.address, mode);
     } catch (error: unknown) {
-      if (!(error instanceof UnixSocketError && codeOf(error.cause) === 'EADDRINUSE')) throw error;
+      if (!(error instanceof UnixSocketError && errorCode(error.cause) === 'EADDRINUSE')) throw error;
       throw new AbstractNameTakenError(address.address, reasonOf(error.cause), { cause: error.cause });
     }
     return { address, removeFile: () => false };
@@ -146,7 +147,7 @@ async function connectFailure(path: string): Promise<string | undefined> {
     await once(connection, 'connect');
     return undefined;
   } catch (error: unknown) {
-    return codeOf(error) ?? reasonOf(error);
+    return errorCode(error) ?? reasonOf(error);
   } finally {
     connection.destroy();
   }
@@ -161,7 +162,7 @@ function isSameInode(one: BigIntStats, other: BigIntStats): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  switch (codeOf(error)) {
+  switch (errorCode(error)) {
     case 'EADDRINUSE':
     case 'EEXIST':
       return 'another process is listening there';
@@ -169,10 +170,6 @@ function reasonOf(error: unknown): string {
     case 'EPERM':
       return 'permission denied';
     default:
-      return error instanceof Error ? error.message : String(error);
+      return errorMessage(error);
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

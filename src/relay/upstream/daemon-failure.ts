@@ -1,4 +1,5 @@
 import { BadGatewayError, GatewayTimeoutError, ServiceError, UnavailableError } from '../../base/errors.js';
+import { errorCode } from '../../base/error-details.js';
 
 /** There is no way to the host at the moment; when there is one again, the same request works. */
 const unreachable = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN']);
@@ -19,7 +20,7 @@ const reasons: Readonly<Record<string, string>> = {
  */
 export function daemonFailure(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  const code = errorCode(error);
+  const code = errorCode(error) ?? '';
   if (unreachable.has(code)) {
     return new UnavailableError('The host of the image cannot be reached', { cause: error });
   }
@@ -67,10 +68,10 @@ const kindsOfCodes: Readonly<Record<string, DaemonFailureKind>> = {
 export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined {
   if (error instanceof GatewayTimeoutError) return 'timeout';
   if (error instanceof UnavailableError) {
-    return unreachable.has(errorCode(error.cause)) ? 'unreachable' : undefined;
+    return unreachable.has(errorCode(error.cause) ?? '') ? 'unreachable' : undefined;
   }
   if (!(error instanceof BadGatewayError)) return undefined;
-  const code = errorCode(error.cause);
+  const code = errorCode(error.cause) ?? '';
   if (error.cause === undefined) return 'broken_answer';
   if (code.startsWith('HPE_') || code.startsWith('ERR_SSL_') || code === 'EPROTO') return 'protocol';
   return kindsOfCodes[code] ?? (isCertificateCode(code) ? 'certificate' : 'other');
@@ -82,13 +83,8 @@ export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined
  */
 export function isUntrusted(error: unknown): boolean {
   if (!(error instanceof BadGatewayError)) return false;
-  const code = errorCode(error.cause);
+  const code = errorCode(error.cause) ?? '';
   return isCertificateCode(code) && !Object.hasOwn(reasons, code);
-}
-
-/** Node's error code, e.g. `ECONNREFUSED`; empty when it has none. */
-export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 function reasonOfKind(code: string): string {

@@ -6,11 +6,12 @@ import { GatewayTimeoutError, ServiceError } from '../../base/errors.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { BodyUpload } from '../bodies/body-upload.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
-import { daemonFailure, errorCode } from './daemon-failure.js';
+import { daemonFailure } from './daemon-failure.js';
 import { InterimAnswers } from './interim-answers.js';
 import { closeByReset, unacknowledgedBytes } from '../../node-internals/socket-descriptor.js';
 import { expectsContinue, relaysBody } from './relayed-request.js';
 import { SilenceTimer } from './silence-timer.js';
+import { errorCode } from '../../base/error-details.js';
 
 export interface DaemonTimeouts {
   /** How long a daemon may take until its connection is there, TLS handshake included. */
@@ -94,7 +95,7 @@ export class DaemonRequest {
       !this.#answered &&
       !this.#interim.any &&
       sentBytes === 0 &&
-      staleCodes.has(errorCode(this.#failure)) &&
+      staleCodes.has(errorCode(this.#failure) ?? '') &&
       idempotentMethods.has(this.upstream.method)
     );
   }

@@ -1,4 +1,4 @@
-import { parseJsonObject } from './strict-json.js';
+import { parseJsonMembers } from './strict-json.js';
 import { parseTicketDate } from './ticket-date.js';
 import { UnauthenticatedError } from '../../base/errors.js';
 
@@ -77,7 +77,7 @@ function parseEnvelope(json: string): Map<string, string> {
 
 function parseMembers(json: string): Map<string, unknown> {
   try {
-    return parseJsonObject(json);
+    return parseJsonMembers(json);
   } catch (error) {
     throw refusal('not a valid JSON object', { cause: error });
   }

@@ -7,7 +7,7 @@
  * @throws SyntaxError when the text is not JSON, not an object, has a key twice, or has
  *   text that is not Unicode
  */
-export function parseJsonObject(text: string): Map<string, unknown> {
+export function parseJsonMembers(text: string): Map<string, unknown> {
   const value = parseJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SyntaxError('not a JSON object');

@@ -8,6 +8,7 @@ import {
 } from './signed-ticket.verifier.js';
 import type { TicketVerifier } from './ticket.verifier.js';
 import type { Clock } from '../../base/clock.js';
+import { errorMessage } from '../../base/error-details.js';
 
 /** The options of `[proxy]` that tickets are verified by. */
 export interface TicketVerifierOptions extends SignedTicketRules {
@@ -55,12 +56,7 @@ function parseEngineCertificate(
     return new EngineCertificate({ engineCertificatePem, caCertificatesPem, verifyCertificate });
   } catch (error) {
     const files = verifyCertificate ? `${engineCertFile}, ${engineCaCertFile}` : engineCertFile;
-    throw new Error(
-      `proxy certificates (${files}): ${error instanceof Error ? error.message : String(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new Error(`proxy certificates (${files}): ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -68,7 +64,6 @@ async function readPem(option: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`proxy.${option}: cannot read ${file}: ${reason}`, { cause: error });
+    throw new Error(`proxy.${option}: cannot read ${file}: ${errorMessage(error)}`, { cause: error });
   }
 }

@@ -3,6 +3,7 @@ import { forwardSecrecy } from '../../base/forward-secrecy.js';
 import { redisScripts } from './redis-scripts.js';
 import { describeError, type Logger } from '../../log/logger.js';
 import { UnavailableError } from '../../base/errors.js';
+import { settledWithin } from '../../base/settled-within.js';
 
 export interface RedisConnectionOptions {
   /** `redis://` or `rediss://`, with user, password and the number of a database as it has them. A secret. */
@@ -137,15 +138,9 @@ export class RedisConnection {
 
   async #inTime<T>(work: Promise<T>): Promise<T> {
     const { commandTimeoutSeconds } = this.options;
-    const { promise: expiry, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      reject(new SlowAnswerError(`no answer within ${commandTimeoutSeconds} s`));
-    }, commandTimeoutSeconds * 1000);
-    try {
-      return await Promise.race([work, expiry]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return await settledWithin(work, commandTimeoutSeconds, () => {
+      throw new SlowAnswerError(`no answer within ${commandTimeoutSeconds} s`);
+    });
   }
 
   /** Brings every replica up to date; only then commands of requests are run again. */

@@ -1,4 +1,4 @@
-import { parseJsonObject } from '../signed-tickets/strict-json.js';
+import { parseJsonMembers } from '../signed-tickets/strict-json.js';
 import {
   type PayloadRules,
   readImagedUri,
@@ -28,7 +28,7 @@ export function parseGrant(
 ): TransferGrant | undefined {
   if (text.length > charactersMax) return undefined;
   try {
-    const stored = parseJsonObject(text);
+    const stored = parseJsonMembers(text);
     const transferId = readTransferId(stored.get('transferId'));
     const expiresUnixSeconds = readTime('exp', stored.get('expiresUnixSeconds'));
     const endsUnixSeconds = readTime('ends', stored.get('endsUnixSeconds'));

@@ -1,6 +1,6 @@
 import { AlignedMemory, pageBytes } from '../../buffers/aligned-memory.js';
 import { readOnce } from './file-calls.js';
-import { errorCode } from './storage-failure.js';
+import { errorCode } from '../../../base/error-details.js';
 
 const probe = new AlignedMemory(pageBytes).allocate(pageBytes);
 

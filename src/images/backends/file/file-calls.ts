@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 
-import { errorCode } from './storage-failure.js';
+import { errorCode } from '../../../base/error-details.js';
 
 /**
  * The calls of `fs` on a file descriptor as promises. `fs.promises` has them only on its `FileHandle`,

@@ -11,7 +11,8 @@ import { FileBackend } from './file-backend.js';
 import { FileTurns } from './file-turns.js';
 import { filePath } from './file-url.js';
 import { findImage } from './image-place.js';
-import { errorCode, namingPath, storageFailure } from './storage-failure.js';
+import { namingPath, storageFailure } from './storage-failure.js';
+import { errorCode } from '../../../base/error-details.js';
 
 /** Tells an operator something; the message may name paths. */
 export type Warn = (message: string) => void;

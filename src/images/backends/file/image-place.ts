@@ -4,7 +4,7 @@ import os from 'node:os';
 import { NotAllowedError } from '../../../base/errors.js';
 import { closeFile, fileSystemType, openFile, readLink, statFile } from './file-calls.js';
 import { kernelFileSystem } from './kernel-file-systems.js';
-import { errorCode } from './storage-failure.js';
+import { errorCode } from '../../../base/error-details.js';
 
 /** A file that was found and is held, but not opened: it stays the same whatever its name means later. */
 export interface ImagePlace {

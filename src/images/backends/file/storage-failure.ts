@@ -1,6 +1,7 @@
 import { getSystemErrorMap } from 'node:util';
 
 import { NoSpaceError, StorageError } from '../../../base/errors.js';
+import { errorCode } from '../../../base/error-details.js';
 
 /** Out of room: of the device, of the owner's quota, or of the largest file that the file system can hold. */
 const noSpaceCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -17,11 +18,6 @@ export function storageFailure(doing: string, cause: unknown): StorageError {
   return noSpaceCodes.has(errorCode(cause) ?? '')
     ? new NoSpaceError({ cause })
     : new StorageError(doing, { cause });
-}
-
-/** The name of a failed system call's errno, e.g. `EINVAL`. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /**

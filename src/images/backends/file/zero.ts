@@ -9,7 +9,7 @@ import {
   FALLOC_FL_ZERO_RANGE,
   fallocate,
 } from './libc.js';
-import { errorCode } from './storage-failure.js';
+import { errorCode } from '../../../base/error-details.js';
 
 type Way = 'punch' | 'zeroRange' | 'punchAndAllocate' | 'allocate' | 'blkZeroOut';
 
