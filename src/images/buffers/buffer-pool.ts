@@ -38,7 +38,7 @@ export interface BufferStatistics {
 
 /** Somebody who may hold buffers that it has no use for at the moment. */
 export interface BufferHolder {
-  /** The pool's: where it has it in its list. */
+  /** Set by the pool: the position of the holder in the pool's list. */
   place: number;
   /** Somebody waits: gives back what lies idle. */
   giveBackIdle(): void;
@@ -76,8 +76,9 @@ const stallCheckMilliseconds = 1000;
 export class BufferPool {
   readonly #classes: Readonly<Record<BufferSize, BufferClass>>;
   /**
-   * By their places, which are used again. Sets and arrays that shrink and grow leave old tables behind, and
-   * V8's collections of young objects take what is in those for alive: small requests took 30 MiB more so.
+   * Holders by position; positions are used again. Sets and arrays that shrink and grow leave
+   * old tables behind, whose content V8's collections of young objects keep alive: with them
+   * small requests took 30 MiB more.
    */
   readonly #holders: (BufferHolder | undefined)[] = [];
   readonly #freePlaces: number[] = [];
@@ -202,7 +203,7 @@ export class BufferPool {
     }, stallCheckMilliseconds).unref();
   }
 
-  /** No more transfers are ended than wait. */
+  /** At most as many transfers are ended as there are others waiting. */
   #checkStalled(): void {
     const { large, small } = this.#classes;
     let waiting = large.shares.waiting + small.shares.waiting;

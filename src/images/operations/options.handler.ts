@@ -33,8 +33,8 @@ export class OptionsHandler implements ImageHandler {
   ) {}
 
   async handle(exchange: Exchange, { ticketId }: AskedImage): Promise<void> {
-    // A browser asks this before the real request and shows nothing of a refusal; whether the ticket holds
-    // the real one is told.
+    // A browser sends this preflight before the real request and hides a refusal of it from the page. So it
+    // is always answered, and whether the ticket is valid is told by the answer to the real request.
     if (isPreflight(exchange.request)) {
       exchange.send(200, { Allow: 'OPTIONS,GET,PUT,PATCH' });
       return;

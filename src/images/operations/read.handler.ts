@@ -76,8 +76,8 @@ export class ReadHandler implements ImageHandler {
 /** Undefined for the whole image. */
 function rangeOf({ request }: Exchange): RequestedRange | undefined {
   const { range, 'if-range': condition } = request.headers;
-  // Responses carry no validator, so a condition on one is never met and the range is to be ignored (RFC
-  // 9110 section 13.1.5).
+  // Responses have no `ETag` or `Last-Modified`, so no `If-Range` can match, and the whole image is to be
+  // sent (RFC 9110 section 13.1.5).
   return range === undefined || condition !== undefined ? undefined : parseRange(range);
 }
 

@@ -139,7 +139,7 @@ async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<vo
   const body = new BodyReader(exchange, lease.signal);
   let offset = transfer.offsetBytes;
   try {
-    // Nothing that has not arrived needs a buffer.
+    // A buffer is taken only when there is data to put into it.
     while (offset < endBytes && (await body.arrival())) {
       const buffer = await buffers.take();
       lease.signal.throwIfAborted();

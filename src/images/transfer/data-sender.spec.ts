@@ -59,7 +59,7 @@ async function bodyOf(client: RawSocket): Promise<Buffer> {
 
 describe('a data sender', () => {
   for (const isTls of [false, true]) {
-    test(`sends every byte in order${isTls ? ' over TLS, in steps' : ''}, and ends with the last`, async () => {
+    test(`sends every byte in order${isTls ? ' over TLS, in steps' : ''}, ending with the last`, async () => {
       await using folder = await TemporaryFolder.create();
       const pki = await Pki.create(folder.path);
       const { keyPem, certPem } = await pki.issueHost('localhost');

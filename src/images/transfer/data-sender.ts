@@ -36,7 +36,10 @@ export class DataSender {
   #idle: (() => void) | undefined;
   /** How often the socket has taken all that it was given. */
   #steps = 0;
-  /** What there was at the last look: that, and how much the client had not acknowledged. */
+  /**
+   * What was seen at the last look: the number of steps, and how many bytes the client
+   * had not acknowledged.
+   */
   #seen = { steps: 0, unacknowledgedBytes: 0 };
 
   /**

@@ -25,7 +25,7 @@ const slowClientMilliseconds = 1000;
 
 /** The body of one response: storage is read ahead while what was read drains to the client. */
 export class Download {
-  /** Since when the client has read nothing, of the time in which others waited for its buffers. */
+  /** When the client was first found not to read, in a time in which others wait for its buffers. */
   #stalledAt: number | undefined;
   /** What the socket is given from. */
   #sending: Uint8Array | undefined;

@@ -3,8 +3,8 @@ import type { ByteRange } from '../../base/units.js';
 import type { Backend, Extent, ExtentContext } from '../backends/backend.js';
 
 /**
- * A backend as one operation sees it, which adds the time of each call to `time`. It has the
- * image open only through `backend`.
+ * Passes every call on to `backend` and adds how long it took to `time`, which belongs to one operation. Of
+ * the image it holds nothing itself: `backend` opens and closes it.
  */
 export class TimedBackend implements Backend {
   constructor(
@@ -57,7 +57,7 @@ export class TimedBackend implements Backend {
   }
 
   async *extents(context: ExtentContext): AsyncGenerator<readonly Extent[]> {
-    // Not while the consumer works on a list: that time is its own.
+    // While the caller works on a list, storage is not waited for, so the clock stands still.
     this.time.enter();
     try {
       for await (const list of this.backend.extents(context)) {

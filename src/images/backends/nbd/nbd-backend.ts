@@ -8,11 +8,14 @@ import { nbdExtents } from './nbd-extents.js';
 
 export interface NbdBackendOptions {
   /**
-   * Connects anew, unless the signal gives that up; refuses an export that the image request cannot be
-   * served from.
+   * Makes a new connection; aborting the signal gives the attempt up. Rejects when the export does
+   * not allow what the ticket needs.
    */
   readonly connect: (signal: AbortSignal) => Promise<NbdClient>;
-  /** Whether the ticket allows changes: an export that could take them does not know. */
+  /**
+   * Whether the ticket allows writing. The export alone cannot say it: it may be
+   * writable while the ticket is not.
+   */
   readonly writable: boolean;
   /** The same object for everyone in this process who has this export open. */
   readonly lock: RangeLock;
@@ -21,9 +24,9 @@ export interface NbdBackendOptions {
 }
 
 /**
- * An image that an NBD server exports, over one connection. When the connection ends, the
- * calls in flight fail and the next call connects again; nothing is repeated, because a write
- * that failed so may have been done.
+ * An image that an NBD server exports, over one connection. When the connection ends, the calls in flight
+ * fail and the next call makes a new connection. No call is repeated by itself: a write that failed with
+ * the connection may have been done all the same.
  */
 export class NbdBackend implements Backend {
   readonly kind = 'nbd';
@@ -94,8 +97,9 @@ export class NbdBackend implements Backend {
   }
 
   /**
-   * Ends the connection: a read changes nothing, and into a closed socket no late answer comes. With a
-   * change in flight it stays, since only the server knows what becomes of that.
+   * Ends the connection, unless a call that may change the image is in flight: what becomes of such a call
+   * only the server knows, so its answer has to be waited for. A read can be dropped, as it changes nothing
+   * and no late answer can arrive on a closed connection.
    */
   abandon(): void {
     this.#connecting?.attempt.abort();

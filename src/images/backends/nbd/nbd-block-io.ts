@@ -13,8 +13,8 @@ const zeroesBytesMax = GiB;
  */
 const dataReadBytesMax = 120 * KiB;
 /**
- * How many pieces of one call are in flight. A whole buffer, the usual or a larger one, since a piece that
- * is left for later queues behind those of the buffers that are read ahead.
+ * How many pieces of one call are in flight: all pieces of one buffer, so that none of them has to queue
+ * behind the pieces of the buffers that are read ahead.
  */
 const piecesInFlightMax = 64;
 
@@ -52,8 +52,8 @@ export async function readRange(
 
 function readBytesMax({ info, lastReadHadHole }: NbdClient): number {
   const { minimumBytes, maximumBytes } = info.blockSizes;
-  // A hole takes no memory, but QEMU asks the storage where it ends for each request,
-  // which is a round trip on NFS.
+  // After a hole the next READ may be large: the server takes no memory for a hole, but QEMU asks the
+  // storage for each request where the hole ends, which is a round trip on NFS.
   if (lastReadHadHole) return maximumBytes;
   return Math.min(maximumBytes, dataReadBytesMax - (dataReadBytesMax % minimumBytes));
 }
@@ -99,7 +99,8 @@ async function zeroBlocks(client: NbdClient, range: ByteRange, sparse: boolean):
       await client.writeZeroes(range, { noHole: !sparse });
       return;
     } catch (error: unknown) {
-      // Servers offer it before they know whether the storage below can: then it is up to us.
+      // Servers announce WRITE_ZEROES before they know whether their storage supports it. When it does
+      // not, zeroes are written as data.
       const cannot = error instanceof NbdRequestError && ['ENOTSUP', 'EINVAL'].includes(error.errorName);
       if (!cannot) throw error;
     }
