@@ -39,7 +39,10 @@ export interface RelayObserver {
 
 export interface RelayOptions {
   readonly observer?: RelayObserver | undefined;
-  /** Whose share of the buffers a long body takes; undefined for a request whose bodies are both short. */
+  /**
+   * The ticket whose share of the buffers a long body takes; undefined when neither
+   * body of the request is long.
+   */
   readonly ticket?: string | undefined;
   /** Adds up how long the daemon was waited for. */
   readonly daemonTime?: BusyTime;
@@ -60,12 +63,12 @@ export interface RelayOptions {
 const signsPerTimeout = 3;
 
 /**
- * Relays requests to daemons. It knows nothing of who may: that was decided before.
+ * Relays requests to daemons. Whether a client may send a request was decided before.
  *
- * http-proxy makes the request to the daemon and nothing else. Its own way of moving bodies and watching
- * over the two sides leaves requests running for clients that left, clients waiting for daemons that died,
- * early answers lost and bodies of one request taken for another, so `DaemonRequest` and `downloadBody` do
- * that.
+ * Of http-proxy only the making of the request to the daemon is used. With its own way of moving bodies,
+ * requests go on after their client has left, clients wait for daemons that have died, early answers are
+ * lost, and the rest of one body can be taken for the next request. So `DaemonRequest` and
+ * `downloadBody` move the bodies.
  */
 export class RelayProxy {
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, secure: true });
@@ -81,7 +84,7 @@ export class RelayProxy {
     this.#processingInterval = String(Math.max(1, seconds));
   }
 
-  /** Where the authorities come from that daemons are believed by. */
+  /** The option and file of the authorities that the certificates of daemons are verified with. */
   get authoritiesSource(): string {
     return this.agents.authoritiesSource;
   }
@@ -199,7 +202,8 @@ async function sendAnswer(
   const endBytes = isExtents(exchange, status) ? options.extentsEndBytes : undefined;
   const rewrite = rewriteOfWhole(answer, endBytes, options);
   if (rewrite !== undefined) {
-    // All of it within the time for a silence: it is a few packets.
+    // A body as short as this is a few packets, so all of it has to arrive within the time
+    // that the daemon may be silent.
     daemon.silence.watch();
     const body = rewrite(await readSmallBody(answer, signal));
     daemon.silence.rest();
@@ -212,19 +216,19 @@ async function sendAnswer(
   response.writeHead(status, endBytes === undefined ? headers : withoutContentLength(headers));
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
-    // What is said about an upload, and every refusal, is short.
+    // Only a successful GET has a long body; the answer to an upload and every refusal are short.
     buffers: exchange.request.method === 'GET' && status < 300 ? buffers : undefined,
     rewrite: endBytes === undefined ? undefined : new ExtentsClip(endBytes),
     onReceived: (lengthBytes) => observer?.received(lengthBytes),
   });
 }
 
-/** A refusal is no list, and the answer to HEAD has none. */
+/** Only a successful GET has a list of extents: a refusal has a problem instead, HEAD has no body. */
 function isExtents({ request }: Exchange, status: number): boolean {
   return status === 200 && request.method === 'GET';
 }
 
-/** What becomes of an answer that is read whole; undefined for one that passes by. */
+/** How an answer is changed that is read as a whole; undefined for an answer that is streamed. */
 function rewriteOfWhole(
   { headers }: IncomingMessage,
   extentsEndBytes: number | undefined,
@@ -254,8 +258,9 @@ function withoutContentLength(headers: readonly string[]): string[] {
 }
 
 /**
- * What http-proxy gets to see of a request: not the client's own, which it would change, listen to and pipe
- * into the request to the daemon. This one keeps hold of that instead.
+ * Stands in for the client's request at http-proxy, which would change the request it is given,
+ * listen to it and pipe it into the request to the daemon. Where http-proxy pipes, this object only
+ * remembers the request to the daemon.
  */
 class RequestOutline extends EventEmitter {
   readonly method: string | undefined;

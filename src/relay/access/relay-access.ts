@@ -23,14 +23,15 @@ export interface ClientCredentials {
 }
 
 export interface RelayAccessOptions {
-  /** How long a client of a session may be silent: signed tickets do not say. */
+  /** How long a client may be silent that has a session. A signed ticket has no such time of its own. */
   readonly inactivityTimeoutSeconds: number;
   /** Take tickets for daemons without TLS: only where TLS is off altogether. */
   readonly allowHttp: boolean;
 }
 
 /**
- * Decides what a request for an image may be relayed for, in the order of docs/protocol.md, "Credentials".
+ * Decides which image on which daemon a request may be relayed to, and by what right, in the order of
+ * docs/protocol.md, "Credentials".
  */
 export class RelayAccess {
   /** Where tickets lead to, parsed once for each. */

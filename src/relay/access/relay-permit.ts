@@ -3,18 +3,18 @@ import type { Lease, Permit, ProgressListener } from '../../base/lease.js';
 import type { OperationKind } from '../../contract/operation-kind.js';
 import type { RelayTarget } from '../relay.proxy.js';
 
-/** What a client was found to be allowed: requests for one image on one daemon. */
+/** The right of a client to send requests for one image to the daemon that has it. */
 export interface RelayPermit extends Permit {
   /** The image itself, without sub-resource and query. */
   readonly image: RelayTarget;
   /** How much of the image may be used; undefined where only the daemon's ticket says it. */
   readonly sizeBytes: number | undefined;
-  /** To be told to the client as `Session-Id`. */
+  /** Sent to the client as `Session-Id`; undefined when there is no session. */
   readonly sessionId: string | undefined;
   /**
-   * Registers a request that is about to be relayed; the caller ends it whatever happens. When the permit
-   * is withdrawn meanwhile, that aborts the exchange.
-   * @throws NotAllowedError or UnavailableError when it was withdrawn already
+   * Registers a request before it is relayed. The caller ends the lease however the request ends. If the
+   * permit is withdrawn while the request runs, the exchange is aborted.
+   * @throws NotAllowedError or UnavailableError when the permit was withdrawn before
    */
   begin(exchange: Exchange, kind: OperationKind, onProgress: ProgressListener): Lease;
 }

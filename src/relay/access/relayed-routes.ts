@@ -12,8 +12,8 @@ export interface RelayedRoute extends Pick<ImageRoute, 'name' | 'method' | 'path
 }
 
 /**
- * The relayed routes of the images API, and then every other method of their paths: that a daemon has no
- * such route is its own to say, which may be newer than the proxy.
+ * The relayed routes of the images API, followed by all other methods on the same paths. Those are relayed
+ * too: the daemon may be newer than the proxy, so only it can say that it has no such route.
  */
 export function relayedRoutes(): readonly RelayedRoute[] {
   const table: readonly ImageRoute[] = imageRoutes;
@@ -27,7 +27,7 @@ export function relayedRoutes(): readonly RelayedRoute[] {
   return [...relayed, ...others];
 }
 
-/** What such a request counts as until the daemon has answered. */
+/** Which kind of operation a request is counted as until the daemon has answered. */
 const kindsOfMethods = { OPTIONS: 'options', PUT: 'write', POST: 'write', PATCH: 'zero' } as const;
 
 function unknownRoute(

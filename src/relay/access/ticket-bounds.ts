@@ -25,7 +25,7 @@ export function checkRequestWithin(
   if (method === 'PUT') {
     const offsetBytes = parseContentRangeStart(contentRange);
     checkFlags(query, ['flush', 'close']);
-    // A chunked body says its length by its end.
+    // The length of a chunked body is known only at its end, so nothing can be checked here.
     const { 'content-length': contentLength = '0' } = headers;
     checkWithinTicket({ offsetBytes, lengthBytes: Number(contentLength) }, sizeBytes);
   }

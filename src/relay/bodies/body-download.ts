@@ -12,24 +12,24 @@ import { SteppedSink } from './stepped-sink.js';
 import { UnreadDownload } from './unread-download.js';
 
 export interface BodyDownloadOptions {
-  /** Of the daemon: it rests while the client is waited for. */
+  /** Watches the daemon. It is stopped while the client is waited for. */
   readonly silence: SilenceTimer;
   /** The memory that the body passes through; a short one needs none. */
   readonly buffers?: BufferLoan | undefined;
   /** Called with the length of each piece that was handed to the client's connection, in order. */
   readonly onReceived: (lengthBytes: number) => void;
-  /** What the client gets instead, of an answer whose length it is not told. */
+  /** Changes the body on its way. The client must not have been told a length then. */
   readonly rewrite?: BodyRewrite | undefined;
 }
 
-/** Makes of a body another one, piece by piece. */
+/** Changes a body piece by piece. */
 export interface BodyRewrite {
   /**
-   * @returns what is sent of the piece, maybe nothing.
-   * @throws ServiceError when it cannot be what it should
+   * @returns what is sent instead of the piece; may be empty
+   * @throws ServiceError when the body is not what it should be
    */
   push(piece: Buffer): Buffer<ArrayBuffer>;
-  /** There are no more pieces. @throws ServiceError when there should be */
+  /** Called after the last piece. @throws ServiceError when the body is incomplete */
   end(): void;
 }
 
@@ -48,7 +48,8 @@ export function downloadBody(
   const { response, signal } = exchange;
   const client = new ClientWait(exchange);
   return new Promise<void>((resolve, reject) => {
-    // The head waits for the first data, to share a packet with it, but not for data that comes later.
+    // The head is held back for one turn of the event loop, so that the first data can
+    // share a packet with it.
     const head = setImmediate(() => {
       response.flushHeaders();
     });
@@ -84,7 +85,7 @@ export function downloadBody(
       if (!writer.isWaitingForBuffer) client.begin();
     };
     const onData = (chunk: Buffer<ArrayBuffer>): void => {
-      // Its length is gone with its memory.
+      // `write` takes the memory of the chunk away, and with it its length.
       const { length } = chunk;
       if (rewrite === undefined) {
         received(length, writer.write(chunk));
@@ -119,7 +120,7 @@ export function downloadBody(
       }
     };
     const onSourceClose = (): void => {
-      // Whole or not, it is the framing that says, not that the connection is closed.
+      // Whether the body is complete is known from its framing. That the connection closed does not say it.
       if (!source.complete) settle(new BadGatewayError('The host of the image broke off its answer'));
     };
     const onResponseClose = (): void => {
@@ -144,7 +145,7 @@ export function downloadBody(
     signal.addEventListener('abort', onAbort);
     source.once('end', onSourceEnd);
     source.once('close', onSourceClose);
-    // Broken off it fails first and closes then.
+    // When the daemon breaks off, `error` comes before `close`; `close` is what is acted on.
     source.on('error', () => undefined);
     source.on('data', onData);
     silence.watch();

@@ -9,7 +9,7 @@ import { PassThroughWriter } from './pass-through-writer.js';
 import type { SilenceTimer } from '../upstream/silence-timer.js';
 
 export interface BodyUploadOptions {
-  /** Of the daemon: it rests while the client is waited for. */
+  /** Watches the daemon. It is stopped while the client is waited for. */
   readonly silence: SilenceTimer;
   /** The memory that the body passes through; a short one needs none. */
   readonly buffers: BufferLoan | undefined;
@@ -97,7 +97,8 @@ export class BodyUpload {
     if (!this.#running) return;
     this.#detach();
     const { request } = this.exchange;
-    // All of it is here already: it must be read to its end, else the connection has no next request.
+    // All of the body has arrived. It must be read to its end, or the connection would
+    // have no next request.
     if (request.complete) request.resume();
     else request.pause();
   }
@@ -119,7 +120,7 @@ export class BodyUpload {
     this.options.silence.watch();
   }
 
-  /** Others have the memory that is waited for. */
+  /** Called while the upload waits for memory that other transfers hold: neither side is waited for then. */
   #waitForNobody(): void {
     this.options.silence.rest();
     this.#client.end();

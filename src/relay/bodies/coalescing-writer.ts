@@ -3,13 +3,14 @@ import type { BodySink, BodyWriter } from './body-writer.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
 
 /**
- * Sends the small pieces in which a body arrives as few large ones. TLS delivers 16 KiB at a time, and
- * every write to a TLS connection costs a system call and a buffer of its own: relaying 1 GiB piece by
- * piece took three times the CPU.
+ * Collects the small pieces in which a body arrives and sends them as few large ones. TLS delivers 16 KiB
+ * at a time, and every write to a TLS connection costs a system call and a buffer of its own: relaying 1
+ * GiB piece by piece took three times the CPU.
  *
- * Nothing waits for more to come: while nothing is being sent, what is there goes out at the end of the
- * event loop's turn, and while something is, the next piece gathers. Memory is the buffers of its loan.
- * While it has none, what came waits, and the caller with it.
+ * No byte waits in the hope that more will come. When nothing is being sent, what has arrived is sent at
+ * the end of the event loop's turn; while something is being sent, what arrives is collected for the
+ * next write. The memory is lent by `BufferLoan`. When the loan has no buffer, what has arrived waits,
+ * and the caller is told to stop.
  */
 export class CoalescingWriter implements BodyWriter {
   readonly #sink: BodySink;
@@ -121,7 +122,7 @@ export class CoalescingWriter implements BodyWriter {
     }
   }
 
-  /** Sends a full buffer now, and of another what is there at the end of the turn. */
+  /** Sends a full buffer at once. One that is not full is sent at the end of the event loop's turn. */
   #sendSoon(): void {
     if (this.#filledBytes === this.#filling?.length) this.#flush();
     else if (this.#sending === 0 && this.#filledBytes > this.#givenBytes) {
@@ -147,9 +148,9 @@ export class CoalescingWriter implements BodyWriter {
     this.#sink.write(data, (error) => {
       this.#sending--;
       this.#writesDone++;
-      // Writes end in their order, so what was sent of it before has been as well.
+      // Writes are completed in order, so the earlier parts of this buffer have been sent as well.
       if (isFull && this.#full.delete(buffer)) this.#loan.put(buffer);
-      // The connection says by itself that it failed.
+      // A failure is reported by the connection's own events, so there is nothing to do here.
       if (!this.#stopped && (error ?? undefined) === undefined) this.#sent();
       else if (this.#stopped && this.#sending === 0) this.#giveUpFilling();
     });
@@ -174,7 +175,7 @@ export class CoalescingWriter implements BodyWriter {
     }
   }
 
-  /** Waits for a buffer, unless it has one that will be free when it was sent. */
+  /** Asks for a buffer when there is none. One that is being sent will do as well, once it is sent. */
   #borrow(): void {
     this.#loan.borrowLater(this.#onBuffer);
   }
@@ -192,17 +193,21 @@ export class CoalescingWriter implements BodyWriter {
     this.#loan.put(filling);
   }
 
-  /** Nothing more is sent of what was filling, and nothing is being sent. */
+  /** Gives the filling buffer back. Called when nothing of it is being sent or will be. */
   #giveUpFilling(): void {
     const filling = this.#filling;
     if (filling === undefined) return;
-    // The connection that it would have come from may still receive into its target.
+    // The daemon's connection may still receive into the memory that it was given as a
+    // target, so nobody else may use it.
     if (this.#isTarget) this.#loan.abandon(filling);
     else this.#loan.put(filling);
     this.#leaveBuffer();
   }
 
-  /** A write that is queued when the connection closes may never be called back. */
+  /**
+   * When the connection closes, a write that is still queued may never be called back, so
+   * the buffers are given back here.
+   */
   readonly #onSinkClose = (): void => {
     for (const buffer of this.#full) this.#loan.put(buffer);
     this.#full.clear();

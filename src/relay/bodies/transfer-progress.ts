@@ -7,9 +7,9 @@ import type { ByteRange } from '../../base/units.js';
 import type { RelayObserver } from '../relay.proxy.js';
 
 /**
- * Counts what passes through as the daemon counts it: the bytes of the image, at their offsets.
- * Undefined for what moves none.
- * @param checkAnswer told which part of the image an answer has; throws to refuse it
+ * Counts the bytes of the image that pass through, at their offsets, as the daemon counts them.
+ * @param checkAnswer called with the part of the image that an answer has; throws to refuse the answer
+ * @returns undefined for an operation that moves no image data
  */
 export function transferProgress(
   kind: OperationKind,

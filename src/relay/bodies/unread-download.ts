@@ -5,12 +5,12 @@ import type { BufferLoan } from '../buffers/buffer-loan.js';
 import type { CoalescingWriter } from './coalescing-writer.js';
 
 /**
- * Looks, while others wait for buffers, whether the client of a download reads. The socket holds on to
- * what it is sending, so a client that reads nothing is cut off in the end, and has to go on from
+ * Notices a client that reads nothing of its download while others wait for buffers. The memory that its
+ * socket is sending from cannot be taken back, so in the end the client is cut off; it can go on from
  * where it is with another request.
  */
 export class UnreadDownload {
-  /** Since when the client has read nothing, of the time in which others waited. */
+  /** When the client was first found not to read, in a time in which others wait for buffers. */
   #stalledAt: number | undefined;
   /** What there was at the last look. */
   #seen = { writesDone: -1, unacknowledgedBytes: -1 };
@@ -21,7 +21,7 @@ export class UnreadDownload {
     private readonly buffers: BufferLoan,
   ) {}
 
-  /** Others wait for buffers. @returns whether the download ends for that */
+  /** Called while others wait for buffers. @returns whether the download was ended to free its buffers */
   giveWay(): boolean {
     if (!this.writer.isSending || this.#hasMoved()) {
       this.#stalledAt = undefined;

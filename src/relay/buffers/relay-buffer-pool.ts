@@ -39,7 +39,9 @@ export class RelayBufferPool implements BufferLender {
   /** Those who wait, by ticket, each in the order in which they came. */
   readonly #queues = new Map<string, Set<BufferWaiter>>();
   #waiting = 0;
-  /** By their places, which are used again: sets that shrink and grow leave old tables behind. */
+  /**
+   * Loans by position; positions are used again, because sets that shrink and grow leave old tables behind.
+   */
   readonly #loans: (BufferLoan | undefined)[] = [];
   readonly #freePlaces: number[] = [];
   #stallCheck: NodeJS.Timeout | undefined;
@@ -196,7 +198,7 @@ export class RelayBufferPool implements BufferLender {
     }
   }
 
-  /** No more transfers are ended than wait. */
+  /** At most as many transfers are ended as there are others waiting. */
   #checkStalled(): void {
     let waiting = this.#waiting;
     for (const loan of this.#loans) {

@@ -77,7 +77,7 @@ function checkFraming({ headers }: IncomingMessage): void {
   }
 }
 
-/** A part of an image must say which one it is, and be it. */
+/** A part of an image must say which part it is, and that must agree with its length. */
 function checkPart({ headers }: IncomingMessage): void {
   const [, first, last] = contentRangeForm.exec(headers['content-range'] ?? '') ?? [];
   const lengthBytes = Number(last) - Number(first) + 1;

@@ -78,8 +78,8 @@ export function daemonFailureKind(error: unknown): DaemonFailureKind | undefined
 }
 
 /**
- * The daemon's certificate is of no authority that is believed; when it has expired or is for another
- * name, that is no use to look at.
+ * Whether the daemon's certificate was issued by no authority that is trusted here. A certificate that has
+ * expired or is for another name is another failure: looking at the authorities would not help.
  */
 export function isUntrusted(error: unknown): boolean {
   if (!(error instanceof BadGatewayError)) return false;

@@ -1,6 +1,6 @@
 import { BadGatewayError } from '../../base/errors.js';
 
-/** Said at once, for whatever reason. */
+/** How many may come at once, whatever the daemon sends them for. */
 const burstMax = 100;
 /** Our daemons send one each few seconds. */
 const perSecondMax = 1;

@@ -25,7 +25,7 @@ export class SilenceTimer {
     this.#timer = this.#start();
   }
 
-  /** The daemon was just heard of, or began to be waited for. */
+  /** Starts the time anew: the daemon was just heard of, or is waited for from now on. */
   watch(): void {
     if (this.#timer !== undefined) {
       this.#timer.refresh();
@@ -35,12 +35,12 @@ export class SilenceTimer {
     this.#timer = this.#start();
   }
 
-  /** The daemon was just heard of, whoever is waited for. */
+  /** Starts the time anew if it is running: the daemon was just heard of. */
   renew(): void {
     this.#timer?.refresh();
   }
 
-  /** It is not the daemon that is waited for. */
+  /** Stops the time: something else than the daemon is waited for. */
   rest(): void {
     if (this.#timer === undefined) return;
     this.waited.leave();
