@@ -11,7 +11,7 @@ import {
   UnauthenticatedError,
 } from '../base/errors.js';
 
-/** What a request for `/images/{ticket-id}` shows. An empty text is as good as nothing. */
+/** The credentials that came with a request for `/images/{ticket-id}`. An empty text counts as absent. */
 export interface ShownCredentials {
   /** The `Authorization` header: a signed ticket, without a scheme before it. */
   readonly authorization?: string | undefined;
@@ -27,7 +27,7 @@ export interface ShownCredentials {
 
 /** What a request was authorised by. */
 export interface Authorization {
-  /** Holds the grant; a request that runs has a lease of `session.begin`. */
+  /** Has the grant. A request that it allows registers with `session.begin` while it runs. */
   readonly session: Session;
   /**
    * To be sent as the response's `Session-Id`; absent for a stored grant, which has no
@@ -67,7 +67,8 @@ export class Credentials {
   }
 
   /**
-   * What authorises the request, or `refusal` thrown.
+   * Finds what allows the request.
+   * @returns the session or stored grant that allows it
    * @throws UnauthenticatedError when nothing was shown, or a signed ticket that does not verify
    * @throws InvalidRequestError when what was shown is for another transfer ticket than the path's
    * @throws NotAllowedError when a session was shown that is unknown or over
@@ -80,8 +81,9 @@ export class Credentials {
   }
 
   /**
-   * Like `authorize`, but undefined where nothing of what this module knows authorises the request: the
-   * caller may know the id as a control ticket, and else throws `refusal`.
+   * Like `authorize`, but returns undefined where neither a session, nor a signed ticket, nor a
+   * stored grant allows the request. The caller may still know the id as that of a control ticket; if
+   * it does not, it throws `refusal`.
    */
   async find(shown: ShownCredentials): Promise<Authorization | undefined> {
     if (shown.authorization) return this.#findBySignedTicket(shown.authorization, shown);

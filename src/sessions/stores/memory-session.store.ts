@@ -75,7 +75,7 @@ export class MemorySessionStore implements SessionStore {
   /** Ends sessions of the ticket until there is room for one more: that leaves room in the table too. */
   #makeRoom(transferTicketId: string): void {
     const siblings = [...(this.#byTransferTicket.get(transferTicketId) ?? [])];
-    // Those whose time is over are found dead, and leave of themselves.
+    // Looking a session up removes it if it has expired, so only live ones are left.
     const live = siblings.filter(({ id }) => this.#table.find(id) !== undefined);
     const idleFirst = [
       ...live.filter(({ runningCount }) => runningCount === 0),

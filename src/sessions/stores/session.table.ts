@@ -6,8 +6,8 @@ export interface SessionTableOptions {
   /** How many may be there at once. */
   readonly sessionsMax: number;
   /**
-   * How often expired ones are looked for, in seconds; so long may a request outlive
-   * the session it runs for.
+   * How often expired sessions are looked for, in seconds. A request can go on for that
+   * long after the end of its session.
    */
   readonly sweepIntervalSeconds: number;
 }
@@ -18,8 +18,8 @@ export function sessionLimitReached(sessionsMax: number): UnavailableError {
 }
 
 /**
- * Sessions of this process by id: bounded, and swept, so that one that nobody asks for again does not stay,
- * and what runs for it is cancelled when its time is over.
+ * The sessions of this process by their ids, limited in number. Expired sessions are removed regularly, so
+ * that those nobody asks for do not stay in memory, and requests that still run for them are cancelled.
  */
 export class SessionTable {
   readonly #sessions = new Map<string, Session>();
@@ -34,7 +34,7 @@ export class SessionTable {
     this.#timer = setInterval(() => {
       this.sweep();
     }, options.sweepIntervalSeconds * 1000);
-    // Sessions alone are no reason for the process to stay.
+    // The timer must not keep the process alive.
     this.#timer.unref();
   }
 
