@@ -9,7 +9,7 @@ import { type LeaseOwner, TicketLease, type TicketLeaseOptions } from './ticket-
 import type { TicketConnection, TicketPermit } from './ticket-permit.js';
 import { WriteOrder } from './write-order.js';
 
-/** What can be told of a ticket at one moment. Wire form: `ticket.dto.ts`. */
+/** The state of a ticket at one moment. Wire form: `ticket.dto.ts`. */
 export interface TicketInfo extends TicketDefinition {
   /** Whole seconds of CLOCK_MONOTONIC, rounded up so that the ticket lives at least that long. */
   readonly expiresSeconds: number;
@@ -36,7 +36,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
   readonly sizeBytes: number;
 
   readonly #clock: Clock;
-  /** What runs, and what is aborted to stop it. */
+  /** The running operations, each with the root to abort in order to stop it. */
   readonly #leases = new Map<TicketLease, AbortRoot>();
   readonly #connections = new Set<TicketConnection>();
   readonly #transferred = new RangeSet();
@@ -177,17 +177,18 @@ export class Ticket implements TicketPermit, LeaseOwner {
   }
 
   /**
-   * The direction the ticket was made for: a write ticket's progress is what was
-   * written, though it may read as well.
+   * Whether an operation of this kind counts as progress. For a ticket that allows writing only what is
+   * written counts, although it may be read as well.
    */
   #counts(kind: OperationKind): boolean {
     return this.writable ? kind === 'write' || kind === 'zero' : kind === 'read';
   }
 
   /**
-   * While operations run, stops them at expiry. One that moves bytes renews the expiry, so the timer
-   * usually finds a later one and waits for that. It outlives the operations, as short ones would set and
-   * clear it thousands of times a second.
+   * Sets a timer that stops the running operations when the ticket expires. Each operation that moves
+   * bytes renews the expiry, so when the timer fires the expiry is usually later, and the timer is
+   * set again. It is not cleared when the last operation ends: short operations would set and clear
+   * it thousands of times a second.
    */
   #scheduleExpiry(): void {
     if (this.#leases.size === 0 || this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;

@@ -8,7 +8,7 @@ import { RangeSet } from './range-set.js';
  * connections of one client do not overlap at all.
  */
 const overtakenRangesMax = 4096;
-/** Nothing has to become free first: who tries again is the youngest then, and overtakes. */
+/** A client can try again at once: its new request is then the youngest, and overtakes the others. */
 const retryAfterSeconds = 1;
 
 /**
