@@ -5,7 +5,7 @@ import { bufferBytes, ImageUnderTest } from '../../../test/fixtures/image-under-
 import { ListenerUnderTest } from '../../../test/fixtures/listener-under-test.js';
 import { MemoryBackend } from '../../../test/fixtures/memory-backend.js';
 import type { RawSocket } from '../../../test/support/raw-socket.js';
-import { within } from '../../../test/support/deadline.js';
+import { eventually, within } from '../../../test/support/deadline.js';
 import {
   ClientGoneError,
   NotAllowedError,
@@ -15,12 +15,12 @@ import {
 import { MiB, type ByteRange } from '../../base/units.js';
 import type { QueryValues } from './image-handler.js';
 
-/** Fails from `failsFrom` on. */
+/** Some of its reads fail. */
 class FailingBackend extends MemoryBackend {
-  failsFrom = Infinity;
+  fails: (range: ByteRange) => boolean = () => true;
 
   override async read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array> {
-    if (range.offsetBytes + range.lengthBytes > this.failsFrom) throw new StorageError('The disk is away');
+    if (this.fails(range)) throw new StorageError('The disk is away');
     return super.read(buffer, range);
   }
 }
@@ -83,7 +83,6 @@ describe('reading an image', () => {
       ['GET', 0],
     ] as const) {
       const backend = new FailingBackend(Buffer.alloc(sizeBytes));
-      backend.failsFrom = 0;
       await using service = await serve(await ImageUnderTest.of(backend), { close: 'y' });
       const client = await ask(service, method);
       const text = (await client.readUntilClose()).toString('latin1');
@@ -103,7 +102,6 @@ describe('reading an image', () => {
 describe('reading an image that fails', () => {
   test('before the first byte has a status of its own', async () => {
     const backend = new FailingBackend(Buffer.alloc(MiB));
-    backend.failsFrom = 0;
     const image = await ImageUnderTest.of(backend);
     await using service = await serve(image);
     await (await ask(service)).readUntil('HTTP/1.1 500');
@@ -113,7 +111,7 @@ describe('reading an image that fails', () => {
 
   test('in the middle is cut, so that the client sees a short body', async () => {
     const backend = new FailingBackend(Buffer.alloc(MiB));
-    backend.failsFrom = 3 * bufferBytes;
+    backend.fails = ({ offsetBytes }) => offsetBytes >= 3 * bufferBytes;
     const image = await ImageUnderTest.of(backend);
     await using service = await serve(image);
     const client = await ask(service);
@@ -159,4 +157,36 @@ describe('reading an image that fails', () => {
       await stopped;
     });
   }
+
+  test('ends only when the reads ahead of the failed one have', async () => {
+    const gate = Promise.withResolvers<undefined>();
+    const backend = new FailingBackend(Buffer.alloc(MiB));
+    backend.gate = gate.promise.then(() => undefined);
+    backend.fails = ({ offsetBytes }) => offsetBytes === 0;
+    const image = await ImageUnderTest.of(backend);
+    await using service = await serve(image);
+    await ask(service);
+    await service.exchange();
+    for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(image.buffersInUse, 3);
+    gate.resolve(undefined);
+    assert.ok((await service.ended()) instanceof StorageError);
+    assert.equal(image.buffersInUse, 0);
+  });
+
+  test('ends when its ticket is removed, though its client takes nothing', async () => {
+    const sizeBytes = 32 * MiB;
+    const image = await ImageUnderTest.of(new MemoryBackend(Buffer.alloc(sizeBytes)), {
+      size: BigInt(sizeBytes),
+    });
+    await using service = await serve(image);
+    const client = await service.connect();
+    client.pause();
+    await client.sendHead('GET / HTTP/1.1', 'Host: localhost');
+    const { response } = await service.exchange();
+    await eventually(() => (response.writableNeedDrain ? true : undefined), 'the client takes no more');
+    await image.tickets.remove('id-1');
+    assert.ok((await service.ended()) instanceof NotAllowedError);
+    assert.equal(image.buffersInUse, 0);
+  });
 });

@@ -144,6 +144,16 @@ describe('writing an image that fails', () => {
     assert.equal(image.buffersInUse, 0);
   });
 
+  test('with its last byte is no success', async () => {
+    const backend = new WatchedBackend(Buffer.alloc(MiB));
+    backend.writing = () => Promise.reject(new NoSpaceError());
+    await using service = await serve(await ImageUnderTest.of(backend));
+    const client = await begin(service, 'Content-Length: 5', 'Expect: 100-continue');
+    await client.readUntil('HTTP/1.1 100');
+    await client.send('12345');
+    await client.readUntil('HTTP/1.1 507');
+  });
+
   test('because its client ends its side has written what came', async () => {
     const backend = new WatchedBackend(Buffer.alloc(MiB));
     await using service = await serve(await ImageUnderTest.of(backend));
