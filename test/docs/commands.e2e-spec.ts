@@ -17,7 +17,7 @@ import { sessionOf } from './shell-session.js';
 const sessionMsMax = 400_000;
 
 /** In the order of a newcomer: what one page builds is there for the next. */
-const pagesWithSessions = ['README.md', 'CONTRIBUTING.md', 'docs/quick-start.md'];
+const pagesWithSessions = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/quick-start.md'];
 
 /** Pages whose commands one test takes out of the page and runs as a whole. */
 const pagesRunElsewhere = { 'docs/backup.md': 'test/nbd/daemon-backup.e2e-spec.ts' };
@@ -89,6 +89,13 @@ describe('in a bare clone', { skip: needsHistory() || needs('bash', 'git', 'npm'
 
   test('CONTRIBUTING.md: one test file runs by hand', async () => {
     assert.match(await runPage('CONTRIBUTING.md'), /pass [1-9]/);
+  });
+
+  test('docs/architecture.md: the imports between folders are drawn, and none points up', async () => {
+    const drawing = await runPage('docs/architecture.md');
+    assert.match(drawing, /^flowchart/m);
+    const boxes = new Set(drawing.match(/"(?:[a-z-]+|\w+\.ts)"/g));
+    assert.ok(boxes.size > 10 && boxes.size <= 24, `${boxes.size} boxes`);
   });
 
   test('docs/quick-start.md: root makes a host of a fresh machine', { skip: needsOwnMachine() }, async () => {

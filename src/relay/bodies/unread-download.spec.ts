@@ -9,11 +9,16 @@ import { CoalescingWriter } from './coalescing-writer.js';
 import { RelayBufferPool } from '../buffers/relay-buffer-pool.js';
 import { UnreadDownload } from './unread-download.js';
 
-const signal = new AbortController().signal;
 const stallSeconds = 5;
 
 /** A download of a ticket that has taken all that it may, with a clock and a client that the test moves. */
-async function startDownload({ mock }: TestContext) {
+async function startDownload(t: TestContext) {
+  const { mock } = t;
+  const ended = new AbortController();
+  const { signal } = ended;
+  t.after(() => {
+    ended.abort(new Error('The test has ended'));
+  });
   let nowMs = 1000;
   mock.method(performance, 'now', () => nowMs);
   const limits = { totalBytes: 512 * KiB, perTicketBytes: 256 * KiB };
@@ -35,7 +40,7 @@ async function startDownload({ mock }: TestContext) {
   return {
     reasons,
     /** A buffer for another request of the ticket. */
-    wait: (): Promise<unknown> => pool.lend('ticket', signal),
+    wait: (): Promise<unknown> => pool.lend('ticket', signal).catch(() => undefined),
     send: async (): Promise<void> => {
       writer.write(Buffer.from('piece'));
       await nextTurn();
