@@ -1,4 +1,12 @@
-import koffi from 'koffi';
+import {
+  capget,
+  capset,
+  PR_CAPBSET_DROP,
+  PR_CAPBSET_READ,
+  PR_GET_NO_NEW_PRIVS,
+  PR_SET_NO_NEW_PRIVS,
+  prctl,
+} from '../native/thread-privileges.js';
 
 /**
  * Makes sure that no program which this process could be made to run gains privileges: neither by a
@@ -30,24 +38,8 @@ export function refuseNewPrivileges(): boolean {
   return isNew || dropped.length > 0;
 }
 
-// linux/prctl.h
-const PR_CAPBSET_READ = 23;
-const PR_CAPBSET_DROP = 24;
-const PR_SET_NO_NEW_PRIVS = 38;
-const PR_GET_NO_NEW_PRIVS = 39;
-
 /** `_LINUX_CAPABILITY_VERSION_3` of linux/capability.h: two words of 32 capabilities for each set. */
 const capabilityVersion = 0x20080522;
-
-const libc = koffi.load(null);
-// Variadic in C; on Linux integers are passed alike either way.
-const prctl = libc.func(
-  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
-) as (option: number, ...values: [number, number, number, number]) => number;
-const capget = libc.func('int capget(void *header, void *sets)') as CapabilityCall;
-const capset = libc.func('int capset(void *header, void *sets)') as CapabilityCall;
-
-type CapabilityCall = (header: Uint32Array, sets: Uint32Array) => number;
 
 /** The numbers of the capabilities in the bounding set of this thread. */
 function boundingSet(): number[] {

@@ -1,37 +1,14 @@
 import { once } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import koffi from 'koffi';
+import {
+  hasHungUp,
+  resetWhenClosed,
+  setSendBufferBytes,
+  unacknowledgedBytesOf,
+} from '../native/socket-calls.js';
 import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
-
-// asm-generic/socket.h, asm-generic/sockios.h
-const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
-const SO_LINGER = 13;
-const SIOCOUTQ = 0x5411;
-
-const libc = koffi.load(null);
-const setsockopt = libc.func(
-  'int setsockopt(int fd, int level, int option, int *value, uint32_t length)',
-) as (fd: number, level: number, option: number, value: readonly number[], length: number) => number;
-const ioctl = libc.func('int ioctl(int fd, unsigned long request, _Out_ int *value)') as (
-  fd: number,
-  request: number,
-  value: [number],
-) => number;
-
-const PollDescriptor = koffi.struct({ fd: 'int', events: 'short', revents: 'short' });
-// It reports errors and hang-ups without being asked for any event.
-const poll = libc.func('poll', 'int', [
-  koffi.inout(koffi.pointer(PollDescriptor)),
-  'unsigned long',
-  'int',
-]) as (
-  descriptors: { fd: number; events: number; revents: number }[],
-  count: number,
-  timeoutMilliseconds: number,
-) => number;
 
 /** Node has no public name for the file descriptor of a socket, nor for what waits in libuv to be written. */
 export const usingDescriptors = new Trick({
@@ -57,7 +34,8 @@ export const usingDescriptors = new Trick({
  * Lets the kernel hold that much of what is written to the socket, or as much as net.core.wmem_max allows.
  */
 export function setSendBuffer(socket: Socket, lengthBytes: number): void {
-  setOption(socket, SO_SNDBUF, [lengthBytes]);
+  const fd = descriptor(socket);
+  if (fd >= 0) setSendBufferBytes(fd, lengthBytes);
 }
 
 /**
@@ -66,7 +44,8 @@ export function setSendBuffer(socket: Socket, lengthBytes: number): void {
  * sent all and waits for an answer.
  */
 export function closeByReset(socket: Socket): void {
-  setOption(socket, SO_LINGER, [1, 0]);
+  const fd = descriptor(socket);
+  if (fd >= 0) resetWhenClosed(fd);
 }
 
 /**
@@ -78,10 +57,10 @@ export function unacknowledgedBytes(socket: Socket): number | undefined {
   if (!usingDescriptors.inUse) return socket.destroyed ? undefined : socket.writableLength;
   const handle = handleOf(socket);
   const fd = handle?.fd ?? -1;
-  const value: [number] = [0];
-  if (fd < 0 || ioctl(fd, SIOCOUTQ, value) !== 0) return undefined;
+  const unacknowledged = fd < 0 ? undefined : unacknowledgedBytesOf(fd);
+  if (unacknowledged === undefined) return undefined;
   // With TLS it is the connection below whose queue gets shorter bit by bit.
-  return value[0] + ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
+  return unacknowledged + ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
 }
 
 /**
@@ -91,18 +70,12 @@ export function unacknowledgedBytes(socket: Socket): number | undefined {
 export function isPeerGone(socket: Socket): boolean {
   if (!usingDescriptors.inUse) return socket.destroyed;
   const fd = descriptor(socket);
-  if (fd < 0) return true;
-  const polled = [{ fd, events: 0, revents: 0 }];
-  return poll(polled, 1, 0) > 0;
+  return fd < 0 || hasHungUp(fd);
 }
 
-function setOption(socket: Socket, option: number, value: readonly number[]): void {
-  const fd = usingDescriptors.inUse ? descriptor(socket) : -1;
-  if (fd >= 0) setsockopt(fd, SOL_SOCKET, option, value, 4 * value.length);
-}
-
+/** -1 when the socket is closed, or descriptors are not to be used. */
 function descriptor(socket: Socket): number {
-  return handleOf(socket)?.fd ?? -1;
+  return (usingDescriptors.inUse ? handleOf(socket)?.fd : undefined) ?? -1;
 }
 
 interface SocketHandle {

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import koffi from 'koffi';
+import { trimHeap } from '../native/free-memory.js';
 import { expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
@@ -30,16 +30,5 @@ function garbageCollector(): ((options: Readonly<Record<string, string>>) => voi
     return runInNewContext('globalThis.gc') as ReturnType<typeof garbageCollector>;
   } finally {
     setFlagsFromString('--no-expose-gc');
-  }
-}
-
-/** `malloc_trim(3)`; other libraries than glibc have none. */
-const trimHeap = optionalFunction('int malloc_trim(size_t pad)');
-
-function optionalFunction(declaration: string): ((padBytes: number) => number) | undefined {
-  try {
-    return koffi.load(null).func(declaration) as (padBytes: number) => number;
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,6 @@
-import koffi from 'koffi';
 import { lchownSync } from 'node:fs';
 import { errorMessage } from '../base/error-details.js';
+import { groupIdOf, userIdOf } from '../native/accounts.js';
 
 export interface PrivilegeOptions {
   /** `[daemon] drop_privileges` */
@@ -78,33 +78,12 @@ function giveTo(path: string, userId: number, groupId: number): void {
   }
 }
 
-const passwdType = koffi.struct({
-  pw_name: 'char *',
-  pw_passwd: 'char *',
-  pw_uid: 'uint32_t',
-  pw_gid: 'uint32_t',
-});
-const groupType = koffi.struct({
-  gr_name: 'char *',
-  gr_passwd: 'char *',
-  gr_gid: 'uint32_t',
-});
-
-/**
- * The ids of user and group by libc, since Node has no look-up of its own and /etc/passwd does not list users
- * of directory services. The structs name only the fields before the last one that is read: the rest differs
- * between systems.
- */
 function lookUp(userName: string, groupName: string): { userId: number; groupId: number } {
-  const libc = koffi.load(null);
-  const getpwnam = libc.func('getpwnam', koffi.pointer(passwdType), ['str']) as (name: string) => unknown;
-  const getgrnam = libc.func('getgrnam', koffi.pointer(groupType), ['str']) as (name: string) => unknown;
-
-  const user = getpwnam(userName);
-  if (user === null) throw new PrivilegeError(`User ${userName} of [daemon] user_name does not exist`);
-  const { pw_uid: userId } = koffi.decode(user, passwdType) as { pw_uid: number };
-  const group = getgrnam(groupName);
-  if (group === null) throw new PrivilegeError(`Group ${groupName} of [daemon] group_name does not exist`);
-  const { gr_gid: groupId } = koffi.decode(group, groupType) as { gr_gid: number };
+  const userId = userIdOf(userName);
+  if (userId === undefined) throw new PrivilegeError(`User ${userName} of [daemon] user_name does not exist`);
+  const groupId = groupIdOf(groupName);
+  if (groupId === undefined) {
+    throw new PrivilegeError(`Group ${groupName} of [daemon] group_name does not exist`);
+  }
   return { userId, groupId };
 }

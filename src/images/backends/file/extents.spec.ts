@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { StorageError } from '../../../base/errors.js';
 import type { Extent } from '../backend.js';
 import { fileExtents, type Seek } from './extents.js';
-import { SEEK_DATA } from './libc.js';
+import { SEEK_DATA } from '../../../native/storage-calls.js';
 
 function failure(code: string): Error {
   return Object.assign(new Error(code), { code });

@@ -1,7 +1,7 @@
 import { StorageError } from '../../../base/errors.js';
 import type { Extent } from '../backend.js';
 import { MergedExtents } from '../merged-extents.js';
-import { SEEK_DATA, SEEK_HOLE } from './libc.js';
+import { SEEK_DATA, SEEK_HOLE } from '../../../native/storage-calls.js';
 import { errorCode } from '../../../base/error-details.js';
 
 /** `lseek(2)` on the image. */

@@ -8,7 +8,7 @@ import type { BounceBuffers } from './bounce-buffers.js';
 import { fileExtents } from './extents.js';
 import type { FileTurns } from './file-turns.js';
 import { closeFile, fileSizeBytes, setFileSize, syncData, syncFile } from './file-calls.js';
-import { lseek, SEEK_END } from './libc.js';
+import { lseek, SEEK_END } from '../../../native/storage-calls.js';
 import { storageFailure } from './storage-failure.js';
 import { ZeroWriter } from './zero.js';
 

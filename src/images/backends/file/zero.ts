@@ -8,7 +8,7 @@ import {
   FALLOC_FL_PUNCH_HOLE,
   FALLOC_FL_ZERO_RANGE,
   fallocate,
-} from './libc.js';
+} from '../../../native/storage-calls.js';
 import { errorCode } from '../../../base/error-details.js';
 
 type Way = 'punch' | 'zeroRange' | 'punchAndAllocate' | 'allocate' | 'blkZeroOut';

@@ -13,9 +13,9 @@ import {
   SEEK_DATA,
   SEEK_END,
   SEEK_HOLE,
-} from './libc.js';
+} from './storage-calls.js';
 
-describe('libc', () => {
+describe('calls on storage', () => {
   let folder: string;
   let fd: number;
   before(() => {
