@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BadGatewayError, ClientGoneError } from '../../base/errors.js';
 import type { Exchange } from '../../wire/exchange.js';
-import { onceClosed, type BodySink } from './body-writer.js';
+import { onceClosed, type BodySink, type BodyWriter } from './body-writer.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
 import { ClientWait } from '../upstream/client-wait.js';
 import { CoalescingWriter } from './coalescing-writer.js';
@@ -43,111 +43,149 @@ export interface BodyRewrite {
 export function downloadBody(
   exchange: Exchange,
   source: IncomingMessage,
-  { silence, buffers, onReceived, rewrite }: BodyDownloadOptions,
+  options: BodyDownloadOptions,
 ): Promise<void> {
-  const { response, signal } = exchange;
-  const client = new ClientWait(exchange);
-  return new Promise<void>((resolve, reject) => {
-    // The head is held back for one turn of the event loop, so that the first data can
-    // share a packet with it.
-    const head = setImmediate(() => {
-      response.flushHeaders();
+  return new BodyDownload(exchange, source, options).run();
+}
+
+class BodyDownload {
+  readonly #settled = Promise.withResolvers<undefined>();
+  readonly #client: ClientWait;
+  readonly #head: NodeJS.Immediate;
+  readonly #writer: BodyWriter;
+  /** Absent for a short body, and for one that is changed on its way. */
+  readonly #direct: DirectDownload | undefined;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly source: IncomingMessage,
+    private readonly options: BodyDownloadOptions,
+  ) {
+    this.#client = new ClientWait(exchange);
+    // The head is held back for one turn of the event loop, so that the first data can share a packet with
+    // it.
+    this.#head = setImmediate(() => {
+      exchange.response.flushHeaders();
     });
-    const onRoom = (): void => {
-      client.end();
-      silence.watch();
-      source.resume();
-      direct?.resume();
-    };
-    const sink: BodySink = {
-      write: (data, written) => response.write(data, written),
-      end: () => response.end(),
-      onClose: (closed) => {
-        onceClosed(response, closed);
-      },
-    };
-    const gathering = buffers && new CoalescingWriter(new SteppedSink(sink, buffers), buffers, onRoom);
-    const writer = gathering ?? new PassThroughWriter(sink, onRoom);
-    if (buffers !== undefined && gathering !== undefined) {
-      const unread = new UnreadDownload(exchange, gathering, buffers);
-      buffers.onStall = () => unread.giveWay();
+    const sink = sinkOf(exchange.response);
+    const { buffers, rewrite } = options;
+    if (buffers === undefined) {
+      this.#writer = new PassThroughWriter(sink, this.#onRoom);
+      return;
     }
-    const received = (lengthBytes: number, hasRoom: boolean): void => {
-      clearImmediate(head);
-      onReceived(lengthBytes);
-      if (hasRoom) {
-        silence.watch();
-        return;
-      }
-      source.pause();
-      direct?.pause();
-      silence.rest();
-      if (!writer.isWaitingForBuffer) client.begin();
-    };
-    const onData = (chunk: Buffer<ArrayBuffer>): void => {
-      // `write` takes the memory of the chunk away, and with it its length.
-      const { length } = chunk;
-      if (rewrite === undefined) {
-        received(length, writer.write(chunk));
-        return;
-      }
-      attempt(() => {
-        const piece = rewrite.push(chunk);
-        received(length, piece.length === 0 || writer.write(piece));
-      });
-    };
-    const directSink = gathering && {
-      target: () => gathering.target(),
-      filled: (lengthBytes: number): void => {
-        received(lengthBytes, gathering.filled(lengthBytes));
+    const writer = new CoalescingWriter(new SteppedSink(sink, buffers), buffers, this.#onRoom);
+    this.#writer = writer;
+    const unread = new UnreadDownload(exchange, writer, buffers);
+    buffers.onStall = () => unread.giveWay();
+    if (rewrite !== undefined) return;
+    this.#direct = DirectDownload.of(source, {
+      target: () => writer.target(),
+      filled: (lengthBytes) => {
+        this.#received(lengthBytes, writer.filled(lengthBytes));
       },
-    };
-    const direct =
-      directSink === undefined || rewrite !== undefined ? undefined : DirectDownload.of(source, directSink);
-    const onSourceEnd = (): void => {
-      clearImmediate(head);
-      silence.rest();
-      attempt(() => {
-        rewrite?.end();
-        writer.end();
-      });
-    };
-    const attempt = (work: () => void): void => {
-      try {
-        work();
-      } catch (error: unknown) {
-        settle(error as Error);
-      }
-    };
-    const onSourceClose = (): void => {
-      // Whether the body is complete is known from its framing. That the connection closed does not say it.
-      if (!source.complete) settle(new BadGatewayError('The host of the image broke off its answer'));
-    };
-    const onResponseClose = (): void => {
-      settle(response.writableFinished ? undefined : new ClientGoneError());
-    };
-    const onAbort = (): void => {
-      settle(signal.reason as Error);
-    };
-    const settle = (error?: Error): void => {
-      clearImmediate(head);
-      direct?.stop();
-      writer.stop();
-      client.end();
-      silence.rest();
-      source.off('data', onData).off('end', onSourceEnd).off('close', onSourceClose);
-      response.off('close', onResponseClose);
-      signal.removeEventListener('abort', onAbort);
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    response.once('close', onResponseClose);
-    signal.addEventListener('abort', onAbort);
-    source.once('end', onSourceEnd);
-    source.once('close', onSourceClose);
+    });
+  }
+
+  run(): Promise<void> {
+    const { exchange, source, options } = this;
+    exchange.response.once('close', this.#onResponseClose);
+    exchange.signal.addEventListener('abort', this.#onAbort);
+    source.once('end', this.#onSourceEnd);
+    source.once('close', this.#onSourceClose);
     // When the daemon breaks off, `error` comes before `close`; `close` is what is acted on.
     source.on('error', () => undefined);
-    source.on('data', onData);
-    silence.watch();
-  });
+    source.on('data', this.#onData);
+    options.silence.watch();
+    return this.#settled.promise;
+  }
+
+  readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
+    const { rewrite } = this.options;
+    // `write` takes the memory of the chunk away, and with it its length.
+    const { length } = chunk;
+    if (rewrite === undefined) {
+      this.#received(length, this.#writer.write(chunk));
+      return;
+    }
+    this.#attempt(() => {
+      const piece = rewrite.push(chunk);
+      this.#received(length, piece.length === 0 || this.#writer.write(piece));
+    });
+  };
+
+  #received(lengthBytes: number, hasRoom: boolean): void {
+    const { silence, onReceived } = this.options;
+    clearImmediate(this.#head);
+    onReceived(lengthBytes);
+    if (hasRoom) {
+      silence.watch();
+      return;
+    }
+    this.source.pause();
+    this.#direct?.pause();
+    silence.rest();
+    if (!this.#writer.isWaitingForBuffer) this.#client.begin();
+  }
+
+  readonly #onRoom = (): void => {
+    this.#client.end();
+    this.options.silence.watch();
+    this.source.resume();
+    this.#direct?.resume();
+  };
+
+  readonly #onSourceEnd = (): void => {
+    clearImmediate(this.#head);
+    this.options.silence.rest();
+    this.#attempt(() => {
+      this.options.rewrite?.end();
+      this.#writer.end();
+    });
+  };
+
+  readonly #onSourceClose = (): void => {
+    // Whether the body is complete is known from its framing. That the connection closed does not say it.
+    if (!this.source.complete)
+      this.#settle(new BadGatewayError('The host of the image broke off its answer'));
+  };
+
+  readonly #onResponseClose = (): void => {
+    this.#settle(this.exchange.response.writableFinished ? undefined : new ClientGoneError());
+  };
+
+  readonly #onAbort = (): void => {
+    this.#settle(this.exchange.signal.reason as Error);
+  };
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error: unknown) {
+      this.#settle(error as Error);
+    }
+  }
+
+  #settle(error?: Error): void {
+    const { exchange, source } = this;
+    clearImmediate(this.#head);
+    this.#direct?.stop();
+    this.#writer.stop();
+    this.#client.end();
+    this.options.silence.rest();
+    source.off('data', this.#onData).off('end', this.#onSourceEnd).off('close', this.#onSourceClose);
+    exchange.response.off('close', this.#onResponseClose);
+    exchange.signal.removeEventListener('abort', this.#onAbort);
+    if (error === undefined) this.#settled.resolve(undefined);
+    else this.#settled.reject(error);
+  }
+}
+
+function sinkOf(response: ServerResponse): BodySink {
+  return {
+    write: (data, written) => response.write(data, written),
+    end: () => response.end(),
+    onClose: (closed) => {
+      onceClosed(response, closed);
+    },
+  };
 }
