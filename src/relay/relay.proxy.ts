@@ -1,7 +1,4 @@
-import { EventEmitter } from 'node:events';
-import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import type { Socket } from 'node:net';
-import httpProxy from 'http-proxy';
+import type { IncomingMessage } from 'node:http';
 import { BusyTime } from '../base/busy-time.js';
 import type { Exchange } from '../wire/exchange.js';
 import { processingIntervalHeader } from '../wire/signs-of-life.js';
@@ -15,14 +12,7 @@ import type { RelayBufferPool } from './buffers/relay-buffer-pool.js';
 import { withoutUnixSocket } from './bodies/relayed-options.js';
 import { readSmallBody, smallBodyBytesMax } from './bodies/small-body.js';
 import { relayedRequestHeaders } from './upstream/relayed-request.js';
-
-/** What a daemon is asked for. */
-export interface RelayTarget {
-  /** Scheme, host and port of the daemon. */
-  readonly origin: URL;
-  /** Path and query, percent-encoded. */
-  readonly path: string;
-}
+import { RequestOpener, type RelayTarget } from './upstream/request-opener.js';
 
 /** Who wants to know what passes through. */
 export interface RelayObserver {
@@ -62,17 +52,9 @@ export interface RelayOptions {
 /** Signs of life that a daemon is asked for in the time that it may be silent: one or two may come late. */
 const signsPerTimeout = 3;
 
-/**
- * Relays requests to daemons. Whether a client may send a request was decided before.
- *
- * Of http-proxy only the making of the request to the daemon is used. With its own way of moving bodies,
- * requests go on after their client has left, clients wait for daemons that have died, early answers are
- * lost, and the rest of one body can be taken for the next request. So `DaemonRequest` and
- * `downloadBody` move the bodies.
- */
+/** Relays requests to daemons. Whether a client may send a request was decided before. */
 export class RelayProxy {
-  readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, secure: true });
-
+  readonly #opener: RequestOpener;
   readonly #processingInterval: string;
 
   constructor(
@@ -80,6 +62,7 @@ export class RelayProxy {
     private readonly bufferPool: RelayBufferPool,
     private readonly timeouts: DaemonTimeouts,
   ) {
+    this.#opener = new RequestOpener(agents);
     const seconds = Math.floor(timeouts.readTimeoutSeconds / signsPerTimeout);
     this.#processingInterval = String(Math.max(1, seconds));
   }
@@ -141,47 +124,13 @@ export class RelayProxy {
   ): DaemonRequest {
     const headers = relayedRequestHeaders(exchange.request, exchange.requestId);
     headers[processingIntervalHeader] = this.#processingInterval;
-    return new DaemonRequest(this.#open(exchange, target, headers), exchange, {
+    return new DaemonRequest(this.#opener.open(exchange, target, headers), exchange, {
       ...this.timeouts,
       isLongWork: options.isLongWork === true,
       onSent: (chunk) => options.observer?.sent(chunk),
       buffers,
       waited: options.daemonTime ?? new BusyTime(),
     });
-  }
-
-  /** Makes the request to the daemon. Nothing of it is sent yet. */
-  #open(
-    { request, response }: Exchange,
-    { origin, path }: RelayTarget,
-    headers: OutgoingHttpHeaders,
-  ): ClientRequest {
-    const { protocol } = origin;
-    // Node wants IPv6 addresses as they are, without the brackets of a URL.
-    const hostname = origin.hostname.replace(/^\[|\]$/g, '');
-    const outline = new RequestOutline(request, path, headers);
-    withoutDeprecationWarnings(() => {
-      this.#proxy.web(
-        outline as unknown as IncomingMessage,
-        response,
-        {
-          target: {
-            protocol,
-            host: hostname,
-            hostname,
-            port: Number(origin.port || (protocol === 'https:' ? 443 : 80)),
-          },
-          agent: this.agents.of(protocol),
-          // The path as it is: http-proxy would parse it and write it anew.
-          toProxy: true,
-          prependPath: false,
-        },
-        // Errors are heard of at the request itself.
-        () => undefined,
-      );
-    });
-    if (outline.relayed === undefined) throw new Error('http-proxy made no request');
-    return outline.relayed;
   }
 }
 
@@ -255,44 +204,4 @@ function withoutContentLength(headers: readonly string[]): string[] {
   return headers.flatMap((name, index) =>
     index % 2 === 0 && name.toLowerCase() !== 'content-length' ? [name, headers[index + 1] ?? ''] : [],
   );
-}
-
-/**
- * Stands in for the client's request at http-proxy, which would change the request it is given,
- * listen to it and pipe it into the request to the daemon. Where http-proxy pipes, this object only
- * remembers the request to the daemon.
- */
-class RequestOutline extends EventEmitter {
-  readonly method: string | undefined;
-  readonly socket: Socket;
-  relayed: ClientRequest | undefined;
-
-  constructor(
-    { method, socket }: IncomingMessage,
-    readonly url: string,
-    readonly headers: OutgoingHttpHeaders,
-  ) {
-    super();
-    this.method = method;
-    this.socket = socket;
-  }
-
-  pipe(relayed: ClientRequest): void {
-    this.relayed = relayed;
-  }
-}
-
-/**
- * http-proxy copies its options with `util._extend`, of which Node warns; operators
- * would read it as a fault of theirs.
- */
-function withoutDeprecationWarnings(work: () => void): void {
-  const { noDeprecation = false } = process;
-  process.noDeprecation = true;
-  try {
-    work();
-  } finally {
-    // Set back, not deleted: that would make every later look at `process` slow.
-    process.noDeprecation = noDeprecation;
-  }
 }

@@ -5,7 +5,7 @@ import type { TicketStore } from '../../tickets/ticket.store.js';
 import type { ImageRequest } from './image-request.js';
 import type { RelayPermit } from './relay-permit.js';
 import { sessionPermit } from './session-permit.js';
-import type { RelayTarget } from '../relay.proxy.js';
+import type { RelayTarget } from '../upstream/request-opener.js';
 import { ticketPermit } from './ticket-permit.js';
 import { relayTargetOf } from './ticket-url.js';
 

@@ -1,7 +1,7 @@
 import type { Exchange } from '../../wire/exchange.js';
 import type { Lease, Permit, ProgressListener } from '../../base/lease.js';
 import type { OperationKind } from '../../contract/operation-kind.js';
-import type { RelayTarget } from '../relay.proxy.js';
+import type { RelayTarget } from '../upstream/request-opener.js';
 
 /** The right of a client to send requests for one image to the daemon that has it. */
 export interface RelayPermit extends Permit {

@@ -1,7 +1,7 @@
 import type { ClientConnection } from '../../wire/client-connection.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import type { RelayPermit } from './relay-permit.js';
-import type { RelayTarget } from '../relay.proxy.js';
+import type { RelayTarget } from '../upstream/request-opener.js';
 
 /**
  * Relaying for a control ticket: as an operation of it, which is counted and can be cancelled.

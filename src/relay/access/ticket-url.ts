@@ -1,5 +1,5 @@
 import { StorageError } from '../../base/errors.js';
-import type { RelayTarget } from '../relay.proxy.js';
+import type { RelayTarget } from '../upstream/request-opener.js';
 
 // Checked before `new URL`, which drops tabs and line ends, reads `\` as `/` and resolves `..`:
 // nothing may be there to be changed.

@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { processingIntervalHeader } from '../../wire/signs-of-life.js';
 
 /** Meant for one connection only (RFC 9110 section 7.6.1), besides those that `Connection` names. */
@@ -40,6 +40,9 @@ const ownHeaders = new Set([
 const meaningful =
   /^(?:content-|if-|accept|access-control-|want-|upload-|prefer$|range$|origin$|cache-control$)/;
 
+/** By lower-case name; the values of headers that came more than once in their order. */
+export type RelayedHeaders = Record<string, string | string[]>;
+
 /** The methods whose request body is relayed; what other methods bring along has no meaning to a daemon. */
 const methodsWithBody = new Set(['PUT', 'PATCH', 'POST']);
 
@@ -59,9 +62,9 @@ export function expectsContinue(request: IncomingMessage): boolean {
  * framing is the one that was parsed: `Content-Length` as it was, else the body goes in chunks.
  * @param requestId by which the proxy calls the request, so that the daemon's log calls it the same
  */
-export function relayedRequestHeaders(request: IncomingMessage, requestId: string): OutgoingHttpHeaders {
+export function relayedRequestHeaders(request: IncomingMessage, requestId: string): RelayedHeaders {
   // Without a prototype, as a client may call a header `constructor`.
-  const relayed = Object.create(null) as Record<string, string | string[]>;
+  const relayed = Object.create(null) as RelayedHeaders;
   relayed['x-request-id'] = requestId;
   const dropped = droppedByConnection(request.headers.connection);
   const { rawHeaders } = request;
