@@ -138,9 +138,9 @@ describe('a body reader', () => {
     assert.equal(await underTest.ended(), undefined);
   });
 
-  for (const [how, framing, body, end] of [
-    ['whose client ends its side', 'Content-Length: 9', 'abcde', undefined],
-    ['whose framing is broken', 'Transfer-Encoding: chunked', '5\r\nabcde\r\n', 'garbage\r\n'],
+  for (const [how, framing, body, more] of [
+    ['whose client ends its side', 'Content-Length: 9', 'ab', 'cde'],
+    ['whose framing is broken', 'Transfer-Encoding: chunked', '2\r\nab\r\n', '3\r\ncde\r\ngarbage\r\n'],
   ] as const) {
     test(`gives what arrived of a body ${how}, and then says that it is broken`, async () => {
       let text = '';
@@ -148,9 +148,8 @@ describe('a body reader', () => {
         assert.equal(await reader.arrival(), true);
         // It breaks while nobody reads.
         const broken = once(request, 'body-broken');
-        if (end === undefined) client.halfClose();
-        else await client.send(end);
-        request.resume();
+        await client.send(more);
+        client.halfClose();
         await broken;
         text = (await readAll(reader, 2)).toString();
         assert.ok(reader.broken instanceof InvalidRequestError);
@@ -159,6 +158,20 @@ describe('a body reader', () => {
       await client.send(body);
       assert.equal(await underTest.ended(), undefined);
       assert.equal(text, 'abcde');
+    });
+
+    test(`waits no more for a body of ${framing} that breaks`, async () => {
+      await using underTest = await service(async (reader) => {
+        assert.equal(await reader.arrival(), true);
+        assert.equal(await reader.fill(Buffer.alloc(9)), 2);
+        const arrival = reader.arrival();
+        client.halfClose();
+        assert.equal(await arrival, false);
+        assert.ok(reader.broken instanceof InvalidRequestError);
+      });
+      const client = await begin(underTest, framing);
+      await client.send(body);
+      assert.equal(await underTest.ended(), undefined);
     });
   }
 });
