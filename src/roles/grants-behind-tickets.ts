@@ -1,7 +1,7 @@
 import { NotFoundError, UnavailableError } from '../base/errors.js';
-import type { GrantStore } from '../sessions/stores/session.store.js';
+import type { GrantStore } from '../sessions/stores/grant.store.js';
 import type { Session } from '../sessions/session.js';
-import type { TransferGrant } from '../sessions/transfer-grant.js';
+import type { Grant } from '../sessions/grant.js';
 import type { TicketStore } from '../tickets/ticket.store.js';
 
 /**
@@ -23,7 +23,7 @@ export class GrantsBehindTickets implements GrantStore {
     }
   }
 
-  async put(grant: TransferGrant): Promise<Session> {
+  async put(grant: Grant): Promise<Session> {
     return this.grants.put(grant);
   }
 

@@ -6,7 +6,7 @@ import { RelayBufferPool } from '../relay/buffers/relay-buffer-pool.js';
 import { RelayModule } from '../relay/relay.module.js';
 import { Credentials } from '../sessions/credentials.js';
 import { sessionGauge } from '../sessions/session-gauge.js';
-import { SESSION_STORES, type SessionStores } from '../sessions/stores/session-stores.js';
+import { PROXY_STORES, type ProxyStores } from '../sessions/stores/proxy-stores.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
@@ -32,8 +32,8 @@ export class ProxyModule {
     const sessions = SessionsModule.register({
       imports: [tickets],
       grantStore: {
-        inject: [SESSION_STORES, TICKET_STORE],
-        useFactory: ({ grantStore }: SessionStores, store: TicketStore) =>
+        inject: [PROXY_STORES, TICKET_STORE],
+        useFactory: ({ grantStore }: ProxyStores, store: TicketStore) =>
           new GrantsBehindTickets(grantStore, store),
       },
     });
@@ -57,8 +57,8 @@ export class ProxyModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, SESSION_STORES, RelayBufferPool],
-          useFactory: (store: TicketStore, { sessionStore }: SessionStores, relayPool: RelayBufferPool) => [
+          inject: [TICKET_STORE, PROXY_STORES, RelayBufferPool],
+          useFactory: (store: TicketStore, { sessionStore }: ProxyStores, relayPool: RelayBufferPool) => [
             ticketGauge(store),
             sessionGauge(sessionStore),
             ...relayBufferGauges(relayPool),
@@ -66,8 +66,8 @@ export class ProxyModule {
         },
         {
           provide: HEALTH_CHECKS,
-          inject: [SESSION_STORES],
-          useFactory: ({ checks }: SessionStores) => checks,
+          inject: [PROXY_STORES],
+          useFactory: ({ checks }: ProxyStores) => checks,
         },
         ...serviceProviders,
       ],

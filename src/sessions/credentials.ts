@@ -1,9 +1,10 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { FailedAuthentications } from './failed-authentications.js';
 import type { Session } from './session.js';
-import { GRANT_STORE, type GrantStore, SESSION_STORE, type SessionStore } from './stores/session.store.js';
+import { SESSION_STORE, type SessionStore } from './stores/session.store.js';
+import { GRANT_STORE, type GrantStore } from './stores/grant.store.js';
 import { TICKET_VERIFIER, type TicketVerifier } from './signed-tickets/ticket.verifier.js';
-import type { TransferGrant } from './transfer-grant.js';
+import type { Grant } from './grant.js';
 import {
   InvalidRequestError,
   NotAllowedError,
@@ -109,7 +110,7 @@ export class Credentials {
    * Verifies a signed ticket.
    * @throws UnauthenticatedError, or TooManyFailuresError when the address of the client failed too often
    */
-  verify(ticket: string, clientAddress: string | undefined): TransferGrant {
+  verify(ticket: string, clientAddress: string | undefined): Grant {
     try {
       return this.verifier.verify(ticket);
     } catch (error) {
@@ -141,7 +142,7 @@ export class Credentials {
    * old id learns the new one from the answer's `Session-Id`.
    */
   async #renewSession(
-    grant: TransferGrant,
+    grant: Grant,
     { sessionIdHeader }: Pick<ShownCredentials, 'sessionIdHeader'>,
   ): Promise<Session | undefined> {
     return sessionIdHeader ? this.sessions.renew(sessionIdHeader, grant) : undefined;
@@ -153,7 +154,7 @@ export class Credentials {
   }
 }
 
-function requireMatch(grant: TransferGrant, ticketId: string): void {
+function requireMatch(grant: Grant, ticketId: string): void {
   if (grant.transferTicketId !== ticketId) {
     throw new InvalidRequestError('Requested resource must match transfer ticket');
   }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Session, type SessionEnd } from './session.js';
-import type { TransferGrant } from './transfer-grant.js';
+import type { Grant } from './grant.js';
 import { runFor } from '../../test/fixtures/session-leases.js';
 import type { Lease } from '../base/lease.js';
 import { NotAllowedError, UnavailableError } from '../base/errors.js';
 import { fixedUnixSeconds, makeTicket, makeVerifier } from '../../test/vectors/signed-ticket.fixtures.js';
 
-function makeGrant(exp = fixedUnixSeconds + 3600): TransferGrant {
+function makeGrant(exp = fixedUnixSeconds + 3600): Grant {
   return makeVerifier().verify(makeTicket({ payload: { exp } }));
 }
 

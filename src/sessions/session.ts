@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { NotAllowedError, UnavailableError } from '../base/errors.js';
 import type { AbortRoot, Lease, ProgressListener } from '../base/lease.js';
-import type { TransferGrant } from './transfer-grant.js';
+import type { Grant } from './grant.js';
 
 /** Why a session ended: a client deleted it, its grant ran out, or this process closes its store. */
 export type SessionEnd = 'deleted' | 'expired' | 'closed';
@@ -17,7 +17,7 @@ export type SessionEnd = 'deleted' | 'expired' | 'closed';
 export class Session {
   /** What runs for it, and what is aborted to stop it. */
   readonly #leases = new Map<Lease, AbortRoot>();
-  #grant: TransferGrant;
+  #grant: Grant;
   #end: SessionEnd | undefined;
 
   /**
@@ -26,13 +26,13 @@ export class Session {
    */
   constructor(
     readonly id: string,
-    grant: TransferGrant,
+    grant: Grant,
     private readonly onUse: (inUse: boolean) => void = () => undefined,
   ) {
     this.#grant = grant;
   }
 
-  get grant(): TransferGrant {
+  get grant(): Grant {
     return this.#grant;
   }
 
@@ -46,7 +46,7 @@ export class Session {
   }
 
   /** Whether it is for the transfer ticket of `grant`: only then that grant may renew it. */
-  isFor({ transferTicketId }: TransferGrant): boolean {
+  isFor({ transferTicketId }: Grant): boolean {
     return this.#grant.transferTicketId === transferTicketId;
   }
 
@@ -54,7 +54,7 @@ export class Session {
    * Replaces the grant by another of the same transfer ticket; requests that run go on under it. For the
    * store alone to call.
    */
-  renew(grant: TransferGrant): void {
+  renew(grant: Grant): void {
     assert.ok(this.isFor(grant), 'a session stays with its transfer ticket');
     this.#grant = grant;
   }

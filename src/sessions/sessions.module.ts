@@ -8,28 +8,29 @@ import { LOGGER, type Logger } from '../log/logger.js';
 import { Credentials } from './credentials.js';
 import { FailedAuthentications } from './failed-authentications.js';
 import { GrantsController } from './api/grants.controller.js';
-import { openSessionStores } from './stores/open-session-stores.js';
-import { GRANT_STORE, SESSION_STORE, type GrantStore } from './stores/session.store.js';
-import { SESSION_STORES, type SessionStores } from './stores/session-stores.js';
+import { openProxyStores } from './stores/open-proxy-stores.js';
+import { SESSION_STORE } from './stores/session.store.js';
+import { GRANT_STORE, type GrantStore } from './stores/grant.store.js';
+import { PROXY_STORES, type ProxyStores } from './stores/proxy-stores.js';
 import { SessionsController } from './api/sessions.controller.js';
 import { loadTicketVerifier } from './signed-tickets/ticket-verifier.factory.js';
 import { TICKET_VERIFIER, type TicketVerifier } from './signed-tickets/ticket.verifier.js';
 
 export interface SessionsModuleOptions {
   readonly imports?: NonNullable<DynamicModule['imports']>;
-  /** Stored grants as the role sees them; `SESSION_STORES` has the plain ones. */
+  /** Stored grants as the role sees them; `PROXY_STORES` has the plain ones. */
   readonly grantStore?: Recipe<GrantStore>;
 }
 
 const plainGrantStore: Recipe<GrantStore> = {
-  inject: [SESSION_STORES],
-  useFactory: ({ grantStore }: SessionStores) => grantStore,
+  inject: [PROXY_STORES],
+  useFactory: ({ grantStore }: ProxyStores) => grantStore,
 };
 
 /** Sessions and signed tickets: what 1.x clients and engines show, and where it is kept. */
 @Module({})
 export class SessionsModule implements OnModuleDestroy {
-  constructor(@Inject(SESSION_STORES) private readonly stores: SessionStores) {}
+  constructor(@Inject(PROXY_STORES) private readonly stores: ProxyStores) {}
 
   static register({ imports = [], grantStore = plainGrantStore }: SessionsModuleOptions): DynamicModule {
     return {
@@ -38,14 +39,14 @@ export class SessionsModule implements OnModuleDestroy {
       controllers: [SessionsController, GrantsController],
       providers: [
         {
-          provide: SESSION_STORES,
+          provide: PROXY_STORES,
           inject: [CONFIG, CLOCK, LOGGER],
-          useFactory: openSessionStores,
+          useFactory: openProxyStores,
         },
         {
           provide: SESSION_STORE,
-          inject: [SESSION_STORES],
-          useFactory: ({ sessionStore }: SessionStores) => sessionStore,
+          inject: [PROXY_STORES],
+          useFactory: ({ sessionStore }: ProxyStores) => sessionStore,
         },
         { ...grantStore, provide: GRANT_STORE },
         {
@@ -60,7 +61,7 @@ export class SessionsModule implements OnModuleDestroy {
         },
         Credentials,
       ],
-      exports: [Credentials, SESSION_STORES],
+      exports: [Credentials, PROXY_STORES],
     };
   }
 

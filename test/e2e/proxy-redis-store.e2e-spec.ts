@@ -12,7 +12,7 @@ import { RedisGrantStore } from '../../src/sessions/stores/redis-grant.store.js'
 import { RedisSessionStore } from '../../src/sessions/stores/redis-session.store.js';
 import { describeSessionStore } from '../../src/sessions/stores/session-store.conformance.js';
 import type { SessionEnd } from '../../src/sessions/session.js';
-import type { TransferGrant } from '../../src/sessions/transfer-grant.js';
+import type { Grant } from '../../src/sessions/grant.js';
 import { runFor } from '../fixtures/session-leases.js';
 import { eventually, within } from '../support/deadline.js';
 import { Pki } from '../support/pki.js';
@@ -52,7 +52,7 @@ async function openStore(t: TestContext, url: string): Promise<RedisSessionStore
   return store;
 }
 
-function makeGrant(lifetimeSeconds = 3600): TransferGrant {
+function makeGrant(lifetimeSeconds = 3600): Grant {
   const now = Math.floor(Date.now() / 1000);
   return {
     transferTicketId: crypto.randomUUID(),

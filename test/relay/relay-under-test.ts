@@ -3,12 +3,8 @@ import pino from 'pino';
 import type { Config } from '../../src/config/config.js';
 import type { Logger } from '../../src/log/logger.js';
 import { DaemonAgents } from '../../src/relay/upstream/daemon-agents.js';
-import {
-  GRANT_STORE,
-  SESSION_STORE,
-  type GrantStore,
-  type SessionStore,
-} from '../../src/sessions/stores/session.store.js';
+import { SESSION_STORE, type SessionStore } from '../../src/sessions/stores/session.store.js';
+import { GRANT_STORE, type GrantStore } from '../../src/sessions/stores/grant.store.js';
 import { TICKET_VERIFIER, type TicketVerifier } from '../../src/sessions/signed-tickets/ticket.verifier.js';
 import type { TicketDefinition } from '../../src/tickets/ticket-definition.js';
 import { TICKET_STORE, type TicketStore } from '../../src/tickets/ticket.store.js';

@@ -2,12 +2,8 @@ import type { TestContext } from 'node:test';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino from 'pino';
 import { CLOCK } from '../../src/base/clock.js';
-import {
-  GRANT_STORE,
-  SESSION_STORE,
-  type GrantStore,
-  type SessionStore,
-} from '../../src/sessions/stores/session.store.js';
+import { SESSION_STORE, type SessionStore } from '../../src/sessions/stores/session.store.js';
+import { GRANT_STORE, type GrantStore } from '../../src/sessions/stores/grant.store.js';
 import { TICKET_VERIFIER } from '../../src/sessions/signed-tickets/ticket.verifier.js';
 import { configWith, startRole } from '../support/role-under-test.js';
 import { FakeClock, makeVerifier } from './signed-ticket.fixtures.js';

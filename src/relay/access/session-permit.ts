@@ -1,9 +1,9 @@
 import type { Authorization } from '../../sessions/credentials.js';
-import { transferName } from '../../sessions/transfer-grant.js';
+import { transferName } from '../../sessions/grant.js';
 import type { RelayPermit } from './relay-permit.js';
 import { imagePath } from './ticket-url.js';
 
-/** Relaying for a session or a stored signed ticket: as long as it lasts. */
+/** Relaying for a session or a stored grant: as long as it lasts. */
 export function sessionPermit(
   { session, sessionId }: Authorization,
   inactivityTimeoutSeconds: number,

@@ -15,8 +15,8 @@ import type { FastifyRequest } from 'fastify';
 import { Credentials } from '../credentials.js';
 import { BytesRequestBody } from '../../framework/request-body.decorator.js';
 import { RequestLog } from '../../framework/request-log.decorator.js';
-import { GRANT_STORE, type GrantStore } from '../stores/session.store.js';
-import { transferName, type TransferGrant } from '../transfer-grant.js';
+import { GRANT_STORE, type GrantStore } from '../stores/grant.store.js';
+import { transferName, type Grant } from '../grant.js';
 import {
   InvalidRequestError,
   NotAllowedError,
@@ -188,7 +188,7 @@ export class GrantsController {
    * The same judgement as for sessions, told as 403: here the ticket is what is put,
    * not a credential that is shown.
    */
-  #verify(body: Buffer | string | undefined, request: FastifyRequest): TransferGrant {
+  #verify(body: Buffer | string | undefined, request: FastifyRequest): Grant {
     try {
       // A file that is sent as it is ends in a newline.
       const ticket = (body ?? '').toString().replace(/\r?\n$/, '');

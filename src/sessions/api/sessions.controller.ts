@@ -20,7 +20,7 @@ import { sessionHeader, signedTicket } from '../../contract/security.js';
 import { SessionDto } from './session.dto.js';
 import { RequestLog } from '../../framework/request-log.decorator.js';
 import { SESSION_STORE, type SessionStore } from '../stores/session.store.js';
-import { transferName } from '../transfer-grant.js';
+import { transferName } from '../grant.js';
 import { NotFoundError } from '../../base/errors.js';
 
 const unavailable = refusal(

@@ -6,7 +6,7 @@ import {
   type SignedTicketEnvelope,
 } from './signed-ticket.decoder.js';
 import type { TicketVerifier } from './ticket.verifier.js';
-import { type PayloadRules, readTransferGrant, type TransferGrant } from '../transfer-grant.js';
+import { type PayloadRules, readGrant, type Grant } from '../grant.js';
 import type { Clock } from '../../base/clock.js';
 import { UnauthenticatedError } from '../../base/errors.js';
 
@@ -35,7 +35,7 @@ export class SignedTicketVerifier implements TicketVerifier {
     return problem === undefined ? [] : [`Every signed ticket will be refused: ${problem}`];
   }
 
-  verify(ticket: string): TransferGrant {
+  verify(ticket: string): Grant {
     const nowUnixSeconds = this.clock.unixSeconds();
     checkLength(ticket, this.rules);
     const problem = this.certificate.problem(nowUnixSeconds);
@@ -43,7 +43,7 @@ export class SignedTicketVerifier implements TicketVerifier {
     const envelope = decodeSignedTicket(ticket);
     this.#checkSignature(envelope);
     checkLifetime(envelope, nowUnixSeconds);
-    return readTransferGrant(envelope.data, fingerprint(ticket), nowUnixSeconds, this.rules);
+    return readGrant(envelope.data, fingerprint(ticket), nowUnixSeconds, this.rules);
   }
 
   #checkSignature({ signature, signedBytes }: SignedTicketEnvelope): void {
@@ -91,9 +91,9 @@ export class PlainTicketVerifier implements TicketVerifier {
     private readonly clock: Clock,
   ) {}
 
-  verify(ticket: string): TransferGrant {
+  verify(ticket: string): Grant {
     checkLength(ticket, this.rules);
-    return readTransferGrant(ticket, fingerprint(ticket), this.clock.unixSeconds(), this.rules);
+    return readGrant(ticket, fingerprint(ticket), this.clock.unixSeconds(), this.rules);
   }
 }
 
@@ -101,7 +101,7 @@ export class PlainTicketVerifier implements TicketVerifier {
 export class NoTicketVerifier implements TicketVerifier {
   readonly warnings = [];
 
-  verify(): TransferGrant {
+  verify(): Grant {
     throw new UnauthenticatedError(
       'Signed tickets are not accepted here: no engine certificate is configured',
     );

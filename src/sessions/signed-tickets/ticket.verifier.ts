@@ -1,4 +1,4 @@
-import type { TransferGrant } from '../transfer-grant.js';
+import type { Grant } from '../grant.js';
 
 /** Turns the credential of a 1.x client into what it grants. */
 export interface TicketVerifier {
@@ -13,7 +13,7 @@ export interface TicketVerifier {
    * @throws UnauthenticatedError with a short reason, which quotes nothing of the
    *   ticket; no other error, whatever came
    */
-  verify(ticket: string): TransferGrant;
+  verify(ticket: string): Grant;
 }
 
 export const TICKET_VERIFIER = Symbol('TICKET_VERIFIER');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import type { OpenStore } from './session-store.conformance.js';
 import type { SessionEnd } from '../session.js';
-import type { GrantStore } from './session.store.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import type { GrantStore } from './grant.store.js';
+import type { Grant } from '../grant.js';
 import { UnavailableError } from '../../base/errors.js';
 import { runFor } from '../../../test/fixtures/session-leases.js';
 import {
@@ -16,7 +16,7 @@ import {
 
 const clockStart = fixedUnixSeconds;
 
-function makeGrant(expiresInSeconds = 3600, ticketId = exampleTicketId): TransferGrant {
+function makeGrant(expiresInSeconds = 3600, ticketId = exampleTicketId): Grant {
   const payload = { exp: clockStart + expiresInSeconds, 'transfer-ticket': ticketId };
   return makeVerifier().verify(makeTicket({ payload }));
 }

@@ -1,7 +1,7 @@
 import { Session } from '../session.js';
-import type { GrantStore } from './session.store.js';
-import { SessionTable, type SessionTableOptions } from './session.table.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import type { GrantStore } from './grant.store.js';
+import { MemorySessionTable, type SessionTableOptions } from './memory-session.table.js';
+import type { Grant } from '../grant.js';
 import type { Clock } from '../../base/clock.js';
 
 /**
@@ -9,13 +9,13 @@ import type { Clock } from '../../base/clock.js';
  * the transfer ticket's.
  */
 export class MemoryGrantStore implements GrantStore {
-  readonly #table: SessionTable;
+  readonly #table: MemorySessionTable;
 
   constructor(options: SessionTableOptions, clock: Clock) {
-    this.#table = new SessionTable(options, clock);
+    this.#table = new MemorySessionTable(options, clock);
   }
 
-  async put(grant: TransferGrant): Promise<Session> {
+  async put(grant: Grant): Promise<Session> {
     const stored = this.#table.find(grant.transferTicketId);
     if (stored) {
       stored.renew(grant);

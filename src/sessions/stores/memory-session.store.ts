@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Session } from '../session.js';
 import type { SessionStore, SessionStoreOptions } from './session.store.js';
-import { SessionTable } from './session.table.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import { MemorySessionTable } from './memory-session.table.js';
+import type { Grant } from '../grant.js';
 import type { Clock } from '../../base/clock.js';
 
 /**
@@ -10,7 +10,7 @@ import type { Clock } from '../../base/clock.js';
  * with their signed tickets.
  */
 export class MemorySessionStore implements SessionStore {
-  readonly #table: SessionTable;
+  readonly #table: MemorySessionTable;
   /** The session that a ticket last opened or renewed, by the ticket's fingerprint. */
   readonly #byFingerprint = new Map<string, Session>();
   /** The sessions of each transfer ticket, in the order in which they were opened. */
@@ -20,23 +20,23 @@ export class MemorySessionStore implements SessionStore {
     private readonly options: SessionStoreOptions,
     clock: Clock,
   ) {
-    this.#table = new SessionTable(options, clock, (session) => {
+    this.#table = new MemorySessionTable(options, clock, (session) => {
       this.#forgetFingerprint(session);
       this.#forgetSibling(session);
     });
   }
 
-  async create(grant: TransferGrant): Promise<Session> {
+  async create(grant: Grant): Promise<Session> {
     return this.#add(grant);
   }
 
-  async findOrCreate(grant: TransferGrant): Promise<Session> {
+  async findOrCreate(grant: Grant): Promise<Session> {
     const known = this.#byFingerprint.get(grant.fingerprint);
     const live = known && this.#table.find(known.id);
     return live ?? this.#add(grant);
   }
 
-  async renew(sessionId: string, grant: TransferGrant): Promise<Session | undefined> {
+  async renew(sessionId: string, grant: Grant): Promise<Session | undefined> {
     const session = this.#table.find(sessionId);
     if (!session?.isFor(grant)) return undefined;
     this.#forgetFingerprint(session);
@@ -61,7 +61,7 @@ export class MemorySessionStore implements SessionStore {
     this.#table.close();
   }
 
-  #add(grant: TransferGrant): Session {
+  #add(grant: Grant): Session {
     const { transferTicketId } = grant;
     this.#makeRoom(transferTicketId);
     const session = new Session(randomUUID(), grant);

@@ -1,8 +1,8 @@
 import type { RedisConnection } from './redis-connection.js';
 import { RedisSessionTable, type RedisSessionTableOptions } from './redis-session.table.js';
 import type { Session } from '../session.js';
-import type { GrantStore } from './session.store.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import type { GrantStore } from './grant.store.js';
+import type { Grant } from '../grant.js';
 import type { Clock } from '../../base/clock.js';
 
 export type RedisGrantStoreOptions = Omit<RedisSessionTableOptions, 'kind' | 'sessionsPerTicketMax'>;
@@ -20,7 +20,7 @@ export class RedisGrantStore implements GrantStore {
     );
   }
 
-  async put(grant: TransferGrant): Promise<Session> {
+  async put(grant: Grant): Promise<Session> {
     return this.#table.put(grant.transferTicketId, grant);
   }
 

@@ -3,7 +3,7 @@ import type { RedisConnection } from './redis-connection.js';
 import { type RedisSessionTableOptions, RedisSessionTable } from './redis-session.table.js';
 import type { Session } from '../session.js';
 import type { SessionStore } from './session.store.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import type { Grant } from '../grant.js';
 import type { Clock } from '../../base/clock.js';
 
 export type RedisSessionStoreOptions = Omit<RedisSessionTableOptions, 'kind'>;
@@ -17,15 +17,15 @@ export class RedisSessionStore implements SessionStore {
     this.#table = new RedisSessionTable(connection, { ...options, kind: 'session' }, clock);
   }
 
-  async create(grant: TransferGrant): Promise<Session> {
+  async create(grant: Grant): Promise<Session> {
     return this.#table.put(randomUUID(), grant);
   }
 
-  async findOrCreate(grant: TransferGrant): Promise<Session> {
+  async findOrCreate(grant: Grant): Promise<Session> {
     return this.#table.findOrPut(randomUUID(), grant);
   }
 
-  async renew(sessionId: string, grant: TransferGrant): Promise<Session | undefined> {
+  async renew(sessionId: string, grant: Grant): Promise<Session | undefined> {
     return this.#table.renew(sessionId, grant);
   }
 

@@ -11,10 +11,10 @@ import type {
 } from './redis-scripts.js';
 import { RedisSessionUse } from './redis-session.use.js';
 import { Session, type SessionEnd } from '../session.js';
-import { sessionLimitReached } from './session.table.js';
+import { sessionLimitReached } from './memory-session.table.js';
 import type { SessionStoreOptions } from './session.store.js';
-import { formatGrant, parseGrant } from './stored-grant.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import { formatGrant, parseGrant } from './grant-text.js';
+import type { Grant } from '../grant.js';
 import type { Clock } from '../../base/clock.js';
 
 export interface RedisSessionTableOptions extends SessionStoreOptions {
@@ -70,14 +70,14 @@ export class RedisSessionTable implements RedisReplica {
    * Writes a session, new or not.
    * @throws UnavailableError when there are too many, or Redis is away, as every other method does then
    */
-  async put(id: string, grant: TransferGrant): Promise<Session> {
+  async put(id: string, grant: Grant): Promise<Session> {
     const outcome = await this.#write(this.connection.run, id, grant, 'put');
     if (outcome === 'full') throw sessionLimitReached(this.options.sessionsMax);
     return this.#keep(id, grant);
   }
 
   /** The live session that the grant's ticket opened, or a new one of that id. @throws like `put` */
-  async findOrPut(id: string, grant: TransferGrant): Promise<Session> {
+  async findOrPut(id: string, grant: Grant): Promise<Session> {
     const found = await this.connection.run((client) =>
       client.findOrWriteSession(this.#placeOf(id, grant), recordOf(id, grant), this.#writeOptions()),
     );
@@ -91,7 +91,7 @@ export class RedisSessionTable implements RedisReplica {
    * Whether what the script found or wrote is the session of the grant's ticket, and not what somebody else
    * wrote.
    */
-  #isSessionOf({ member, id, grant: text }: FoundSession, grant: TransferGrant): boolean {
+  #isSessionOf({ member, id, grant: text }: FoundSession, grant: Grant): boolean {
     const stored = parseGrant(text, this.options);
     return (
       idForm.test(id) &&
@@ -102,7 +102,7 @@ export class RedisSessionTable implements RedisReplica {
   }
 
   /** Gives a live session of the grant's transfer ticket that grant; undefined when there is none. */
-  async renew(id: string, grant: TransferGrant): Promise<Session | undefined> {
+  async renew(id: string, grant: Grant): Promise<Session | undefined> {
     const outcome = await this.#write(this.connection.run, id, grant, 'renew');
     return outcome === 'written' ? this.#keep(id, grant) : undefined;
   }
@@ -175,7 +175,7 @@ export class RedisSessionTable implements RedisReplica {
     else this.#drop(member);
   }
 
-  async #write(run: RunCommands, id: string, grant: TransferGrant, mode: WriteMode) {
+  async #write(run: RunCommands, id: string, grant: Grant, mode: WriteMode) {
     const place = this.#placeOf(id, grant);
     return run((client) =>
       client.writeSession(place, recordOf(id, grant), { ...this.#writeOptions(), mode }),
@@ -189,7 +189,7 @@ export class RedisSessionTable implements RedisReplica {
   }
 
   /** The grant of a live session. */
-  async #read(run: RunCommands, member: string): Promise<TransferGrant | undefined> {
+  async #read(run: RunCommands, member: string): Promise<Grant | undefined> {
     const text = await run((client) => hashText(client.hGet(this.#sessionKey(member), 'grant')));
     if (text === null) return undefined;
     const grant = parseGrant(text, this.options);
@@ -218,7 +218,7 @@ export class RedisSessionTable implements RedisReplica {
     return run((client) => client.deleteSession(place, this.clock.unixSeconds(), this.#prefixes));
   }
 
-  #keep(id: string, grant: TransferGrant): Session {
+  #keep(id: string, grant: Grant): Session {
     const member = memberOf(id);
     const known = this.#sessions.get(member);
     if (known?.isFor(grant)) {
@@ -251,7 +251,7 @@ export class RedisSessionTable implements RedisReplica {
     return this.#prefixes.sessionKeyPrefix + member;
   }
 
-  #placeOf(id: string, { fingerprint, transferTicketId }: TransferGrant): SessionPlace {
+  #placeOf(id: string, { fingerprint, transferTicketId }: Grant): SessionPlace {
     const member = memberOf(id);
     return {
       sessionKey: this.#sessionKey(member),
@@ -282,7 +282,7 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-function recordOf(id: string, grant: TransferGrant): SessionRecord {
+function recordOf(id: string, grant: Grant): SessionRecord {
   return {
     id,
     grant: formatGrant(grant),

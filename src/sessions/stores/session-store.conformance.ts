@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import type { SessionEnd } from '../session.js';
 import type { SessionStore, SessionStoreOptions } from './session.store.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import type { Grant } from '../grant.js';
 import { UnavailableError } from '../../base/errors.js';
 import { runFor } from '../../../test/fixtures/session-leases.js';
 import {
@@ -25,7 +25,7 @@ export type OpenStore<Store> = (
   clock: FakeClock,
 ) => Promise<Store>;
 
-function makeGrant(expiresInSeconds = 3600, transferTicketId = exampleTicketId): TransferGrant {
+function makeGrant(expiresInSeconds = 3600, transferTicketId = exampleTicketId): Grant {
   const payload = { exp: clockStart + expiresInSeconds, 'transfer-ticket': transferTicketId };
   return makeVerifier().verify(makeTicket({ payload }));
 }

@@ -1,6 +1,6 @@
 import type { Session } from '../session.js';
-import type { SessionTableOptions } from './session.table.js';
-import type { TransferGrant } from '../transfer-grant.js';
+import type { SessionTableOptions } from './memory-session.table.js';
+import type { Grant } from '../grant.js';
 
 export interface SessionStoreOptions extends SessionTableOptions {
   /**
@@ -24,7 +24,7 @@ export interface SessionStore {
    * request runs for the one that was opened first, or else the one that was opened first.
    * @throws UnavailableError when there are as many as may be
    */
-  create(grant: TransferGrant): Promise<Session>;
+  create(grant: Grant): Promise<Session>;
 
   /**
    * The live session that this very ticket (by its fingerprint) opened or renewed before, or else a new
@@ -32,14 +32,14 @@ export interface SessionStore {
    * each. A new one is opened like by `create`.
    * @throws UnavailableError when there are as many as may be
    */
-  findOrCreate(grant: TransferGrant): Promise<Session>;
+  findOrCreate(grant: Grant): Promise<Session>;
 
   /**
    * Gives a live session another grant for the same transfer ticket; undefined when there is none of that
    * id and ticket. A session never passes to another transfer ticket: whoever else knows its id would be
    * handed what that ticket opens.
    */
-  renew(sessionId: string, grant: TransferGrant): Promise<Session | undefined>;
+  renew(sessionId: string, grant: Grant): Promise<Session | undefined>;
 
   /** The live session of that id. */
   find(sessionId: string): Promise<Session | undefined>;
@@ -55,29 +55,3 @@ export interface SessionStore {
 }
 
 export const SESSION_STORE = Symbol('SESSION_STORE');
-
-/**
- * Where grants are that `PUT /tickets/` stored, by the id of their transfer ticket.
- * Shared like a `SessionStore`.
- */
-export interface GrantStore {
-  /**
-   * Stores a grant, or renews the one of the same transfer ticket; requests that run for that one go on.
-   * @throws UnavailableError when there are as many as may be
-   */
-  put(grant: TransferGrant): Promise<Session>;
-
-  /** The stored grant of a transfer ticket, while it has not ended. */
-  find(transferTicketId: string): Promise<Session | undefined>;
-
-  /** Ends a stored grant, cancelling what runs for it; false when there was none. */
-  delete(transferTicketId: string): Promise<boolean>;
-
-  /** How many there are. */
-  count(): Promise<number>;
-
-  /** Ends what is there (in this process) and lets go of timers and connections. */
-  close(): Promise<void>;
-}
-
-export const GRANT_STORE = Symbol('GRANT_STORE');

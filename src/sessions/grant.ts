@@ -7,7 +7,7 @@ import { nameOfUnnamedTransfer } from '../base/transfer-name.js';
  * What a signed ticket grants, once it was verified: relaying requests for one ticket
  * to the daemon that has it.
  */
-export interface TransferGrant {
+export interface Grant {
   /** The ticket's id on the daemon, a UUID. It is a secret: never logged. */
   readonly transferTicketId: string;
   /** Scheme, host and port of the daemon; no path, query or credentials. */
@@ -27,7 +27,7 @@ export interface TransferGrant {
 }
 
 /** What logs call the transfer: the same as the daemon does, if the engine named it to both or to neither. */
-export function transferName({ transferId, transferTicketId }: TransferGrant): string {
+export function transferName({ transferId, transferTicketId }: Grant): string {
   return transferId ?? nameOfUnnamedTransfer(transferTicketId);
 }
 
@@ -53,12 +53,12 @@ const unixSecondsMax = 253_402_300_799;
  * @param fingerprint identifies the whole ticket
  * @throws UnauthenticatedError with what is wrong
  */
-export function readTransferGrant(
+export function readGrant(
   data: string,
   fingerprint: string,
   nowUnixSeconds: number,
   rules: PayloadRules,
-): TransferGrant {
+): Grant {
   const payload = parsePayload(data);
   const notBeforeUnixSeconds = readTime('nbf', payload.get('nbf'));
   const expiresUnixSeconds = readTime('exp', payload.get('exp'));

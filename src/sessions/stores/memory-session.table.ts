@@ -21,7 +21,7 @@ export function sessionLimitReached(sessionsMax: number): UnavailableError {
  * The sessions of this process by their ids, limited in number. Expired sessions are removed regularly, so
  * that those nobody asks for do not stay in memory, and requests that still run for them are cancelled.
  */
-export class SessionTable {
+export class MemorySessionTable {
   readonly #sessions = new Map<string, Session>();
   readonly #timer: NodeJS.Timeout;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatGrant, parseGrant } from './stored-grant.js';
+import { formatGrant, parseGrant } from './grant-text.js';
 import { makeTicket, makeVerifier } from '../../../test/vectors/signed-ticket.fixtures.js';
 
 const rules = { allowHttp: false };

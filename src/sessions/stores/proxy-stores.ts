@@ -3,14 +3,15 @@ import type { Config } from '../../config/config.js';
 import type { HealthCheck } from '../../observability/health.js';
 import { MemoryGrantStore } from './memory-grant.store.js';
 import { MemorySessionStore } from './memory-session.store.js';
-import type { GrantStore, SessionStore } from './session.store.js';
+import type { SessionStore } from './session.store.js';
+import type { GrantStore } from './grant.store.js';
 
 export const sweepIntervalSeconds = 10;
 
-export const SESSION_STORES = Symbol('SESSION_STORES');
+export const PROXY_STORES = Symbol('PROXY_STORES');
 
 /** What a proxy keeps of sessions and stored grants. */
-export interface SessionStores {
+export interface ProxyStores {
   readonly sessionStore: SessionStore;
   readonly grantStore: GrantStore;
   /** To be closed at the end, in this order. */
@@ -20,7 +21,7 @@ export interface SessionStores {
 }
 
 /** Stores of this process alone: `[proxy] session_store = memory`. */
-export function memorySessionStores({ limits }: Config, clock: Clock): SessionStores {
+export function memoryProxyStores({ limits }: Config, clock: Clock): ProxyStores {
   const { sessionsMax, sessionsPerTicketMax } = limits;
   const options = { sessionsMax, sessionsPerTicketMax, sweepIntervalSeconds };
   const sessionStore = new MemorySessionStore(options, clock);

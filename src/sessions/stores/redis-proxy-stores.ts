@@ -7,7 +7,7 @@ import { parseCertificates, readPemFile } from '../../base/pem-files.js';
 import { RedisConnection } from './redis-connection.js';
 import { RedisGrantStore } from './redis-grant.store.js';
 import { RedisSessionStore } from './redis-session.store.js';
-import { type SessionStores, sweepIntervalSeconds } from './session-stores.js';
+import { type ProxyStores, sweepIntervalSeconds } from './proxy-stores.js';
 
 // A store that answers at all does so in milliseconds, and clients wait meanwhile.
 const commandTimeoutSeconds = 2;
@@ -17,11 +17,11 @@ const commandTimeoutSeconds = 2;
  * is away does not stop the start.
  * @throws Error naming option and file when that of the authorities cannot be read, or be used
  */
-export async function openRedisSessionStores(
+export async function openRedisProxyStores(
   config: Config,
   clock: Clock,
   logger: Logger,
-): Promise<SessionStores> {
+): Promise<ProxyStores> {
   const { limits, proxy } = config;
   const connection = new RedisConnection(
     {

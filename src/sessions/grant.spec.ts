@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readTransferGrant, type TransferGrant } from './transfer-grant.js';
+import { readGrant, type Grant } from './grant.js';
 import { UnauthenticatedError } from '../base/errors.js';
 import { examplePayload, fixedUnixSeconds } from '../../test/vectors/signed-ticket.fixtures.js';
 
-function read(payload: Record<string, unknown> | string, allowHttp = false): TransferGrant {
+function read(payload: Record<string, unknown> | string, allowHttp = false): Grant {
   const data = typeof payload === 'string' ? payload : JSON.stringify({ ...examplePayload, ...payload });
-  return readTransferGrant(data, 'f', fixedUnixSeconds, { allowedSkewSeconds: 0, allowHttp });
+  return readGrant(data, 'f', fixedUnixSeconds, { allowedSkewSeconds: 0, allowHttp });
 }
 
 function refuses(payload: Record<string, unknown> | string, reason: RegExp, allowHttp = false): void {

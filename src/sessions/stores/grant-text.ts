@@ -5,15 +5,15 @@ import {
   readTime,
   readTransferId,
   readTransferTicketId,
-  type TransferGrant,
-} from '../transfer-grant.js';
+  type Grant,
+} from '../grant.js';
 
 /** Much more than a grant with the longest host name and transfer id has. */
 const charactersMax = 4096;
 const fingerprintForm = /^[0-9a-f]{64}$/;
 
 /** A grant as text, for a store outside of the process. */
-export function formatGrant(grant: TransferGrant): string {
+export function formatGrant(grant: Grant): string {
   return JSON.stringify({ ...grant, imagedUri: grant.imagedUri.href });
 }
 
@@ -22,10 +22,7 @@ export function formatGrant(grant: TransferGrant): string {
  * of a signed ticket: a grant that leads to anything but a daemon over TLS is none.
  * @returns undefined for what `formatGrant` cannot have written
  */
-export function parseGrant(
-  text: string,
-  { allowHttp }: Pick<PayloadRules, 'allowHttp'>,
-): TransferGrant | undefined {
+export function parseGrant(text: string, { allowHttp }: Pick<PayloadRules, 'allowHttp'>): Grant | undefined {
   if (text.length > charactersMax) return undefined;
   try {
     const stored = parseJsonMembers(text);
