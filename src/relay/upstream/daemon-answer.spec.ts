@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { BadGatewayError } from '../../base/errors.js';
 import { answerHead, type AnswerHead } from './daemon-answer.js';
 
 /** The head of an answer whose body has four bytes. */
 function headOf(statusCode: number, headers: Record<string, string> = {}, method = 'GET'): AnswerHead {
-  const answer = { statusCode, headers: { 'content-length': '4', ...headers } } as unknown as IncomingMessage;
+  const answer = new IncomingMessage(new Socket());
+  Object.assign(answer, { statusCode, headers: { 'content-length': '4', ...headers } });
   return answerHead(answer, method);
 }
 
