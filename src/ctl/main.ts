@@ -25,7 +25,8 @@ switch (commandLine.action) {
 }
 
 async function run({ command, role, confDir }: Extract<CommandLine, { action: 'run' }>): Promise<void> {
-  // Who reads us has had enough, as `head` does.
+  // The program that reads the output, such as `head`, has closed the pipe: it wants no more, which is no
+  // failure.
   process.stdout.on('error', () => process.exit(0));
   try {
     const load = () =>

@@ -9,7 +9,8 @@ const cutMark = '…';
  */
 export function boundedRecord(line: string, bytesMax: number): string {
   const escaped = escapeControls(line);
-  // No unit of a string takes more than three bytes, so most lines need not be measured.
+  // UTF-8 takes at most three bytes for each UTF-16 unit that `length` counts. So most lines are known to be
+  // short enough without counting their bytes.
   if (escaped.length * 3 <= bytesMax || Buffer.byteLength(escaped) <= bytesMax) return escaped;
   const record = JSON.parse(line) as LogRecord;
   for (;;) {
@@ -21,8 +22,8 @@ export function boundedRecord(line: string, bytesMax: number): string {
 }
 
 /**
- * Writes control characters as JSON escapes. JSON itself leaves those outside of ASCII as they are, and some
- * terminals obey them; others end a line for some readers, or make text run backwards.
+ * Writes control characters as JSON escapes. JSON leaves those outside of ASCII as they are. Some of them
+ * are commands to terminals, some end a line for some readers, and some make text run backwards.
  */
 export function escapeControls(json: string): string {
   return json.replace(
@@ -44,8 +45,9 @@ function shorten(record: LogRecord, excessBytes: number): void {
     if (text.length > longestText.length) [longest, longestText] = [name, text];
   }
   const text = longestText.endsWith(cutMark) ? longestText.slice(0, -cutMark.length) : longestText;
-  // A character takes at least one byte, so what this cuts may not be enough, but it is never more than half
-  // of the field too much.
+  // Cutting one character saves at least one byte, and often exactly one, so `excessBytes` characters are
+  // cut. With longer characters that is more than needed; so no more than half of the field goes at once, and
+  // the caller repeats this until the record is short enough.
   const keptLength = Math.max(text.length - excessBytes - cutMark.length, Math.floor(text.length / 2));
   if (keptLength < 1) Reflect.deleteProperty(record, longest);
   else record[longest] = `${text.slice(0, keptLength).toWellFormed()}${cutMark}`;

@@ -15,13 +15,13 @@ export interface LoggerOptions {
 }
 
 /**
- * Makes the logger. Records go to stderr: stdout belongs to `--show-config` and to people.
- * Nothing that opens a door (ticket and session ids, signed tickets, keys) is ever passed to it.
+ * Makes the logger. Records go to stderr: stdout belongs to `--show-config` and to people. Secrets (ticket
+ * and session ids, signed tickets, keys) are never passed to it.
  */
 export function createLogger(options: LoggerOptions, destination: LogDestination = new LogWriter()): Logger {
   const format = options.format === 'json' ? (line: string) => line : prettyLine;
   const stream = {
-    // Asks pino to say the level of each record in `lastLevel`.
+    // With this property pino sets `lastLevel` to the level of a record before it writes it.
     [Symbol.for('pino.metadata')]: true,
     lastLevel: 0,
     write: (line: string) =>

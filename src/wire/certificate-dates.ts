@@ -11,7 +11,8 @@ const noticePart = 0.1;
 
 /**
  * What is wrong with the dates of a certificate that the service shows to its clients, in words that follow
- * its name; undefined when nothing is. It is no reason not to start: clients decide what they believe.
+ * its name; undefined when nothing is. The service starts in spite of it, because clients decide which
+ * certificates they accept.
  */
 export function certificateDateProblem(certificate: X509Certificate, now: Date): string | undefined {
   const { validFromDate, validToDate } = certificate;

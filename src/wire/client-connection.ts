@@ -32,7 +32,10 @@ export interface ConnectionLimits {
   readonly lingerSeconds: number;
 }
 
-/** Who has sent a request and waits for it is looked for only when it takes longer than most do. */
+/**
+ * How long a request must have run before it is checked, by a system call, that its client is still there.
+ * Most requests end sooner.
+ */
 const quickMilliseconds = 500;
 
 const connections = new WeakMap<Socket, ClientConnection>();
@@ -100,8 +103,7 @@ export class ClientConnection {
   }
 
   /**
-   * The last answer is out and whatever still arrives is dropped: nothing on this socket is a request any
-   * more.
+   * The last answer was sent. Whatever still arrives on this socket is dropped and never becomes a request.
    */
   get lingering(): boolean {
     return this.#lingering;
@@ -134,13 +136,19 @@ export class ClientConnection {
     this.#arm();
   }
 
-  /** The client has had its time without a ticket: no request after the one that is being answered. */
+  /**
+   * The client has been connected for longer than it may without showing a valid ticket. The request that is
+   * being answered is its last.
+   */
   get overdue(): boolean {
     if (this.#authorized) return false;
     return performance.now() - this.#acceptedAt > this.#limits.unauthorisedLifeSeconds * 1000;
   }
 
-  /** Notices what no event tells. To be called about twice a second. */
+  /**
+   * Notices what Node has no event for: a client that has gone, and one whose time is up. To be called about
+   * twice a second.
+   */
   check(): void {
     if (this.#mayHaveGone && isPeerGone(this.#socket)) this.#socket.destroy();
     else if (this.overdue) {
@@ -176,7 +184,10 @@ export class ClientConnection {
     for (const exchange of this.#exchanges) exchange.clientEnded();
   }
 
-  /** Ends the connection without a word: what was being sent is cut, so that the client sees a short body. */
+  /**
+   * Ends the connection at once. A response that is being sent is cut, so that the client sees a body that is
+   * too short.
+   */
   destroy(): void {
     this.#socket.destroy();
   }
@@ -219,15 +230,17 @@ export class ClientConnection {
   }
 
   #silent(): void {
-    // The silence may be ours: a flush, a checksum or slow storage. The ticket's expiry bounds those.
+    // The socket may be silent because the service is busy: with a flush, a checksum or slow storage. Then
+    // the connection stays, and the expiry of the ticket bounds the work.
     if (!this.#giveUp(`Client was silent for ${this.#silenceSeconds} seconds`)) this.#arm();
   }
 
-  /** Ends the connection unless it is us who are waited for. */
+  /** Ends the connection, unless the client is waiting for the service. @returns whether it did */
   #giveUp(reason: string): boolean {
     const current = this.#exchanges[0];
     if (current !== undefined && !current.waitsForClient) return false;
-    // Once the response has ended, nobody but us can cut a client that does not read it.
+    // After the end of its response no handler is left that an abort could stop, so the socket is closed
+    // here.
     if (current === undefined || current.response.writableEnded) this.#socket.destroy();
     else current.abort(new ClientTimeoutError(reason));
     return true;

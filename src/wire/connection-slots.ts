@@ -16,11 +16,13 @@ export interface SlotHolder {
 /**
  * Who may be connected to a listener. A connection that has shown a valid ticket keeps its slot. Others,
  * strangers, make room for newer ones, the oldest first: when all slots are taken, or when there are too many
- * of one address. So nobody is locked out by connections that do nothing, and no crowd behind one address
- * pushes out those of others.
+ * of one address. So connections that do nothing lock nobody out, and many connections from one address do
+ * not push out those from others.
  */
 export class ConnectionSlots<Holder extends SlotHolder> {
-  /** Those with a ticket have no network here: they do not count for it. */
+  /**
+   * The network of each connection; undefined for those with a ticket, which do not count against its limit.
+   */
   readonly #networks = new Map<Holder, string | undefined>();
   /** In the order in which they came. */
   readonly #strangers = new Set<Holder>();

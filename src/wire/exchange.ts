@@ -9,9 +9,9 @@ import type { RecordSink } from './record-sink.js';
 import { requestIdHeader, requestIdOf } from './headers/request-id.js';
 
 /**
- * Where a request keeps its exchange. Not in a WeakMap: V8's collections of young objects take what is in an
- * old one for alive, so that every request with all that belongs to it waited for a collection of the whole
- * heap.
+ * The property of a request that holds its exchange. A WeakMap would do the same, but costs memory: V8's
+ * quick collections, of young objects only, treat all values of an old WeakMap as alive. Every finished
+ * request, with all that belongs to it, would stay in memory until the next collection of the whole heap.
  */
 const exchangeOf = Symbol('exchange');
 
@@ -38,9 +38,9 @@ export interface ExchangeOptions {
 }
 
 /**
- * One request and its response on a client connection. It is made before any routing, so that every path that
- * answers (Nest, a hijacked transfer, the parser's errors) shares one idea of who waits for whom and how the
- * connection ends.
+ * One request and its response on a client connection. It is made before any routing, so that everything
+ * that can answer (Nest, a transfer that writes its own response, the handler of parser errors) agrees on who
+ * waits for whom and on how the connection ends.
  */
 export class Exchange implements RunningExchange, RequestLog {
   readonly #controller = new AbortController();
@@ -54,15 +54,20 @@ export class Exchange implements RunningExchange, RequestLog {
   readonly listener: string;
   readonly strangerRecords: RecordSink;
   readonly #retryAfterSeconds: number;
-  /** By which the lines of one request are found in the logs of proxy and daemon. */
+  /** Finds the lines of one request in the logs of both proxy and daemon. */
   readonly requestId: string;
-  /** Asked now: a socket that is closed does not know it any more. Undefined for unix sockets. */
+  /**
+   * The client's address, copied from the socket, which forgets it on closing. Undefined for unix sockets.
+   */
   readonly clientAddress: string | undefined;
   /** The pattern of the route, without the ids of this request; undefined while it was not routed. */
   route: string | undefined;
   /** Whose routes the request can reach. */
   audience: Audience = 'network';
-  /** Whoever watches something asks this again and again. */
+  /**
+   * The request is one that clients repeat to watch something: when it succeeds it is logged for debugging
+   * only.
+   */
   polled = false;
 
   constructor(
@@ -98,7 +103,8 @@ export class Exchange implements RunningExchange, RequestLog {
   }
 
   /**
-   * Aborted when the client is gone, silent for too long, or the service stops: the reason is what to answer.
+   * Aborted when the client is gone or silent for too long, or when the service stops. The reason of the
+   * signal is the error to answer with.
    */
   get signal(): AbortSignal {
     return this.#controller.signal;
@@ -130,7 +136,8 @@ export class Exchange implements RunningExchange, RequestLog {
   }
 
   /**
-   * True while progress depends on the client sending or reading; otherwise silence on the socket is our own.
+   * True while progress depends on the client, which has to send or to read. While it is false, a silent
+   * socket means that the service itself is busy.
    */
   get waitsForClient(): boolean {
     return this.#waits > 0 || this.response.writableEnded;
@@ -187,7 +194,7 @@ export class Exchange implements RunningExchange, RequestLog {
     this.closeAfterResponse();
   }
 
-  /** This response is the connection's last. */
+  /** Makes this response the last one on its connection. */
   closeAfterResponse(): void {
     if (this.response.headersSent) return;
     this.response.setHeader('Connection', 'close');
@@ -205,8 +212,9 @@ export class Exchange implements RunningExchange, RequestLog {
   }
 
   /**
-   * Answers with what `error` means. Once the response has begun the only honest answer is to cut it, and
-   * where even this one cannot be written a cut is better than a client that waits for ever.
+   * Answers with the status and text that `error` stands for. When a response has already begun, the
+   * connection is cut instead, so that the client sees a body that is too short. It is also cut when writing
+   * the answer fails, because otherwise the client would wait for ever.
    */
   fail(error: unknown): void {
     if (this.connection.closed) return;

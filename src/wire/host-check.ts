@@ -12,9 +12,10 @@ import type { RequestHandler } from './http-listener.js';
 export type HostRule = (host: string) => boolean;
 
 /**
- * Keeps web pages away from a listener that asks for no credential. A page is told no answers of other
- * sites, unless the name of its own site comes to mean the address of the listener (DNS rebinding): then
- * `Host` still has that name. `Origin` is sent by pages only, so no request that has one is ours.
+ * Keeps web pages away from a listener that asks for no credential. Browsers hide the answers of one site
+ * from the pages of another. An attacker gets around this by letting the name of his own site resolve to the
+ * address of the listener (DNS rebinding). Then `Host` still has the attacker's name, and such requests are
+ * refused. So are requests with `Origin`, which only browsers send.
  * @param isOwnHost of the `Host` header; requests without one pass, which browsers never send
  */
 export function withoutWebPages(handle: RequestHandler, isOwnHost: HostRule): RequestHandler {
@@ -33,7 +34,7 @@ export function withoutWebPages(handle: RequestHandler, isOwnHost: HostRule): Re
   };
 }
 
-/** Any name: the listener cannot be reached by one, because it is a socket in the file system. */
+/** Any name: the listener is a socket in the file system, and no browser connects to one. */
 export const anyHost: HostRule = () => true;
 
 /** Names and addresses of loopback. */
@@ -48,8 +49,8 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /**
- * What monitoring systems ask for: an address, which no rebinding needs, the name of this host, or one of
- * `names`.
+ * The hosts that monitoring systems ask for: any address, as DNS rebinding works with names only, the name
+ * of this host, or one of `names`.
  * @param names as they are configured
  */
 export function monitoringHost(names: readonly string[]): HostRule {

@@ -36,23 +36,29 @@ export interface TcpAddress {
 
 export interface HttpListenerOptions extends RequestReportOptions {
   readonly handler: RequestHandler;
-  /** What a 405 to something that is no HTTP says; the application may know its routes only later. */
+  /**
+   * The `Allow` header of a 405 to an unknown method. A function, because the application may learn its
+   * routes only after the listener is made.
+   */
   readonly allowedMethods: () => readonly string[];
   readonly listen: TcpAddress | UnixAddress;
   /** Absent: plain HTTP. */
   readonly tls?: ServerTls | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
   readonly requireHostHeader: boolean;
-  /** When another process has its abstract name, the service goes on without it. */
+  /** The service goes on without this listener when another process already has its abstract name. */
   readonly isDispensable?: boolean;
   readonly limits: ListenerConnectionsLimits & {
     readonly requestHeadBytes: number;
     readonly headersTimeoutSeconds: number;
     /** Requests of one connection that wait for the one before them. With one more the connection ends. */
     readonly pipelinedRequestsMax: number;
-    /** When a client that gets 503 should try again, unless what failed tells better. */
+    /** What `Retry-After` of a 503 says, unless the error brings a better value. */
     readonly retryAfterSeconds: number;
-    /** Log records of one client address without a ticket that are not summed up. */
+    /**
+     * How many log records a second are written one by one for a client address without a ticket; further
+     * ones are summed up.
+     */
     readonly unauthorisedRecordsPerSecond: number;
   };
 }
@@ -107,8 +113,8 @@ export class HttpListener {
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response, true);
     });
-    // RFC 9110 section 10.1.1 allows to ignore an expectation that is not understood; clients of ours send no
-    // other.
+    // `Expect` has some other value than 100-continue. RFC 9110 section 10.1.1 lets a server ignore it, and
+    // the request is answered like any other; without this listener Node would refuse it with 417.
     this.#server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response, false);
     });
@@ -191,7 +197,7 @@ export class HttpListener {
    */
   setCertificate(tls: ServerTls): void {
     if (!(this.#server instanceof HttpsServer)) throw new Error(`The ${this.name} listener has no TLS`);
-    // The server forgets what it had before it looks at what it gets, so that is looked at first.
+    // A server drops its old certificate before it looks at the new one. So the new one is tried first.
     const context = secureContextOf(tls);
     createSecureContext(context);
     this.#certificate = new X509Certificate(tls.cert);
@@ -233,8 +239,8 @@ export class HttpListener {
   }
 
   #stopListening(): void {
-    // First the file: a server that is closing answers nobody, so a successor may take the name at any
-    // moment.
+    // The file is removed before the server closes. A closing server accepts nobody, so another process that
+    // starts may replace the file at any moment, and then it would be the other's file that is removed.
     this.#unixSocket?.removeFile();
     this.#unixSocket = undefined;
     this.#server.close();
@@ -243,7 +249,7 @@ export class HttpListener {
   #handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     if (isSurplus(request)) return;
     const connection = ClientConnection.of(request.socket);
-    // Bytes after the last request that was answered: dropped, never executed.
+    // The connection has had its last answer: requests that still arrive on it are dropped, never executed.
     if (connection.lingering) return;
     if (connection.exchanges.length > this.#options.limits.pipelinedRequestsMax) {
       const record = { listener: this.name, client: request.socket.remoteAddress };
@@ -263,9 +269,9 @@ export class HttpListener {
       this.#dispatch(exchange);
       return;
     }
-    // Pipelined requests run one after the other, so that a GET sees what the PUT before it wrote. Reading on
-    // meanwhile would only collect more of them in memory. The parser still makes requests of all that it has
-    // at hand.
+    // Pipelined requests run one after the other, so that a GET sees what the PUT before it wrote. Reading
+    // is paused until then, because it would only collect more requests in memory. Bytes that were read
+    // before the pause still become requests, so there can be several that wait.
     request.socket.pause();
     before.response.once('close', () => {
       if (connection.lingering || connection.closed) return;
@@ -291,7 +297,7 @@ export class HttpListener {
     this.#options.handler(request, response);
   }
 
-  /** Answers what is no request. */
+  /** Answers bytes that are no request that can be served. */
   async #refuse(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
     const client = socket.remoteAddress;
     const status = await answerUnparsable(error, socket, this.#options.allowedMethods());

@@ -4,8 +4,8 @@ import { Exchange } from './exchange.js';
 import { checkJsonShape } from './json-shape.js';
 
 /**
- * A JSON number that was not written as an integer. No field of ours takes one, so it fails every integer
- * check.
+ * A JSON number that was not written as an integer. No field takes one: because it is an object, it fails
+ * every check for an integer.
  */
 export class FractionalNumber {
   constructor(readonly source: string) {}
@@ -28,8 +28,8 @@ export function parseJsonObject(bytes: Uint8Array, what: string): Record<string,
 const integer = /^-?\d+$/;
 
 /**
- * Digits of an integer that are read; no bound of ours has as many. Reading the 60,000 that a body can hold
- * takes milliseconds.
+ * How many digits of an integer are read. Every limit for a field has fewer, and reading the 60,000 digits
+ * that a body can hold takes milliseconds.
  */
 const digitsMax = 24;
 

@@ -3,7 +3,10 @@ import { KiB } from '../base/units.js';
 import { abortable } from '../base/abortable.js';
 import type { Exchange } from './exchange.js';
 
-/** A list of this length is answered whole, with its length; longer ones are streamed in such pieces. */
+/**
+ * Lists shorter than this are sent whole, with `Content-Length`; longer ones are streamed in pieces of this
+ * length.
+ */
 const pieceCharacters = 64 * KiB;
 
 const jsonType = { 'Content-Type': 'application/json' };

@@ -24,7 +24,7 @@ export interface ListenerConnectionsOptions {
   readonly onPlainHttp: (socket: Socket) => void;
 }
 
-// Whoever has gone is to be noticed within a second.
+// A client that has gone is noticed within a second.
 const checkMilliseconds = 500;
 
 /** The connections of a listener, from the moment they are accepted: who may stay, and for how long. */
@@ -120,9 +120,9 @@ export class ListenerConnections {
     });
     this.#open.add(connection);
     socket.once('close', () => this.#open.delete(connection));
-    // No `data` listener here, ever: it would make the HTTP parser read through JavaScript instead of
-    // straight from the socket. Failed writes and resets end the connection; its exchanges hear of that by
-    // `close`.
+    // There must be no `data` listener here: with one, Node's HTTP parser gets its bytes through JavaScript
+    // instead of straight from the socket, which is slower. Failed writes and resets end the connection,
+    // which its exchanges notice by the `close` event.
     socket.on('error', (error) => {
       const record = { listener: this.options.name, client: socket.remoteAddress, err: error.message };
       this.strangerRecords.write('debug', record, 'Connection failed');

@@ -43,8 +43,8 @@ export class ListenerFactory {
       name: 'local',
       listen: unixAddress(this.config.local.socket),
       requireHostHeader: false,
-      // Any process of the host can take an abstract name, and must not stop the transfers over the network
-      // by that.
+      // Any process of this host can take an abstract name. That must not keep the daemon from serving the
+      // network.
       isDispensable: true,
     });
   }

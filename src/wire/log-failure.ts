@@ -4,15 +4,15 @@ import { errorStatus } from './error-response.js';
 import type { Exchange } from './exchange.js';
 
 /**
- * An operator wants to see failures of the service and its storage; what a client did wrong is in the
- * request's own line.
+ * Puts the error into the log record of the request. Failures of the service or its storage, which operators
+ * want to see, get a record of their own as well; mistakes of clients do not.
  */
 export function logFailure(logger: Logger, exchange: Exchange, error: unknown): void {
   if (error instanceof ClientGoneError) return;
   const status = errorStatus(error);
   // The text of a 404 names what was asked for, which may be the id of a ticket: not for the log.
   exchange.logFields['error'] = error instanceof NotFoundError ? error.code : describeError(error);
-  // Who tries many wrong credentials must not fill the log.
+  // A client that tries many wrong credentials must not fill the log.
   if (error instanceof TooManyFailuresError) return;
   if (status < 500) return;
   const { requestId, listener, clientAddress: client, logFields } = exchange;

@@ -31,17 +31,17 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
     ServerResponse: ListenerResponse,
     maxHeaderSize: options.requestHeadBytes,
     headersTimeout: options.headersTimeoutSeconds * 1000,
-    // Would cut any upload that takes longer than it (Node's default is 300 s): silence is measured instead,
-    // by ClientConnection.
+    // Off, because it would cut every upload that takes longer (Node's default is 300 s). ClientConnection
+    // measures how long a client is silent instead.
     requestTimeout: 0,
     keepAliveTimeout: 0,
     connectionsCheckingInterval: 1000,
-    // Node would refuse with an empty body.
+    // Off, because Node would refuse with an empty body; `headRefusal` checks the header instead.
     requireHostHeader: false,
     insecureHTTPParser: false,
     noDelay: true,
-    // A client may send its request, close its side and still wants the whole answer. TLS sockets have a
-    // setting of their own.
+    // A client may close its sending side after the request and still gets the whole answer. Sockets with
+    // TLS need a setting of their own, which TlsHandshakes makes.
     allowHalfOpen: true,
   };
   const server =
@@ -57,8 +57,8 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
   // `headBeyondBounds` refuses them.
   server.maxHeadersCount = 0;
   serveHalfOpen(server);
-  // Without a listener Node destroys a socket that was silent, also while we are busy; ClientConnection
-  // decides who is to blame.
+  // Without a listener for this event Node destroys a silent socket, even while it is the service that is
+  // busy. ClientConnection decides what happens instead.
   server.on('timeout', () => undefined);
   return server;
 }

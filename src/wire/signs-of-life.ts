@@ -3,8 +3,7 @@ import type { Exchange } from './exchange.js';
 
 /**
  * By this header a peer says that it takes `102 Processing` (RFC 2518 section 10.1) while it waits, and that
- * it wants one each so many seconds. Nobody gets one who did not ask: Python's `http.client` takes it for the
- * answer.
+ * it wants one each so many seconds. Other clients get none: Python's `http.client` takes it for the answer.
  */
 export const processingIntervalHeader = 'processing-interval';
 
@@ -16,8 +15,8 @@ const intervalSecondsMax = 60;
 const wholeSeconds = /^\d{1,9}$/;
 
 /**
- * Tells a peer that asked for it, again and again until the head of the answer is out, that its request is
- * being worked on. It is not told while it is the peer that is waited for.
+ * Sends `102 Processing` at intervals to a peer that asked for it, until the head of the answer is sent.
+ * Nothing is sent while the service waits for the peer.
  * @returns ends it; idempotent
  */
 export function showSignsOfLife(exchange: Exchange): () => void {
@@ -39,7 +38,7 @@ export function showSignsOfLife(exchange: Exchange): () => void {
 
 function wantedInterval({ headers, httpVersion }: IncomingMessage): number | undefined {
   const { [processingIntervalHeader]: wanted } = headers;
-  // HTTP/1.0 has no answers before the answer.
+  // HTTP/1.0 has no interim answers.
   if (typeof wanted !== 'string' || !wholeSeconds.test(wanted) || httpVersion !== '1.1') return undefined;
   return Math.min(Math.max(Number(wanted), intervalSecondsMin), intervalSecondsMax);
 }

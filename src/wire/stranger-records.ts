@@ -14,9 +14,10 @@ export interface StrangerRecordsOptions {
 }
 
 /**
- * So many times `recordsPerSecondMax` are written as they are for all addresses together: a crowd of them
- * must not fill the log either. With the sums that is some 150 records a second and level; journald takes 10
- * 000 in 30 s by default, and then drops those of honest clients too.
+ * All addresses together may have this many times `recordsPerSecondMax` records written one by one, so that
+ * many addresses cannot fill the log either. With the summed ones these are some 150 records a second for
+ * each level. By default journald takes 10000 records in 30 s and then drops all others, those of honest
+ * clients too.
  */
 const singleNetworksMax = 10;
 
@@ -100,7 +101,7 @@ export class StrangerRecords implements RecordSink {
     this.#levels.clear();
   }
 
-  /** The second begins with its first record, so that nothing is to be done while there are none. */
+  /** Starts the timer of a second at its first record, so that no timer runs while there are no records. */
   #begin(): void {
     if (this.#timer !== undefined) return;
     this.#beganSeconds = this.clock.monotonicSeconds();

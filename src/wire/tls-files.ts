@@ -56,7 +56,7 @@ function checkPair(
   try {
     createSecureContext(secureContextOf(server));
   } catch (error: unknown) {
-    // Such as a key that is too short to be allowed.
+    // For example because the key is shorter than OpenSSL allows.
     throw new PemFileError(certFile, `OpenSSL does not take it with [tls] key_file ${keyFile.path}`, {
       cause: error,
     });

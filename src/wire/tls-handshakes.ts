@@ -12,9 +12,9 @@ export interface TlsHandshakesOptions {
 }
 
 /**
- * The connections to a TLS port on which TLS is not spoken yet. TLS starts with the first byte, so that a
- * client that speaks plain HTTP can be told. Whoever ends its side before TLS is spoken wants nothing, and
- * its connection is closed at once.
+ * The connections to a TLS port on which TLS is not spoken yet. TLS starts only when the first bytes are
+ * there, so that a client that speaks plain HTTP can be told of its mistake. When a client closes its side
+ * before that, its connection is closed at once.
  */
 export class TlsHandshakes {
   readonly #running = new Map<string, Socket>();
@@ -23,10 +23,10 @@ export class TlsHandshakes {
 
   /** Takes charge of a connection that was accepted. */
   begin(socket: Socket): void {
-    // A reset; `close` follows.
+    // The client reset the connection. The `close` event that follows does the rest.
     socket.on('error', () => undefined);
     const ends = endsOf(socket);
-    // It was reset before it was accepted.
+    // Without addresses the connection was reset before it was accepted.
     if (ends === undefined) {
       socket.destroy();
       return;
@@ -41,7 +41,7 @@ export class TlsHandshakes {
     });
     const { startTls } = this.options;
     if (startTls === undefined) return;
-    // Its TLS socket takes this over.
+    // The TLS socket on it takes this setting over; `end` turns it on again after the handshake.
     socket.allowHalfOpen = false;
     socket.once('readable', () => {
       this.#begun(socket, ends, startTls);
@@ -76,8 +76,8 @@ export class TlsHandshakes {
 }
 
 /**
- * By what the socket of a connection and the TLS socket on it find together, as Node does not tell which
- * belong to each other.
+ * A key that is the same for the socket of a connection and for the TLS socket on it, because Node does not
+ * tell which ones belong together.
  */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string | undefined {
   return remoteAddress === undefined
@@ -85,7 +85,7 @@ function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket):
     : `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
-/** So begins every method of HTTP, and no record of TLS. */
+/** Every HTTP method begins with a letter, and no TLS record does. */
 function isLetter(byte = 0): boolean {
   const lowerCase = byte | 0x20;
   return lowerCase >= 0x61 && lowerCase <= 0x7a;

@@ -134,8 +134,8 @@ async function removeStale(path: string): Promise<void> {
   if (failure !== 'ECONNREFUSED' && failure !== 'ENOENT') {
     throw new UnixSocketError(path, `the socket there may be in use: connecting to it fails with ${failure}`);
   }
-  // Another process that starts now may have replaced it meanwhile. Its socket can have the inode number that
-  // the stale one had (measured), but not its time of change.
+  // Another process that starts at the same time may have replaced the file meanwhile. The new file can have
+  // the inode number of the old one (this was seen in practice), but not its time of change.
   const now = fileAt(path);
   if (now !== undefined && isSameInode(now, found) && now.ctimeNs === found.ctimeNs) unlinkSync(path);
 }

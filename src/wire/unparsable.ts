@@ -66,8 +66,8 @@ export async function answerUnparsable(
     socket.destroy();
     return undefined;
   }
-  // Node limits the time for a head from the moment of connecting; who has sent nothing has asked for
-  // nothing.
+  // Node measures the time for a request head from the moment of connecting. A client that has sent nothing
+  // has asked for nothing, so it gets no answer.
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
     socket.destroy();
     return undefined;
@@ -79,11 +79,11 @@ export async function answerUnparsable(
   }
   const last = connection.exchanges.at(-1);
   if (last?.bodyPending) {
-    // The garbage is inside this request's body: whoever reads the body answers.
+    // The bytes that cannot be parsed are in the body of this request, so whoever reads the body answers.
     last.breakBody(new InvalidRequestError('Request body is malformed', { cause: error }));
     return undefined;
   }
-  // From here on the bytes mean nothing; reading on would only report the same error again.
+  // Nothing that follows can be parsed either. Reading on would only report the same error again.
   stopParsing(socket);
   for (let before = connection.exchanges[0]; before !== undefined; before = connection.exchanges[0]) {
     await once(before.response, 'close');
@@ -97,7 +97,7 @@ export async function answerUnparsable(
   return refusal.status;
 }
 
-/** Reads no more of a connection when as much has come from now on. */
+/** Stops reading from a connection after `drainBytes` more bytes. */
 function dropAtMost(socket: Socket, drainBytes: number): void {
   const { bytesRead } = socket;
   socket.on('data', () => {
@@ -106,7 +106,8 @@ function dropAtMost(socket: Socket, drainBytes: number): void {
 }
 
 function refusalOf({ code = '', message }: NodeJS.ErrnoException): Refusal {
-  // The same code says that there is a length as well: then it is the request that contradicts itself.
+  // The parser uses the same code when there is a `Content-Length` as well. Then the request contradicts
+  // itself, which is 400.
   if (code === unsupportedCoding && message.includes('Content-Length')) return badRequest;
   return refusals[code] ?? badRequest;
 }

@@ -13,8 +13,8 @@ import {
 export function framingRefusal({ headers, httpVersion }: IncomingMessage): ServiceError | undefined {
   const { 'transfer-encoding': coding } = headers;
   if (coding === undefined) return undefined;
-  // RFC 9112 section 6.1: whoever speaks HTTP/1.0 cannot have meant it, or somebody between us did not see
-  // it.
+  // RFC 9112 section 6.1: HTTP/1.0 has no transfer codings, so a proxy on the way may have taken the body to
+  // end somewhere else.
   if (httpVersion === '1.0') return new InvalidRequestError('HTTP/1.0 has no Transfer-Encoding');
   return coding.toLowerCase() === 'chunked' ? undefined : new UnsupportedTransferCodingError();
 }
@@ -37,7 +37,8 @@ export function refuseCodedBody({ headers }: IncomingMessage): void {
 export function refuseWrappedBody(request: IncomingMessage): void {
   refuseCodedBody(request);
   const { rawHeaders } = request;
-  // All that were sent, in whatever form: `headers` has the first one only, and none that is malformed.
+  // This looks at every Content-Type header that was sent, as it was sent: `headers` keeps the first one
+  // only, and the application removes it when it is malformed.
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     if (rawHeaders[index]?.toLowerCase() !== 'content-type') continue;
     if (!/^multipart\//i.test(rawHeaders[index + 1] ?? '')) continue;

@@ -33,8 +33,8 @@ const exposedHeaders = [
  * refusals carry them as well: without them a browser cannot show the text. A request without `Origin` gets
  * none.
  *
- * By hand, because the ready-made plug-ins answer the plain OPTIONS with which every image client begins with
- * 400.
+ * Written by hand, because the ready-made plug-ins answer 400 to an OPTIONS request that is no preflight,
+ * and image clients begin with just such a request.
  */
 export function setCorsHeaders(request: IncomingMessage, response: ServerResponse, policy: CorsPolicy): void {
   if (request.headers.origin === undefined) return;

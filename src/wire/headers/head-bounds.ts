@@ -13,8 +13,8 @@ const headersMax = 256;
 const queryParametersMax = 64;
 
 /**
- * Why a head is refused that is within its bytes and would yet take long to work through; undefined when it
- * would not.
+ * Why a request head is refused that is short enough in bytes, but has so many parts that working through
+ * them would take long; undefined when it is accepted.
  */
 export function headBeyondBounds(
   { rawHeaders, url = '' }: IncomingMessage,
@@ -31,7 +31,7 @@ export function headBeyondBounds(
 
 /** What the router found in the path, decoded. */
 export interface PathParameters {
-  /** Of a ticket or a session, which are shorter. */
+  /** Of a ticket or a session. */
   readonly id?: string;
 }
 
