@@ -43,8 +43,8 @@ const { metafile } = await build({
 writeFileSync(join(dist, 'third-party-licenses.txt'), licences(Object.keys(metafile.inputs)));
 
 /**
- * Nest imports packages for parts of it that we do not use, some of which are not even installed. Bundled, they would also keep all of
- * what we use a part of, such as class-validator.
+ * Nest imports packages for parts of it that we do not use, some of which are not even installed. Bundled,
+ * they would also keep all of what we use a part of, such as class-validator.
  */
 function leaveOptionalPackages({ onResolve }) {
   onResolve({ filter: /^[^.]/ }, ({ path, kind, importer }) => {

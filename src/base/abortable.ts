@@ -9,7 +9,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     };
     if (signal.aborted) {
       aborted();
-      // Its own failure has nobody left to tell.
+      // Nobody waits for the promise any more, so its failure is ignored.
       promise.catch(() => undefined);
       return;
     }

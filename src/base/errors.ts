@@ -1,6 +1,6 @@
 /**
  * The errors of the domain. Each says what went wrong in fields and one sentence for people;
- * `http/error-response.ts` alone knows which status each becomes. Messages reach clients, so they name no
+ * `wire/error-response.ts` alone knows which status each becomes. Messages reach clients, so they name no
  * path, id or token: such detail goes into `cause`, which only the log shows.
  */
 export abstract class ServiceError extends Error {

@@ -12,7 +12,10 @@ export interface Section<Options extends OptionTable = OptionTable> {
   readonly name: string;
   readonly description: string;
   readonly options: Options;
-  /** Options that older configuration files have and that change nothing here, each with the reason, a sentence. */
+  /**
+   * Options that older configuration files have and that change nothing here, each with the reason, a
+   * sentence.
+   */
   readonly ignored?: Readonly<Record<string, string>>;
 }
 

@@ -1,8 +1,9 @@
 import type * as Library from '@nestjs/swagger';
 
 /*
- * The decorators of @nestjs/swagger by which controllers and DTOs describe themselves for the contract. A service never reads its contract
- * off the code, and loading the library would make each start longer: what is described is only noted here, until somebody asks for it.
+ * The decorators of @nestjs/swagger by which controllers and DTOs describe themselves for the contract. A
+ * service never reads its contract off the code, and loading the library would make each start longer. So
+ * these decorators only note what they are given, until somebody asks for the contract.
  */
 
 type Decorators = Omit<typeof Library, 'getSchemaPath'>;

@@ -18,7 +18,10 @@ const noProfiler =
   'there is no profiler to start or stop; the metrics tell where time goes, and NODE_OPTIONS=--cpu-prof ' +
   'in the environment of the service makes it write a profile of its code when it stops';
 
-/** Of a ticket, an id, a key or a certificate: `[limits] json_body_bytes` of a service is never more, and the others have some KiB. */
+/**
+ * Of a ticket, an id, a key or a certificate: `[limits] json_body_bytes` of a service is never more, and the
+ * others have some KiB.
+ */
 const inputBytesMax = MiB;
 
 const clearScreen = '\u001b[H\u001b[2J';

@@ -34,7 +34,7 @@ export type ApplicationLimits = Pick<
 export class ServiceAdapter extends FastifyAdapter {
   readonly routes: RouteTables;
   /**
-   * Kept, because the application hands it out through a proxy object, and it is needed for every request.
+   * Kept for speed: every request needs it, and the application gives it out only through a proxy object.
    */
   readonly #fastify: FastifyInstance;
 
@@ -122,15 +122,18 @@ export async function initialise(application: NestFastifyApplication): Promise<v
   await application.getHttpAdapter().getInstance().ready();
 }
 
-/** Bodies are read by the routes, and a failing start is the caller's to tell. */
+/**
+ * Nest must not read bodies, because the routes do, nor end the process when the start fails, because the
+ * caller reports that.
+ */
 export function applicationOptions(logger: Logger): NestApplicationOptions {
   return { bodyParser: false, logger: new NestLogger(logger), abortOnError: false };
 }
 
 async function readRouteBody(request: FastifyRequest, limitBytes: number): Promise<unknown> {
   const { body, bodyName } = request.routeOptions.config as RequestBodyKind;
-  // Image data is read by the operation itself; a body that nobody asked for is dropped when the connection
-  // is settled.
+  // Image data is read by the operation itself. A body that no route asked for stays unread, and the
+  // connection is closed after the answer.
   if (body === undefined) return undefined;
   refuseCodedBody(request.raw);
   const bytes = await readBody(request.raw, limitBytes);

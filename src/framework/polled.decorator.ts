@@ -6,7 +6,7 @@ export interface PolledRoute {
 }
 
 /**
- * Who watches something asks for this again and again: answers are logged for debugging only, refusals as
- * ever.
+ * For routes that clients ask again and again to watch something. Their successful answers are logged at
+ * level debug, refusals like those of every other route.
  */
 export const Polled = (): MethodDecorator => RouteConfig({ polled: true } satisfies PolledRoute);

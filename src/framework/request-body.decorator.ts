@@ -1,8 +1,8 @@
 import { RouteConfig } from '@nestjs/platform-fastify';
 
 /**
- * What the route's body is, kept in Fastify's route configuration. Routes that say nothing leave the body
- * unread.
+ * What the route's body is, kept in Fastify's route configuration. The body of a route without this entry is
+ * not read.
  */
 export interface RequestBodyKind {
   readonly body?: 'json' | 'bytes';

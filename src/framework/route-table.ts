@@ -5,8 +5,8 @@ interface Route {
 }
 
 /**
- * The routes of an application, for what a router does not tell: which methods a path would have, and what
- * all of them are.
+ * The routes of an application. It answers two questions that the router does not: which methods a path has,
+ * and which methods there are at all.
  */
 export class RouteTable {
   readonly #routes: Route[] = [];
@@ -21,7 +21,7 @@ export class RouteTable {
 
   /** Every method that some route has, sorted. */
   get methods(): readonly string[] {
-    // Asked for with every request, but routes are added only at the start.
+    // Kept, because every request needs it, while routes are added only at the start.
     this.#methods ??= [...new Set(this.#routes.map(({ method }) => method))].sort();
     return this.#methods;
   }

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Server, type Socket } from 'node:net';
 
 /**
- * What a canary talks to: a server of this process, at an abstract name that nobody else knows and for as
- * long as it takes.
+ * The server that a canary talks to. It runs in this process while the canary does, at a random abstract
+ * name.
  */
 export class CanaryServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
@@ -17,7 +17,8 @@ export class CanaryServer implements AsyncDisposable {
     server.on('connection', (socket: Socket) => {
       this.#watch(socket);
     });
-    // Whoever waits hears of it; nobody has to.
+    // Only `during` looks at the failure. Without this handler one that nobody waits for would end the
+    // process.
     this.#failed.promise.catch(() => undefined);
   }
 

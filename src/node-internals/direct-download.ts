@@ -70,7 +70,7 @@ async function receiveDirectly(answer: IncomingMessage): Promise<{ received: Buf
  * It is for bodies whose length is known. What arrives while the answer is paused, or has data of its own to
  * give out, goes the ordinary way through the parser and the answer's stream, and so does the last piece: for
  * that the answer is marked as complete, whereupon the parser leaves the connection to the next request. The
- * parser does not miss what it did not see.
+ * parser does not notice that it did not see the bytes before.
  */
 export class DirectDownload implements ByteTaker {
   readonly #receiver: SocketReceiver;
@@ -97,7 +97,7 @@ export class DirectDownload implements ByteTaker {
     if (!downloadingPastParser.inUse) return undefined;
     const { headers, statusCode = 0, complete, readableLength, socket } = source;
     const hasBody = (statusCode === 200 || statusCode === 206) && headers['transfer-encoding'] === undefined;
-    // The answer keeps what came with its head until somebody listens.
+    // Bytes that came together with the head wait in the stream of the answer until somebody reads it.
     const leftBytes = Number(headers['content-length'] ?? 0) - readableLength;
     if (!hasBody || complete || !(leftBytes >= leastBytes)) return undefined;
     const receiver = SocketReceiver.of(socket);
@@ -150,7 +150,8 @@ export class DirectDownload implements ByteTaker {
     source.complete = true;
     socket.emit('data', last);
     source.push(null);
-    // What follows the answer belongs to no request: nobody may take it for an answer to the next.
+    // Bytes past the end of the answer belong to no request. The connection is closed, so that nobody takes
+    // them for the answer to the next one.
     if (isTooMuch) socket.destroy();
     else socket.resume();
   }

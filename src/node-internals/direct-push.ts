@@ -34,10 +34,10 @@ export const pushingDirectly = new Trick({
 });
 
 /**
- * Gives the pieces of a request's body straight to its `data` listeners while it flows. Node's stream asks
- * itself after each piece, in a tick of its own, whether it should read on, though the parser reads on by
- * itself: with the 16 KiB apiece of TLS that takes a twentieth of the CPU of an upload. Pausing, resuming,
- * the end and what goes wrong stay the stream's.
+ * Gives the pieces of a request's body straight to its `data` listeners while it flows. After each piece
+ * Node's stream schedules a tick to decide whether to read on, though the parser reads on by itself. TLS
+ * makes pieces of 16 KiB, and with them these ticks take a twentieth of the CPU of an upload. The stream
+ * still does all the rest: pausing, resuming, the end and errors.
  */
 export function pushDirectly(request: IncomingMessage): void {
   if (!pushingDirectly.inUse) return;
@@ -47,7 +47,8 @@ export function pushDirectly(request: IncomingMessage): void {
     if (piece === null || !flows) return push(piece);
     request.emit('data', piece);
     if (!request.isPaused()) return true;
-    // Ends the stream's idea of a read under way, or resuming would not begin another.
+    // The stream believes that a read is under way. An empty piece ends that read; otherwise `resume` would
+    // not begin another.
     push(nothing);
     return false;
   };

@@ -19,7 +19,7 @@ export const servingHalfOpen = new Trick({
     socket.end('GET / HTTP/1.1\r\nHost: canary\r\n\r\n');
     const [request, response] = (await server.during(once(service, 'request'))) as [unknown, ServerResponse];
     expectThat(request !== undefined, 'there is no request');
-    // As late as an answer that storage has to be waited for: the end has been read by then.
+    // Answers only after the end was read, as happens when an answer waits for storage.
     if (response.socket?.readableEnded === false) await server.during(once(response.socket, 'end'));
     response.end('late answer');
     expectThat(String(await server.during(answer)).includes('late answer'), 'the answer does not arrive');

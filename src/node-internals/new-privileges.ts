@@ -26,11 +26,13 @@ export function refuseNewPrivileges(): boolean {
   if (process.geteuid?.() !== 0) return isNew;
   const bounding = boundingSet();
   if (bounding.length === 0) {
-    // They have come through; of what they could still be inherited by, there is nothing.
+    // This is the process image that was started after dropping them. The inheritable capabilities did their
+    // work at that start and are removed.
     setInheritable(() => 0);
     return isNew;
   }
-  // Without them the next image could not even change its user.
+  // With an empty bounding set root keeps only its inheritable capabilities at an execve. The next process
+  // image needs them to change its user.
   if (!setInheritable((permitted) => permitted)) return isNew;
   const dropped = bounding.filter((capability) => prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) === 0);
   // A container may have taken the right to do so (CAP_SETPCAP) from its root.

@@ -32,14 +32,14 @@ export const detachingParsers = new Trick({
 const garbage = 'garbage\r\n\r\n';
 
 /**
- * The bytes of a connection mean nothing any more: pauses it, and lets what comes after a `resume` be dropped
- * unseen by the parser.
+ * Pauses a connection whose bytes cannot be parsed any more. After a `resume` the bytes that arrive are
+ * dropped and the parser does not see them.
  */
 export function stopParsing(socket: Socket): void {
   if (detachingParsers.inUse) {
     socket.removeAllListeners('data');
-    // Makes Node read through JavaScript; until then its parser has the bytes straight from the socket's
-    // handle.
+    // Because of this listener Node reads through JavaScript. Until then the parser gets its bytes straight
+    // from the socket's handle.
     socket.on('data', drop);
   }
   socket.pause();

@@ -5,8 +5,8 @@ import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
 /**
- * Node does not document that a received chunk has its memory to itself, nor that it has no use for it any
- * more.
+ * Node does not document that a received chunk shares its memory with no other, nor that Node itself does
+ * not use the memory afterwards.
  */
 export const releasingMemory = new Trick({
   name: 'freeing received memory at once',
@@ -37,6 +37,6 @@ export const releasingMemory = new Trick({
  */
 export function releaseMemory(chunk: Uint8Array<ArrayBuffer>): void {
   if (!releasingMemory.inUse) return;
-  // Small chunks are parts of a pool that others use as well.
+  // A small chunk is part of a pool, whose other parts are still in use.
   if (chunk.byteLength === chunk.buffer.byteLength) chunk.buffer.transfer(0);
 }

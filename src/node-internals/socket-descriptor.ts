@@ -31,7 +31,8 @@ export const usingDescriptors = new Trick({
 });
 
 /**
- * Lets the kernel hold that much of what is written to the socket, or as much as net.core.wmem_max allows.
+ * Sets how many written bytes the kernel keeps for the socket until they are sent; `net.core.wmem_max`
+ * bounds it.
  */
 export function setSendBuffer(socket: Socket, lengthBytes: number): void {
   const fd = descriptor(socket);
@@ -40,8 +41,8 @@ export function setSendBuffer(socket: Socket, lengthBytes: number): void {
 
 /**
  * Makes the coming `destroy` of a TCP socket reset the connection, with TLS too, which Node's
- * `resetAndDestroy` does not know. An ordinary close looks to the other side like that of somebody who has
- * sent all and waits for an answer.
+ * `resetAndDestroy` does not know. After an ordinary close the other side would take the request for
+ * complete and go on answering it.
  */
 export function closeByReset(socket: Socket): void {
   const fd = descriptor(socket);
@@ -50,7 +51,7 @@ export function closeByReset(socket: Socket): void {
 
 /**
  * How much the other side has not acknowledged of what was handed to the operating system or waits for that;
- * undefined when the socket is closed. It gets less with each byte that the other side takes, however
+ * undefined when the socket is closed. The figure falls with each byte that the other side takes, however
  * slowly.
  */
 export function unacknowledgedBytes(socket: Socket): number | undefined {
@@ -64,8 +65,8 @@ export function unacknowledgedBytes(socket: Socket): number | undefined {
 }
 
 /**
- * The other side has closed both directions, or reset the connection. Who has read to the end of a socket
- * does not hear of that from Node. Over TCP a full close shows only after something was sent.
+ * The other side has closed both directions, or reset the connection. Node does not tell this once a socket
+ * has been read to its end. Over TCP a full close shows only after something was sent.
  */
 export function isPeerGone(socket: Socket): boolean {
   if (!usingDescriptors.inUse) return socket.destroyed;

@@ -18,9 +18,9 @@ export interface ByteTaker {
 }
 
 /**
- * What is not received into a target. All connections share it, because the HTTP parser is done with it
- * before the next read. Otherwise Node allocates 64 KiB for every read, and relaying 1 GiB takes a quarter
- * more CPU and 100 MiB more memory.
+ * Memory for everything that is not received into a target. All connections share it, because the HTTP
+ * parser has used the bytes before the next read. Otherwise Node allocates 64 KiB for every read, and
+ * relaying 1 GiB takes a quarter more CPU and 100 MiB more memory.
  */
 const shared = Buffer.allocUnsafeSlow(64 * KiB);
 

@@ -4,7 +4,7 @@ import { trimHeap } from '../native/free-memory.js';
 import { expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
 
-/** V8 promises neither its options, nor that one which is set late has any effect. */
+/** V8 promises neither to keep its options nor that one has any effect when it is set after the start. */
 export const collectingAtStart = new Trick({
   name: 'giving back the memory of the start',
   plainWay: 'an idle service holds about 15 MiB more',

@@ -30,8 +30,8 @@ export const sharingSurplus = new Trick({
 /**
  * Node's parser makes a request of everything that it received at once, 64 KiB, also when the connection was
  * destroyed in the middle of it, and keeps them all until the end of this turn of the event loop. With
- * requests of 38 bytes on 500 connections that took 1.9 GiB. So for a connection that is gone, all requests
- * are one and the same, which remembers nothing.
+ * requests of 38 bytes on 500 connections that took 1.9 GiB. So all requests of a closed connection are one
+ * shared object, which keeps nothing.
  */
 class SurplusRequest extends IncomingMessage {
   override push(): boolean {
@@ -66,7 +66,7 @@ export class ListenerRequest extends IncomingMessage {
 
 /** What Node makes for the answers of a listener. */
 export class ListenerResponse extends ServerResponse {
-  // Node hands it options as well, which its types do not know.
+  // Node passes options as a second argument, which its types do not mention.
   constructor(...received: [request: IncomingMessage]) {
     if (isSurplus(received[0])) return surplusResponse;
     super(...received);

@@ -1,7 +1,9 @@
 import { errorMessage } from '../base/error-details.js';
 import { settledWithin } from '../base/settled-within.js';
 
-/** Set to 1 it turns every trick off: who looks for the cause of a fault sees whether it goes away. */
+/**
+ * An environment variable: set to 1 it turns every trick off, to find out whether one of them causes a fault.
+ */
 export const plainNodeVariable = 'IMAGEIO_PLAIN_NODE';
 
 /**
@@ -21,8 +23,8 @@ export interface TrickOptions {
 /**
  * One use of behaviour that Node does not document. Each is in one file of this folder, with its reason, a
  * canary that shows whether the Node at hand still behaves so, and a plain way that is taken when it does
- * not. It is in use until somebody says otherwise, so that a part can be tested by itself; a service runs the
- * canaries before it opens its listeners.
+ * not. A trick is in use unless its canary fails or `IMAGEIO_PLAIN_NODE` is 1. A service runs the canaries
+ * before it opens its listeners; a test of one part need not run them.
  */
 export class Trick {
   #plainBecause: string | undefined =
@@ -45,7 +47,7 @@ export class Trick {
     return this.inUse ? undefined : `Without ${name} (${this.#plainBecause}): ${plainWay}`;
   }
 
-  /** Takes the plain way from now on. What goes on already ends as it began. */
+  /** Takes the plain way from now on. Transfers that already use the trick keep it until they end. */
   turnOff(reason: string): void {
     this.#plainBecause ??= reason;
   }

@@ -31,7 +31,8 @@ export class ListenerMetrics {
       labelNames: ['listener'],
       registers,
     });
-    // Alerts on its growth need it from the start.
+    // The counter begins at 0, because an alert on its growth does not see a counter that appears with the
+    // value 1.
     this.#handshakes.inc({ listener: 'remote' }, 0);
   }
 

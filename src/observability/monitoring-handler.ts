@@ -22,8 +22,8 @@ export function monitoringHandler(
       const text = await metrics.render();
       exchange.send(200, { 'Content-Type': metrics.contentType, ...noStore }, text);
     },
-    // Whoever gets this answer knows that the event loop turns; there is nothing else that only a restart
-    // could mend.
+    // Getting this answer at all shows that the event loop runs. A restart would mend nothing else, so
+    // nothing else is checked.
     '/health/live': (exchange) => {
       sendJson(exchange, 200, { status: 'ok' });
     },

@@ -32,7 +32,7 @@ export function addSampledGauge(registry: Registry, options: SampledGaugeOptions
     async collect() {
       const samples = await settledWithin(samplesOrNone(read), timeoutSeconds, () => []);
       this.reset();
-      // Without labels a reset gauge has the value 0, which would be a lie.
+      // A gauge without labels has the value 0 after a reset, which would be taken for a measured one.
       if (samples.length === 0) this.remove();
       for (const { labels = {}, value } of samples) this.set(labels, value);
     },

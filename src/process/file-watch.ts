@@ -2,8 +2,8 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 
 /**
- * Key and certificate are often written one after the other; read between the two they would not belong
- * together.
+ * How long to wait after a change. Key and certificate are often written one after the other; reading them
+ * in between would give a pair that does not belong together.
  */
 const settleMilliseconds = 1000;
 
@@ -27,7 +27,7 @@ export class FileWatch {
 
   /** Looks at these from now on, and at no others. */
   watch(watched: Watched): void {
-    // Watching anew would miss what changes meanwhile.
+    // Starting anew would miss a change between the last look and the first new one.
     if (isDeepStrictEqual(watched, this.#watched)) return;
     for (const path of this.#watched.paths) unwatchFile(path, this.#note);
     this.#watched = watched;

@@ -49,8 +49,8 @@ export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
   if (controlSocketPath !== undefined) ownedPaths.push(controlSocketPath);
   for (const path of ownedPaths) giveTo(path, userId, groupId);
 
-  // The types leave these open for systems without them and lack initgroups; geteuid has just shown that this
-  // is none.
+  // Node's types declare these functions as optional and lack initgroups. They exist here, because geteuid
+  // did.
   const { initgroups, setgid, setuid } = process as PosixProcess;
   try {
     // This order: after setuid the process may no longer change its groups. As root, each call sets the real,

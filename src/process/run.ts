@@ -86,9 +86,9 @@ function stopOnSignals(
 }
 
 /**
- * SIGHUP takes what may change while the service runs, and so does a renewal of a file of TLS: where
- * Kubernetes or an agent renews them, nobody sends signals. What else has changed in the configuration is
- * named, as it needs a restart.
+ * Loads the configuration again at SIGHUP, and also when a TLS file was renewed, because Kubernetes and
+ * other agents that renew them send no signal. Options that may change while the service runs take effect.
+ * The log names all others that have changed, because they need a restart.
  */
 function reloadWhenAsked(
   service: Service,

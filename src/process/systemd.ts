@@ -14,8 +14,8 @@ export class NotifyError extends Error {
 
 /**
  * Tells systemd that every listener is bound (`READY=1`, sd_notify(3)).
- * @param notifySocket the value of NOTIFY_SOCKET: a path, or `@name` for an abstract socket; without one
- * nobody asked
+ * @param notifySocket the value of NOTIFY_SOCKET: a path, or `@name` for an abstract socket; undefined when
+ * the service manager does not want to be told
  * @returns whether somebody was told
  * @throws NotifyError when the socket does not take the message
  */

@@ -79,10 +79,10 @@ export class Service implements OnApplicationShutdown {
     for (const listener of listeners) listener.close();
   }
 
-  /** The very last: until everything else is closed, monitoring is told what is going on. */
+  /** Closes the monitoring listener last, so that it answers until everything else is closed. */
   async onApplicationShutdown(): Promise<void> {
     this.parts.monitoring?.close();
-    // What was cut reports its end, and only then the log can be complete.
+    // Requests that were cut still report their end. The log is complete only after that.
     await this.#idleWithin(cutSeconds);
     for (const listener of this.#allListeners) listener.flushRecords();
   }

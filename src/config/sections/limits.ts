@@ -76,8 +76,9 @@ export const limitsSection = defineSection({
       maximum: 3600,
       unit: 'seconds',
       description:
-        'What a 503 tells clients to wait in Retry-After: about the time in which a transfer makes room, or a service ' +
-        'that stops is back. An upload overtaken by newer ones is told one second: nothing has to become free for it.',
+        'What a 503 tells clients to wait in Retry-After: about the time in which a transfer makes room, ' +
+        'or a service that stops is back. An upload overtaken by newer ones is told one second: nothing ' +
+        'has to become free for it.',
     }),
     drainBytesMax: bytes('drain_bytes', MiB, {
       minimum: 0,
