@@ -60,7 +60,8 @@ export function resultsTable(results: readonly ScenarioResult[], sides: readonly
 
 function cells(outcome: Outcome, sides: readonly Side[], count: number): string[] {
   if (outcome.kind !== 'measured') {
-    // The rest of a long reason, such as the last lines of a server, was on stderr.
+    // Only the first line: the rest of a long reason, such as the last output of a server, was printed to
+    // stderr.
     const [reason = ''] = outcome.reason.split('\n');
     return [
       `${outcome.kind}: ${reason.replaceAll('|', '\\|')}`,
@@ -81,7 +82,7 @@ function medianOf({ figure, show }: Metric, runs: readonly Measurement[]): strin
   return first === undefined ? '' : show(first, spreadOf(runs.map(figure)).median);
 }
 
-/** CPU time comes in hundredths: next to none makes no ratio. */
+/** CPU time is counted in hundredths of a second, so times near 0 give no meaningful ratio. */
 function showRatios({ median, min, max }: Spread): string {
   if (![median, min, max].every(Number.isFinite)) return '';
   return `**${median.toFixed(2)}** [${min.toFixed(2)}–${max.toFixed(2)}]`;

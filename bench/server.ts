@@ -102,7 +102,7 @@ export class BenchServer {
     });
   }
 
-  /** Ends it the hard way: how it stops is not measured, and a figure must not wait for it. */
+  /** Kills the server: how it stops is not measured, and waiting for an orderly stop would only take time. */
   async stop(): Promise<void> {
     await this.program.kill();
   }

@@ -37,10 +37,13 @@ export const demoFiles = {
   downloadTicket: 'download.ticket',
 } as const;
 
-/** A refusal fails the command, and its reason is read. */
+/** curl's options with which a refusal fails the command and its text is still printed. */
 const plainCurl = 'curl -sS --fail-with-body';
 const curl = `${plainCurl} --cacert ${demoFiles.ca}`;
-/** Cuts a transfer of the demo's 64 MiB in the middle: it would take four seconds and gets two. */
+/**
+ * Interrupts a transfer of the demo's image of 64 MiB: at this speed it takes four seconds, and it is cut
+ * after two.
+ */
 const interrupted = '--limit-rate 16M --max-time 2';
 const curlTimedOut = 28;
 const curlHttpError = 22;

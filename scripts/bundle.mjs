@@ -10,7 +10,8 @@ const dist = join(projectRoot, 'dist');
 const hashWorker = readdirSync(dist, { recursive: true }).find((path) => basename(path) === 'hash-worker.js');
 const { metafile } = await build({
   absWorkingDir: projectRoot,
-  // The worker is named relative to the file that starts it, which becomes a chunk.
+  // An entry of its own, because the file that starts the worker names it by a relative path, also from a
+  // chunk.
   entryPoints: { main: join(dist, 'main.js'), 'chunks/hash-worker': join(dist, hashWorker) },
   outdir: dist,
   chunkNames: 'chunks/[name]-[hash]',
@@ -22,15 +23,16 @@ const { metafile } = await build({
   target: 'node22.12',
   mainFields: ['module', 'main'],
   conditions: ['es2015'],
-  // A native library, which finds its file beside itself.
+  // Not bundled: it loads a native library from a file beside its own.
   external: ['koffi'],
   plugins: [{ name: 'leave-optional-packages', setup: leaveOptionalPackages }],
-  // The framework tells classes apart by identity, but people read names in its messages and in stack traces.
+  // Keeps the names of classes. The framework does not need them, but its messages and stack traces show
+  // them.
   keepNames: true,
   sourcemap: 'linked',
   sourcesContent: false,
   legalComments: 'none',
-  // Packages in CommonJS ask for modules of Node with it.
+  // CommonJS packages call `require` for modules of Node.
   banner: {
     js: [
       "import { createRequire as bundleRequire } from 'node:module';",

@@ -56,7 +56,10 @@ function missingPrograms() {
   return systemPrograms.filter(({ program }) => !hasProgram(program));
 }
 
-/** Waits for no question and not for long: without a network the tests that need nothing still run. */
+/**
+ * apt-get must not ask questions, and must give up soon without a network: tests that need no packages still
+ * run then.
+ */
 function aptInstall(packages) {
   console.log(`Installing system packages: ${packages.join(' ')}`);
   const options = [

@@ -35,7 +35,9 @@ export default async function* report(events) {
   yield `${countsLine(counts)}\n`;
 }
 
-/** A suite, file or test that failed only because something in it did is not one more failure. */
+/**
+ * Whether a suite, file or test failed only because something inside it failed, which was counted already.
+ */
 function isOwnFailure({ details }) {
   return details.error?.failureType !== 'subtestsFailed';
 }

@@ -1,5 +1,5 @@
-// npm start: installs and builds what is missing, then runs the demo. Arguments go to the demo (npm start --
-// --check).
+// npm start: installs and builds what is missing, then runs the demo, which gets the arguments after `--`:
+// `npm start -- --check`
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pinnedNode, projectRoot, run } from './console.mjs';
@@ -11,7 +11,8 @@ const demo = spawn(pinnedNode, [join(projectRoot, '.build', 'demo', 'main.js'), 
   cwd: projectRoot,
   stdio: 'inherit',
 });
-// Ctrl-C reaches the demo from the terminal by itself; this one only has to outlive its cleaning up.
+// The terminal sends Ctrl-C to the demo as well. This process ignores it, so that it ends after the demo has
+// cleaned up.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => demo.kill('SIGTERM'));
 demo.once('exit', (code) => process.exit(code ?? 1));

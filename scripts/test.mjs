@@ -78,7 +78,7 @@ async function check(name) {
   return ok;
 }
 
-/** Sources, not what lies in .build: there, tests that were deleted since would go on. */
+/** Lists the test files by their sources, because .build may still have tests whose source was deleted. */
 function specs(folder, suffix) {
   if (!existsSync(join(projectRoot, folder))) return [];
   return readdirSync(join(projectRoot, folder), { recursive: true })

@@ -1,5 +1,5 @@
 // The program behind `random-reads.ts`. It speaks HTTP on the bare socket, with one buffer per connection:
-// node:https costs more than the servers that are measured, and would be what is measured instead.
+// node:https takes more time than the measured servers do, so the figures would be those of the client.
 import { once } from 'node:events';
 import { openSync, readFileSync, readSync, fstatSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
@@ -76,7 +76,8 @@ async function openConnection(): Promise<RandomReader> {
     throw new Error('The server closed a connection that was in use');
   });
   const reader = new RandomReader(socket);
-  // The image is opened with the first request of a connection.
+  // One request is sent before the measured ones, because the server opens the image at the first request of
+  // a connection.
   await reader.readBlock();
   return reader;
 }

@@ -55,7 +55,8 @@ function randomReads(stand: Stand, server: BenchServer, ticketId: string): Subje
     });
   return {
     measured: [server],
-    // As long as a run: the code of a service that has been up for a minute is compiled.
+    // The warm-up takes as long as a run, so that the hot code of the service is compiled as in a service
+    // that has been up for a minute.
     warmUp: async () => {
       await read(stand.options.randomReads);
     },

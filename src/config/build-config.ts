@@ -15,7 +15,7 @@ export type Origins = (section: string, option: string) => string | undefined;
  */
 export function buildConfig(role: Role, settings: readonly Setting[]): { config: Config; originOf: Origins } {
   const effective = new Map(settings.map((setting) => [key(setting.section, setting.option), setting]));
-  // What files written for Python's logging say is the level, unless ours is set as well.
+  // The level that files for Python's logging set counts, unless `[logging] level` is set as well.
   const pythonLevel = effective.get(key('logger_root', 'level'));
   if (pythonLevel !== undefined && !effective.has(key('logging', 'level'))) {
     effective.set(key('logging', 'level'), pythonLevel);

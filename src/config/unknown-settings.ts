@@ -15,7 +15,8 @@ const pythonLogging = /^(loggers|handlers|formatters|(logger|handler|formatter)_
 /**
  * One warning for each section and each option that means nothing here: a typing error should not go
  * unnoticed. One for each option of older files that has no effect, with the reason: who set it should know
- * what counts instead. One for all that says where Python's log goes: who has it look for a file should know.
+ * what counts instead. One for everything that says where Python's log goes, because the log is not in the
+ * file that it names.
  */
 export function unknownSettings(
   sections: readonly { readonly name: string; readonly origin: string }[],

@@ -74,7 +74,8 @@ export const imageRoutes = [
     name: 'patchImage',
     method: 'PATCH',
     path: '',
-    // It may also be a flush: which it is, its body tells, which is not here yet where it is relayed.
+    // A PATCH may also be a flush, which only its body tells. A relay does not have the body yet when it
+    // needs the kind.
     kind: 'zero',
     contract: PatchImage,
     relayed: true,

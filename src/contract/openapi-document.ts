@@ -47,7 +47,8 @@ export function openApiDocument(application: INestApplication, options: Document
     builder.addServer(url, description, { ...variables });
   for (const { name, description } of options.tags) builder.addTag(name, description);
   const document = SwaggerModule.createDocument(application, (options.extend?.(builder) ?? builder).build(), {
-    // Reads better in generated clients than the name of a class before it.
+    // The name of the method alone reads better in generated clients than with the name of its class before
+    // it.
     operationIdFactory: (_controller, method) => method,
     extraModels: [ProblemDto],
     include: [...options.modules],
@@ -55,13 +56,13 @@ export function openApiDocument(application: INestApplication, options: Document
   describeRequestId(document);
   shareComponents(document);
   const { title, ...info } = document.info;
-  // The builder's own is empty.
+  // The builder adds an empty contact.
   delete info.contact;
   return {
     ...document,
     // The summary of OpenAPI 3.1 is not in the type.
     info: { title, summary: options.summary, ...info } as OpenAPIObject['info'],
-    // Operations that need no credential say so by inheriting this.
+    // For operations that name no credential of their own: they need none.
     security: document.security ?? [],
     components: {
       ...document.components,
@@ -91,7 +92,7 @@ function describeRequestId(document: OpenAPIObject): void {
     for (const method of methods) {
       for (const response of Object.values(path[method]?.responses ?? {})) {
         if (response !== undefined && !('$ref' in response)) {
-          // An object of its own: decorators share theirs between operations.
+          // A copy, because the decorators share one object between operations.
           response.headers = { ...response.headers, 'X-Request-Id': requestId };
         }
       }

@@ -101,8 +101,8 @@ export const tooManyFailuresArguments = [
 export const tooManyFailures = refusal(...tooManyFailuresArguments);
 
 /**
- * What is larger than 16 KiB Node's parser refuses, before there is a request to answer: then it is always
- * text.
+ * A head of more than 16 KiB is refused by Node's parser. There is no request yet whose `Accept` could be
+ * read, so the answer is always text.
  */
 const headTooLargeDescription =
   'Request line and headers are larger than 16 KiB, or there are more than 256 headers. ' +

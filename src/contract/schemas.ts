@@ -12,7 +12,7 @@ export const byteCount = {
 } as const;
 
 /**
- * The body of PATCH /images/{id}. The longest that means anything has 100 bytes; the rest is for keys that
+ * The body of PATCH /images/{id}. The longest useful body has 100 bytes; the rest leaves room for keys that
  * newer clients may send.
  */
 export const imageOperationBytesMax = 4 * KiB;

@@ -107,7 +107,10 @@ interface Bounds {
   readonly maximum: number;
 }
 
-/** Nobody reads more than a list a second, and the service has better things to do. */
+/**
+ * The shortest interval of a watch: nobody reads more than one list a second, and each costs the service
+ * time.
+ */
 const intervalBounds: Bounds = { minimum: 1, maximum: 86_400 };
 /** As in the contract. */
 const timeoutBounds: Bounds = { minimum: 0, maximum: secondsMax };

@@ -19,8 +19,8 @@ const noProfiler =
   'in the environment of the service makes it write a profile of its code when it stops';
 
 /**
- * Of a ticket, an id, a key or a certificate: `[limits] json_body_bytes` of a service is never more, and the
- * others have some KiB.
+ * The most bytes of a ticket, an id, a key or a certificate that are read. `[limits] json_body_bytes` of a
+ * service, which bounds a ticket, is never larger, and the others have some KiB.
  */
 const inputBytesMax = MiB;
 
@@ -67,8 +67,8 @@ async function show(
 }
 
 /**
- * Removing is idempotent, so the service does not tell whether there was anything to remove. Who wants to
- * stop a transfer must hear that nothing was stopped.
+ * Removing is idempotent, so the service does not tell whether there was anything to remove. So the ticket
+ * is asked for first: an operator who wants to stop a transfer must be told when there was none.
  */
 async function remove(tickets: TicketsClient, id: string): Promise<void> {
   let unknown: ImageioError | undefined;
@@ -111,7 +111,7 @@ function interruption(): AbortSignal {
   return stop.signal;
 }
 
-/** What it must have is for the service to judge, which knows best; only the id is needed to ask. */
+/** Only the id is checked, because the request needs it. The service checks all the rest. */
 async function readTicket(file: string): Promise<Ticket> {
   const ticket = parse(file, await readText(file));
   if (typeof ticket !== 'object' || ticket === null || !('uuid' in ticket) || typeof ticket.uuid !== 'string')

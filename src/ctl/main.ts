@@ -39,7 +39,7 @@ async function run({ command, role, confDir }: Extract<CommandLine, { action: 'r
   }
 }
 
-/** What a failure means to an operator. @throws what is a mistake of ours */
+/** What a failure means to an operator. @throws the error itself when it is a fault of this program */
 function explain(error: unknown): { message: string; exitCode: number } {
   if (error instanceof ImageioError) return { message: error.reason, exitCode: exitCodes.failed };
   if (error instanceof ConfigError || error instanceof CommandError)

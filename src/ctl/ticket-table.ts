@@ -67,7 +67,7 @@ function formatProgress({ size, transferred }: TicketInfo): string {
   // A ticket that may read and write does not say which of the two it counts.
   if (transferred === undefined) return '-';
   const part = size === 0 ? 1 : Math.min(1, transferred / size);
-  // Down: a transfer that is nearly done is not done.
+  // Rounded down, so that 100 % is shown only when the transfer is complete.
   const filled = Math.floor(part * barWidth);
   const percent = String(Math.floor(part * 100)).padStart(3);
   return `[${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}] ${percent} %`;
@@ -88,7 +88,9 @@ function formatSeconds(seconds: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** What a ticket says of itself must not steer the operator's terminal. */
+/**
+ * Escapes control characters, because texts in a ticket must not send commands to the operator's terminal.
+ */
 function printable(text: string): string {
   return text.replaceAll(/[^\P{C}]/gu, '?');
 }

@@ -10,14 +10,15 @@ import type { TicketStore } from '../tickets/ticket.store.js';
 export interface EntranceOptions {
   /** The decoded id in a url, if there is one. */
   readonly ticketIdOf: (url: string) => string | undefined;
-  /** Whose routes those can reach who come in here, with the ticket that they name. */
+  /** Says whose routes a client of this listener can reach with the ticket that its request names. */
   readonly audienceOf: (ticket: TicketDefinition | undefined) => Audience;
 }
 
 /**
  * Stands between a listener and the application, and says of each request whose routes it can reach. It also
  * lets the log of each request say which transfer it is of, even when the request is then refused for
- * whatever reason. A path whose id no ticket has says nothing: its id may be a secret, here or elsewhere.
+ * whatever reason. When no ticket has the id in the path, nothing of it is logged: the id may be a secret
+ * here or elsewhere.
  */
 export class Entrance implements ListenerApplication {
   constructor(

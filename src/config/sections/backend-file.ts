@@ -7,7 +7,10 @@ export function listOfRoots(text: string): string[] {
   return text === '' ? [] : text.split(',').map((root) => root.trim());
 }
 
-/** What a path looks like once all links are followed, since that is what roots are compared with. */
+/**
+ * An allowed root must be a path without symbolic links, because paths of images are compared with it after
+ * all their links were followed.
+ */
 const resolvedDirectory = /^\/(?!\/)(?!.*\/\/)(?!.*\/\.{1,2}(\/|$))/;
 
 export const backendFileSection = defineSection({

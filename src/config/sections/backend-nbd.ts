@@ -1,7 +1,7 @@
 import { bufferSizeReason } from '../buffer-size.js';
 import { defineSection } from '../section.js';
 
-/** Known only so that files which have it are told what counts instead. */
+/** The section has no effect. It is known only so that a warning can say which option counts instead. */
 export const backendNbdSection = defineSection({
   name: 'backend_nbd',
   description: 'Has no effect.',

@@ -1,6 +1,9 @@
 import { defineSection } from '../section.js';
 
-/** Known only so that files which have it are told why: there is no profiler to configure. */
+/**
+ * The section has no effect. It is known only so that a warning can say why: there is no profiler to
+ * configure.
+ */
 export const profileSection = defineSection({
   name: 'profile',
   description: 'Has no effect.',
