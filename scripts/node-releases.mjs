@@ -1,5 +1,6 @@
-// Installs the releases of Node that the packages promise to run on, besides the pinned one, into .tools/, once, from the
-// npm package `node`. Prints as JSON where they are: {"releases": {version: path}}, or {"missing": "why"}.
+// Installs the releases of Node that the packages promise to run on, besides the pinned one, into .tools/,
+// once, from the npm package `node`. Prints as JSON where they are: {"releases": {version: path}}, or
+// {"missing": "why"}.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -32,7 +32,8 @@ const functions = {
 };
 
 /**
- * Sends one datagram over a unix socket, which Node has no way to do. Blocks while the receiver's queue is full.
+ * Sends one datagram over a unix socket, which Node has no way to do. Blocks while the receiver's queue is
+ * full.
  * @param address a `struct sockaddr_un`
  * @returns undefined, or what failed and the name of its errno
  */

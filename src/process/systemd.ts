@@ -31,8 +31,8 @@ export function notifyStopping(notifySocket: string | undefined): boolean {
 function notify(notifySocket: string | undefined, state: string): boolean {
   if (notifySocket === undefined || notifySocket === '') return false;
   const address = socketAddress(notifySocket);
-  // That it may block is right: the message is one short datagram, and dropping it because the manager's queue is
-  // full would fail the start.
+  // That it may block is right: the message is one short datagram, and dropping it because the manager's
+  // queue is full would fail the start.
   const failure = sendUnixDatagram(Buffer.from(state), address);
   if (failure !== undefined) {
     const action = failure.call === 'socket' ? 'open a datagram socket' : `send ${state} to ${notifySocket}`;

@@ -43,7 +43,7 @@ describe('a daemon that cannot start', () => {
     assert.deepEqual(await fixture.vdsm.listTickets(), []);
   });
 
-  test('because the file of the local socket belongs to one that runs, or has no folder, says so in one line', async () => {
+  test('because the local socket is in use, or has no folder, says so in one line', async () => {
     for (const [socket, reason] of [
       [fixture.folder.file('daemon.sock'), /another process is listening there/],
       [fixture.folder.file('missing/local.sock'), /its folder does not exist/],

@@ -40,7 +40,7 @@ function assertNoneLogged(services: readonly Service[], secrets: readonly string
 }
 
 describe('a transfer in the log', () => {
-  test('is found by its name from add to remove, at the control service, the daemon and the proxy', async () => {
+  test('is found by its name from add to remove, at control service, daemon and proxy', async () => {
     await using deployment = await Deployment.start();
     const { daemon, proxy, folder } = deployment;
     const image = folder.file('image');

@@ -95,7 +95,7 @@ describe('the daemon with an NBD server that hangs', { skip: missing('qemu-nbd')
     ['a flush', 'flush', () => client.request('PATCH', imagePath(id), { body: '{"op":"flush"}' })],
   ];
   for (const [what, command, send] of requests) {
-    test(`answers 409 to the removal of a ticket while ${what} is stuck, and 204 when the server has woken`, async () => {
+    test(`answers 409 to a removal while ${what} is stuck, and 204 when the server has woken`, async () => {
       const { answered } = await hangAt(command, send);
       const [status] = await Promise.all([daemon.removeTicket(id), assertOthersAnswer()]);
       assert.equal(status, 409);

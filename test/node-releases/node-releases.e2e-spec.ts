@@ -24,7 +24,9 @@ const wireTests = relayTests(
   'aborts',
   'early-answers',
 );
-/** The others test what the plain way does without, such as answers to clients that have closed their side. */
+/**
+ * The others test what the plain way does without, such as answers to clients that have closed their side.
+ */
 const plainTests = relayTests('bodies', 'framing', 'connections');
 
 function relayTests(...names: string[]): string[] {

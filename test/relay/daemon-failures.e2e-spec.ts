@@ -202,7 +202,7 @@ describe('a daemon that', () => {
     });
   }
 
-  test('answers 204 with a body is answered for without one, and its connection is not used again', async () => {
+  test('answers 204 with a body is relayed without it, and its connection is not used again', async () => {
     await using daemon = await ScriptedDaemon.start(identity, says('204 No Content'));
     await using relay = await RelayUnderTest.start(pki);
     const path = imagePath(await relay.addTicket(daemon.origin, { ops: ['read'] }));

@@ -66,7 +66,7 @@ describe('the daemon', () => {
     assert.equal(headers['connection'], 'keep-alive');
   });
 
-  test('gets what says which bytes are meant, how they are coded and how to answer, even if Connection names it', async () => {
+  test('gets the headers for range, coding and answer, even where Connection names them', async () => {
     const said = {
       accept: 'application/json',
       'cache-control': 'no-cache',

@@ -3,8 +3,8 @@ import type { ImageAccess } from '../../contract/image-operations.js';
 import { bodilessRefusal, refusal, stopping } from '../../contract/refusals.js';
 
 const notAllowed =
-  'There is no such ticket, or it expired, was canceled or forbids the operation, or its image is in a place ' +
-  'where none may be. The connection is closed.';
+  'There is no such ticket, or it expired, was canceled or forbids the operation, or its image is in a ' +
+  'place where none may be. The connection is closed.';
 const failed = 'The storage failed; the log of the service says how.';
 
 /** The images API of a daemon: the id in the path is the permission, and the storage is its own. */

@@ -39,7 +39,8 @@ const refusals = [
   ],
   [
     503,
-    'The daemon cannot be reached, or daemon or proxy is stopping or at a limit. Try again after `Retry-After` seconds.',
+    'The daemon cannot be reached, or daemon or proxy is stopping or at a limit. Try again after ' +
+      '`Retry-After` seconds.',
     'The host of the image cannot be reached',
   ],
   [

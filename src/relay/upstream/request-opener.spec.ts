@@ -6,7 +6,10 @@ import { DaemonAgents } from './daemon-agents.js';
 import { RequestOpener, type RelayTarget } from './request-opener.js';
 import type { RelayedHeaders } from './relayed-request.js';
 
-/** A request to a daemon for a client that has sent a header of its own. It is destroyed before it has a connection. */
+/**
+ * A request to a daemon for a client that has sent a header of its own. It is destroyed before it has a
+ * connection.
+ */
 function open(
   context: TestContext,
   {

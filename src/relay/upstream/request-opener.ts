@@ -38,7 +38,8 @@ export class RequestOpener {
 
   /**
    * Makes a request to a daemon, with the method of the client's. Nothing of it is sent yet.
-   * @param headers all that the daemon gets to see, besides `Host`, `Connection`, and that OPTIONS has no content
+   * @param headers all that the daemon gets to see, besides `Host`, `Connection`, and that OPTIONS has no
+   * content
    */
   open(client: ClientSide, { origin, path }: RelayTarget, headers: RelayedHeaders): ClientRequest {
     const { protocol } = origin;
@@ -60,7 +61,10 @@ export class RequestOpener {
   }
 }
 
-/** What http-proxy gets to see of a client's request: not that itself, whose headers it would send, and which it would listen to. */
+/**
+ * What http-proxy gets to see of a client's request: not that itself, whose headers it would send, and which
+ * it would listen to.
+ */
 function outlineOf({ socket, method }: IncomingMessage, path: string): IncomingMessage {
   const outline = new IncomingMessage(socket);
   outline.method = method;
@@ -68,7 +72,10 @@ function outlineOf({ socket, method }: IncomingMessage, path: string): IncomingM
   return outline;
 }
 
-/** Given to http-proxy in place of the body. It keeps hold of the request that http-proxy would have it written to. */
+/**
+ * Given to http-proxy in place of the body. It keeps hold of the request that http-proxy would have it
+ * written to.
+ */
 class BodyToCome extends Stream {
   request: ClientRequest | undefined;
 
