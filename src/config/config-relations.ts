@@ -6,81 +6,103 @@ import type { Role } from './role.js';
 /** Beside its bytes a pooled buffer has room for one block on each side, and no block is larger than this. */
 const blockBytesMax = 4096;
 
+/** Something that must hold between options, and what to say of which option when it does not. */
+interface Relation {
+  readonly holds: boolean;
+  readonly section: string;
+  readonly option: string;
+  readonly reason: string;
+}
+
 /** What is wrong between options that are each right by themselves. */
 export function checkRelations(config: Config, role: Role, originOf: Origins): ConfigProblem[] {
-  const { tls, control, local, limits, proxy } = config;
-  const problems: ConfigProblem[] = [];
-  const check = (holds: boolean, section: string, option: string, reason: string) => {
-    if (!holds) problems.push({ origin: originOf(section, option), section, option, reason });
-  };
+  return [
+    ...tlsRelations(config),
+    ...socketRelations(config),
+    ...limitRelations(config),
+    ...engineRelations(config, role),
+  ]
+    .filter(({ holds }) => !holds)
+    .map(({ section, option, reason }) => ({ origin: originOf(section, option), section, option, reason }));
+}
 
-  check(
-    !tls.enable || tls.keyFile !== '',
-    'tls',
-    'key_file',
-    'is empty while TLS is enabled: set it, or [tls] enable = false',
-  );
-  check(
-    !tls.enable || tls.certFile !== '',
-    'tls',
-    'cert_file',
-    'is empty while TLS is enabled: set it, or [tls] enable = false',
-  );
+function tlsRelations({ tls }: Config): Relation[] {
+  const reason = 'is empty while TLS is enabled: set it, or [tls] enable = false';
+  return [
+    { holds: !tls.enable || tls.keyFile !== '', section: 'tls', option: 'key_file', reason },
+    { holds: !tls.enable || tls.certFile !== '', section: 'tls', option: 'cert_file', reason },
+  ];
+}
 
-  const controlIsUnix = control.enable && control.transport === 'unix';
-  check(
-    !controlIsUnix || control.socket !== '',
-    'control',
-    'socket',
-    'is empty while [control] transport is unix',
-  );
-  check(
-    !(controlIsUnix && local.enable && control.socket !== '') || control.socket !== local.socket,
-    'control',
-    'socket',
-    'is the same as [local] socket: clients of images could then add tickets',
-  );
+function socketRelations({ control, local }: Config): Relation[] {
+  const isUnix = control.enable && control.transport === 'unix';
+  const isNamed = control.socket !== '';
+  return [
+    {
+      holds: !isUnix || isNamed,
+      section: 'control',
+      option: 'socket',
+      reason: 'is empty while [control] transport is unix',
+    },
+    {
+      holds: !(isUnix && local.enable && isNamed) || control.socket !== local.socket,
+      section: 'control',
+      option: 'socket',
+      reason: 'is the same as [local] socket: clients of images could then add tickets',
+    },
+  ];
+}
 
-  check(
-    limits.headersTimeoutSeconds <= limits.unauthorisedSilenceSeconds,
-    'limits',
-    'headers_timeout_sec',
-    `${limits.headersTimeoutSeconds} is longer than unauthorised_silence_sec ` +
-      `${limits.unauthorisedSilenceSeconds}`,
-  );
-  const transferBytes = limits.buffersPerTransfer * (limits.bufferBytes + 2 * blockBytesMax);
-  check(
-    transferBytes <= limits.bufferPoolBytes,
-    'limits',
-    'buffer_pool_bytes',
-    `${limits.bufferPoolBytes} is less than the ${transferBytes} bytes that buffer_bytes and ` +
-      'buffers_per_transfer give one transfer',
-  );
+function limitRelations({ limits }: Config): Relation[] {
+  const { headersTimeoutSeconds, unauthorisedSilenceSeconds, bufferPoolBytes, buffersPerTransfer } = limits;
+  const { relayBufferBytes, relayBufferBytesPerTicket, bufferStallSeconds, bufferWaitSeconds } = limits;
+  const transferBytes = buffersPerTransfer * (limits.bufferBytes + 2 * blockBytesMax);
+  const section = 'limits';
+  return [
+    {
+      holds: headersTimeoutSeconds <= unauthorisedSilenceSeconds,
+      section,
+      option: 'headers_timeout_sec',
+      reason:
+        `${headersTimeoutSeconds} is longer than unauthorised_silence_sec ` +
+        String(unauthorisedSilenceSeconds),
+    },
+    {
+      holds: transferBytes <= bufferPoolBytes,
+      section,
+      option: 'buffer_pool_bytes',
+      reason:
+        `${bufferPoolBytes} is less than the ${transferBytes} bytes that buffer_bytes and ` +
+        'buffers_per_transfer give one transfer',
+    },
+    {
+      holds: relayBufferBytesPerTicket <= relayBufferBytes,
+      section,
+      option: 'relay_buffer_bytes_per_ticket',
+      reason: `${relayBufferBytesPerTicket} is more than relay_buffer_bytes ${relayBufferBytes}`,
+    },
+    {
+      holds: bufferStallSeconds < bufferWaitSeconds,
+      section,
+      option: 'buffer_stall_sec',
+      reason: `${bufferStallSeconds} is not less than buffer_wait_sec ${bufferWaitSeconds}`,
+    },
+  ];
+}
 
-  check(
-    limits.relayBufferBytesPerTicket <= limits.relayBufferBytes,
-    'limits',
-    'relay_buffer_bytes_per_ticket',
-    `${limits.relayBufferBytesPerTicket} is more than relay_buffer_bytes ${limits.relayBufferBytes}`,
-  );
-
-  check(
-    limits.bufferStallSeconds < limits.bufferWaitSeconds,
-    'limits',
-    'buffer_stall_sec',
-    `${limits.bufferStallSeconds} is not less than buffer_wait_sec ${limits.bufferWaitSeconds}`,
-  );
-
-  const verifiesEngine =
+function engineRelations({ proxy }: Config, role: Role): Relation[] {
+  const verifies =
     role === 'proxy' && proxy.signedProxyTicket && proxy.verifyCertificate && proxy.engineCertFile !== '';
-  check(
-    !verifiesEngine || proxy.engineCaCertFile !== '',
-    'proxy',
-    'engine_ca_cert_file',
-    'is empty while the certificate of the engine is to be verified: set it, or [proxy] ' +
-      'verify_certificate = false',
-  );
-  return problems;
+  return [
+    {
+      holds: !verifies || proxy.engineCaCertFile !== '',
+      section: 'proxy',
+      option: 'engine_ca_cert_file',
+      reason:
+        'is empty while the certificate of the engine is to be verified: set it, or [proxy] ' +
+        'verify_certificate = false',
+    },
+  ];
 }
 
 /** Choices that work but weaken the service, one sentence each, for the log at start. */

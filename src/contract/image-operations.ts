@@ -308,6 +308,23 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
     noSpace(access),
   );
 
+const extentExamples = {
+  zero: {
+    summary: 'Zero context',
+    value: [
+      { start: 0, length: 65_536, zero: false, hole: false },
+      { start: 65_536, length: 1_073_676_288, zero: true, hole: false },
+    ],
+  },
+  dirty: {
+    summary: 'Dirty context',
+    value: [
+      { start: 0, length: 65_536, dirty: true, zero: false },
+      { start: 65_536, length: 1_073_676_288, dirty: false, zero: false },
+    ],
+  },
+};
+
 export const ListExtents = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
@@ -336,22 +353,7 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
             type: 'array',
             items: { $ref: getSchemaPath(ExtentDto) },
           },
-          examples: {
-            zero: {
-              summary: 'Zero context',
-              value: [
-                { start: 0, length: 65_536, zero: false, hole: false },
-                { start: 65_536, length: 1_073_676_288, zero: true, hole: false },
-              ],
-            },
-            dirty: {
-              summary: 'Dirty context',
-              value: [
-                { start: 0, length: 65_536, dirty: true, zero: false },
-                { start: 65_536, length: 1_073_676_288, dirty: false, zero: false },
-              ],
-            },
-          },
+          examples: extentExamples,
         },
       },
     }),

@@ -8,7 +8,7 @@ import { buildConfig } from '../config/build-config.js';
 import type { Audience } from '../wire/audience.js';
 import { ClientConnection } from '../wire/client-connection.js';
 import { Exchange } from '../wire/exchange.js';
-import { listenerLimits } from '../../test/fixtures/listener-limits.js';
+import { listenerLimits } from '../../test/support/listener-limits.js';
 import { ServedTo } from './audience.js';
 import { createApplication, initialise, type ServiceAdapter } from './http-application.js';
 import { SettingsModule } from './settings.module.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { ListenerUnderTest } from '../../test/fixtures/listener-under-test.js';
-import { PlainDaemon, type DaemonScript } from '../../test/fixtures/plain-daemon.js';
+import { ListenerUnderTest } from '../../test/support/listener-under-test.js';
+import { PlainDaemon, type DaemonScript } from '../../test/support/plain-daemon.js';
 import {
   BadGatewayError,
   ClientGoneError,

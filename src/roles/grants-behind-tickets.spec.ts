@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.js';
 import { UnavailableError } from '../base/errors.js';
 import { MemoryGrantStore } from '../sessions/stores/memory-grant.store.js';
 import { MemoryTicketStore } from '../tickets/memory-ticket.store.js';
-import { exampleTicketId, makeTicket, makeVerifier } from '../../test/vectors/signed-ticket.fixtures.js';
+import { exampleTicketId, makeTicket, makeVerifier } from '../../test/support/signed-tickets.js';
 
 /** A store of which the lookups fail, as they do without its server. */
 class AwayGrantStore extends MemoryGrantStore {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import pino from 'pino';
-import { aborted, ListenerUnderTest, type Work } from '../../test/fixtures/listener-under-test.js';
+import { aborted, ListenerUnderTest, type Work } from '../../test/support/listener-under-test.js';
 import { buildConfig } from '../config/build-config.js';
 import { UnavailableError } from '../base/errors.js';
 import { Service } from './service.js';

@@ -10,7 +10,7 @@ import {
   fixedUnixSeconds,
   makeTicket,
   makeVerifier,
-} from '../../test/vectors/signed-ticket.fixtures.js';
+} from '../../test/support/signed-tickets.js';
 
 const otherTicketId = 'c0a8f8c2-52a5-4c0c-8c71-0c1f0a1f7c02';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FailedAuthentications } from './failed-authentications.js';
 import { TooManyFailuresError, UnauthenticatedError } from '../base/errors.js';
-import { FakeClock } from '../../test/vectors/signed-ticket.fixtures.js';
+import { FakeClock } from '../../test/support/signed-tickets.js';
 
 const wrong = new UnauthenticatedError('wrong');
 

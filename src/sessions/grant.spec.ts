@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readGrant, type Grant } from './grant.js';
 import { UnauthenticatedError } from '../base/errors.js';
-import { examplePayload, fixedUnixSeconds } from '../../test/vectors/signed-ticket.fixtures.js';
+import { examplePayload, fixedUnixSeconds } from '../../test/support/signed-tickets.js';
 
 function read(payload: Record<string, unknown> | string, allowHttp = false): Grant {
   const data = typeof payload === 'string' ? payload : JSON.stringify({ ...examplePayload, ...payload });

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Session, type SessionEnd } from './session.js';
 import type { Grant } from './grant.js';
-import { runFor } from '../../test/fixtures/session-leases.js';
+import { runFor } from '../../test/support/session-leases.js';
 import type { Lease } from '../base/lease.js';
 import { NotAllowedError, UnavailableError } from '../base/errors.js';
-import { fixedUnixSeconds, makeTicket, makeVerifier } from '../../test/vectors/signed-ticket.fixtures.js';
+import { fixedUnixSeconds, makeTicket, makeVerifier } from '../../test/support/signed-tickets.js';
 
 function makeGrant(exp = fixedUnixSeconds + 3600): Grant {
   return makeVerifier().verify(makeTicket({ payload: { exp } }));

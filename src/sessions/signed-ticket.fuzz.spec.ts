@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { UnauthenticatedError } from '../base/errors.js';
-import { encodeTicket, makeVerifier, signMembers } from '../../test/vectors/signed-ticket.fixtures.js';
+import { encodeTicket, makeVerifier, signMembers } from '../../test/support/signed-tickets.js';
 
 const verifiers = { v1: makeVerifier(), v2: makeVerifier({ allowSha1: false }) };
 

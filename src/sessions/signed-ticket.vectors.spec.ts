@@ -9,7 +9,7 @@ import {
   unixSeconds,
   vectors,
   type Verdict,
-} from '../../test/vectors/signed-ticket.fixtures.js';
+} from '../../test/support/signed-tickets.js';
 
 /** The verdict, and whether a refusal was for the payload. */
 function judge(verifier: SignedTicketVerifier, ticket: string): { verdict: Verdict; reason: string } {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
+import { ManualClock, ticketDefinition } from '../../test/support/tickets.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../base/errors.js';
 import { MemoryTicketStore } from './memory-ticket.store.js';
 import type { TicketLease } from './ticket-lease.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { ManualClock, ticketDefinition } from '../../test/fixtures/tickets.js';
+import { ManualClock, ticketDefinition } from '../../test/support/tickets.js';
 import { NotAllowedError } from '../base/errors.js';
 import type { OperationKind } from '../contract/operation-kind.js';
 import type { TicketDefinition } from './ticket-definition.js';

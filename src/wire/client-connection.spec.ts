@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { describe, test } from 'node:test';
-import { aborted, ListenerUnderTest, type Work } from '../../test/fixtures/listener-under-test.js';
+import { aborted, ListenerUnderTest, type Work } from '../../test/support/listener-under-test.js';
 import { eventually } from '../../test/support/deadline.js';
 import { ClientGoneError, ClientTimeoutError } from '../base/errors.js';
 import { ClientConnection, type ConnectionResource } from './client-connection.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { aborted, ListenerUnderTest } from '../../test/fixtures/listener-under-test.js';
+import { aborted, ListenerUnderTest } from '../../test/support/listener-under-test.js';
 import { ClientGoneError, ConflictError, InvalidRequestError, StorageError } from '../base/errors.js';
 
 const get = ['GET / HTTP/1.1', 'Host: localhost'];

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, test } from 'node:test';
-import { aborted, ListenerUnderTest } from '../../test/fixtures/listener-under-test.js';
+import { aborted, ListenerUnderTest } from '../../test/support/listener-under-test.js';
 import { within } from '../../test/support/deadline.js';
 import { ClientGoneError, ClientTimeoutError, ConflictError, InvalidRequestError } from '../base/errors.js';
 import { Exchange } from './exchange.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { aborted, ListenerUnderTest, type Work } from '../../test/fixtures/listener-under-test.js';
+import { aborted, ListenerUnderTest, type Work } from '../../test/support/listener-under-test.js';
 import { eventually } from '../../test/support/deadline.js';
 import { UnavailableError } from '../base/errors.js';
 import type { ListenerObserver } from './listener-observer.js';

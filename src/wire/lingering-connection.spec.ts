@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
-import { ListenerUnderTest, type Work } from '../../test/fixtures/listener-under-test.js';
+import { ListenerUnderTest, type Work } from '../../test/support/listener-under-test.js';
 import { eventually, within } from '../../test/support/deadline.js';
 import { KiB, MiB } from '../base/units.js';
 

@@ -7,17 +7,17 @@ import { imagePath } from '../support/client.js';
 import { assertSameImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';
 import { needs } from '../support/requirements.js';
-import { ProxiesFixture, type DaemonImage } from '../e2e/proxies.fixture.js';
+import { ProxiesUnderTest, type DaemonImage } from '../e2e/proxies-under-test.js';
 import { EngineUiPage, type FailedChunk } from './engine-ui.page.js';
 
 const chunkBytes = 2 * MiB;
 
 describe('the administration portal in a browser', { skip: needs('chromium') }, () => {
-  let fixture: ProxiesFixture;
+  let fixture: ProxiesUnderTest;
   let proxy: Service;
   let page: EngineUiPage;
   before(async () => {
-    [fixture, page] = await Promise.all([ProxiesFixture.start(), EngineUiPage.open()]);
+    [fixture, page] = await Promise.all([ProxiesUnderTest.start(), EngineUiPage.open()]);
     proxy = await fixture.startProxy();
   });
   after(async () => {

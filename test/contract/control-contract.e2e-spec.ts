@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { MiB } from '../../src/base/units.js';
-import { DaemonFixture } from '../e2e/daemon.fixture.js';
+import { DaemonUnderTest } from '../e2e/daemon-under-test.js';
 import type { RawAnswer } from '../e2e/raw-answers.js';
 import { FrozenStorage, needsFrozenStorage } from '../e2e/frozen-storage.js';
 import { RawSocket } from '../support/raw-socket.js';
@@ -15,8 +15,8 @@ const operationCount = 6;
 const padding = [`X-Padding: ${'x'.repeat(16 * 1024)}`];
 
 describe('the contract of the control service', () => {
-  let fixture: DaemonFixture;
-  let stoppingFixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
+  let stoppingWorld: DaemonUnderTest;
   let stopping: StoppingService;
   let removedAll: RawAnswer;
   let frozen: FrozenStorage | undefined;
@@ -25,7 +25,7 @@ describe('the contract of the control service', () => {
   const id = 'idle/with a slash';
 
   before(async () => {
-    fixture = await DaemonFixture.start({ ...impatient, control: { remove_timeout: 1 } });
+    fixture = await DaemonUnderTest.start({ ...impatient, control: { remove_timeout: 1 } });
     if (needsFrozenStorage() === false) {
       frozen = await FrozenStorage.mount(fixture.folder.path);
       const file = join(frozen.path, 'image.raw');
@@ -38,19 +38,19 @@ describe('the contract of the control service', () => {
       await upload.send(bytesOf({ method: 'PUT', path: busy.path, body: 'x'.repeat(4096) }));
       await frozen.holds(fixture.daemon.program.pid);
     }
-    stoppingFixture = await DaemonFixture.start(patientGrace);
+    stoppingWorld = await DaemonUnderTest.start(patientGrace);
     // Here, as the other daemon has a ticket that cannot be removed.
-    removedAll = await answerTo(stoppingFixture.daemon.address('control'), removeAll);
+    removedAll = await answerTo(stoppingWorld.daemon.address('control'), removeAll);
     stopping = await StoppingService.begin(
-      stoppingFixture.daemon,
-      stoppingFixture.daemon.address('control'),
+      stoppingWorld.daemon,
+      stoppingWorld.daemon.address('control'),
       { method: 'PUT', path: '/tickets/t', body: ticket('t') },
       operationCount,
     );
   });
   after(async () => {
     await stopping.end();
-    await stoppingFixture[Symbol.asyncDispose]();
+    await stoppingWorld[Symbol.asyncDispose]();
     await frozen?.thaw();
     await fixture.daemon.stop();
     await frozen?.[Symbol.asyncDispose]();

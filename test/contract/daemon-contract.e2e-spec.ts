@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { MiB } from '../../src/base/units.js';
-import { DaemonFixture, type ImageTicket } from '../e2e/daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from '../e2e/daemon-under-test.js';
 import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
@@ -11,8 +11,8 @@ import { imageCall, imageOperations, type ImageOperation } from './image-calls.j
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
 describe('the contract of the daemon', () => {
-  let fixture: DaemonFixture;
-  let stoppingFixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
+  let stoppingWorld: DaemonUnderTest;
   let stopping: StoppingService;
   let full: FullStorage | undefined;
   let image: ImageTicket;
@@ -20,7 +20,7 @@ describe('the contract of the daemon', () => {
   let cramped: ImageTicket | undefined;
 
   before(async () => {
-    fixture = await DaemonFixture.start(impatient);
+    fixture = await DaemonUnderTest.start(impatient);
     image = await fixture.addImage(MiB, { inactivity_timeout: 3, filename: 'disk.raw' });
     broken = await fixture.addImage(undefined, { size: MiB });
     if (needsFullStorage() === false) {
@@ -29,18 +29,18 @@ describe('the contract of the daemon', () => {
       await writeFile(file, 'x');
       cramped = await fixture.addImage(undefined, { size: 16 * MiB, url: `file://${file}` });
     }
-    stoppingFixture = await DaemonFixture.start(patientGrace);
-    const patient = await stoppingFixture.addImage(MiB);
+    stoppingWorld = await DaemonUnderTest.start(patientGrace);
+    const patient = await stoppingWorld.addImage(MiB);
     stopping = await StoppingService.begin(
-      stoppingFixture.daemon,
-      stoppingFixture.daemon.address('remote'),
+      stoppingWorld.daemon,
+      stoppingWorld.daemon.address('remote'),
       imageCall('writeImage', patient.path),
       imageOperations.length + 1,
     );
   });
   after(async () => {
     await stopping.end();
-    await stoppingFixture[Symbol.asyncDispose]();
+    await stoppingWorld[Symbol.asyncDispose]();
     await fixture.daemon.stop();
     full?.[Symbol.dispose]();
     await fixture[Symbol.asyncDispose]();

@@ -26,7 +26,7 @@ test('code outside src/config reads every option', () => {
 });
 
 test('an option that nobody reads is found, also when something else of its name is read', () => {
-  const file = join(projectRoot, 'test', 'fixtures', 'section-readers.ts');
+  const file = join(projectRoot, 'test', 'support', 'section-readers.ts');
   const read = readOptions(typedProgram([file]), (name) => name === file);
   assert.deepEqual([...read].sort(), [
     '[read] accessed',

@@ -8,7 +8,7 @@ import pino from 'pino';
 import { parseAddress } from '../support/address.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { eventually } from '../support/deadline.js';
-import { listenerLimits } from '../fixtures/listener-limits.js';
+import { listenerLimits } from '../support/listener-limits.js';
 
 test('a refusal that cannot be written closes the connection and is logged', async () => {
   const lines: string[] = [];

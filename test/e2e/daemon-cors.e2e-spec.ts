@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ImagesClient } from '../support/client.js';
 import type { Answer } from '../support/exchange.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 const origin = { Origin: 'https://engine.example.com' };
@@ -16,11 +16,11 @@ function list(value: string | undefined): string[] {
 }
 
 describe('CORS', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   let client: ImagesClient;
   let ticket: ImageTicket;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
     client = fixture.client();
     ticket = await fixture.addImage(100);
   });

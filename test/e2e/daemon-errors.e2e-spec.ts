@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ImagesClient } from '../support/client.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 const sizeBytes = 8192;
 
 describe('errors of the images API', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   let client: ImagesClient;
   let writable: ImageTicket;
   let readable: ImageTicket;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
     client = fixture.client();
     writable = await fixture.addImage(sizeBytes);
     readable = await fixture.addImage(sizeBytes, { ops: ['read'] });

@@ -4,14 +4,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { after, before, describe, test } from 'node:test';
 import { needs } from '../support/requirements.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 
 const run = promisify(execFile);
 
 describe('the file name of a download', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
   });
   after(async () => {
     await fixture[Symbol.asyncDispose]();

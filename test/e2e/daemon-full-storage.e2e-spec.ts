@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { mount, mountingRefusal, unmount } from '../file/block-devices.js';
 import { imagePath, type ImagesClient } from '../support/client.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 
 const storageBytes = 8 * MiB;
 
@@ -17,12 +17,12 @@ const refusal = mountingRefusal(scratch);
 rmSync(scratch, { recursive: true });
 
 describe('storage without room', { skip: refusal ?? false }, () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   let mountPoint: string;
   let client: ImagesClient;
 
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
     client = fixture.client();
     mountPoint = fixture.folder.file('small');
     mount('tmpfs', 'none', mountPoint, '-o', `size=${storageBytes}`);

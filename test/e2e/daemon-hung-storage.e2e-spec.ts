@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { parseAnswer, requestBytes } from './raw-answers.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { FrozenStorage, needsFrozenStorage, sleepingThreads } from './frozen-storage.js';
 import { askMonitoring, monitored } from './monitoring.js';
 import { MiB } from '../../src/base/units.js';
@@ -15,7 +15,7 @@ import type { TicketDocument } from '../support/vdsm.js';
 describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
   /** An upload whose write hangs. */
   async function hangingUpload(
-    fixture: DaemonFixture,
+    fixture: DaemonUnderTest,
     storage: FrozenStorage,
     ticket: Partial<TicketDocument> = {},
   ): Promise<{ ticket: ImageTicket; socket: RawSocket }> {
@@ -40,7 +40,7 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
   }
 
   test('makes removing its ticket a 409 after remove_timeout, and the ticket stays, cancelled', async () => {
-    await using fixture = await DaemonFixture.start({ control: { remove_timeout: 1 } });
+    await using fixture = await DaemonUnderTest.start({ control: { remove_timeout: 1 } });
     await using storage = await FrozenStorage.mount(fixture.folder.path);
     const { ticket, socket } = await hangingUpload(fixture, storage, { transfer_id: 'the transfer' });
     for (let attempt = 0; attempt < 2; attempt++) {
@@ -67,7 +67,7 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
   });
 
   test('is not waited for with remove_timeout 0: the caller asks again', async () => {
-    await using fixture = await DaemonFixture.start({ control: { remove_timeout: 0 } });
+    await using fixture = await DaemonUnderTest.start({ control: { remove_timeout: 0 } });
     await using storage = await FrozenStorage.mount(fixture.folder.path);
     const { ticket } = await hangingUpload(fixture, storage);
     assert.equal((await fixture.vdsm.request('DELETE', `/tickets/${ticket.id}`)).status, 409);
@@ -82,7 +82,7 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
   });
 
   test('is no silence of the client: the upload ends well when storage comes back', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     await using storage = await FrozenStorage.mount(fixture.folder.path);
     const { ticket, socket } = await hangingUpload(fixture, storage, { inactivity_timeout: 1 });
     // More than twice the time that the client may be silent.
@@ -94,7 +94,7 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
   });
 
   test('holds up neither other transfers nor the control service', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     await using storage = await FrozenStorage.mount(fixture.folder.path);
     const { ticket, socket } = await hangingUpload(fixture, storage);
     const other = await fixture.addImage(4096);
@@ -109,7 +109,7 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
 
   test('takes no more threads than one image may have, however many requests wait', async () => {
     const fileThreads = 8;
-    await using fixture = await DaemonFixture.start({
+    await using fixture = await DaemonUnderTest.start({
       ...monitored,
       control: { remove_timeout: 1 },
       limits: { file_threads: fileThreads },
@@ -147,7 +147,7 @@ describe('storage that hangs', { skip: needsFrozenStorage() }, () => {
 
 describe('removing tickets with remove_timeout 0', () => {
   test('is done at once when nothing runs', async () => {
-    await using fixture = await DaemonFixture.start({ control: { remove_timeout: 0 } });
+    await using fixture = await DaemonUnderTest.start({ control: { remove_timeout: 0 } });
     const ticket = await fixture.addImage(4);
     await fixture.client().request('GET', ticket.path);
     assert.equal((await fixture.vdsm.request('DELETE', `/tickets/${ticket.id}`)).status, 204);

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import type { ImagesClient } from '../support/client.js';
 import { SeededRandom } from '../support/random.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 
 const imageBytes = 8 * MiB;
 const stepsMax = 60;
@@ -69,7 +69,7 @@ describe('random writes, zeroes, flushes and reads of a thin image', () => {
     test(`leave exactly what a model of it has (${sparse ? 'sparse' : 'allocated'})`, async (t) => {
       const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
       t.diagnostic(`TEST_SEED=${seed}`);
-      await using fixture = await DaemonFixture.start();
+      await using fixture = await DaemonUnderTest.start();
       const ticket = await fixture.addImage(Buffer.alloc(0), { ops: ['write'], size: imageBytes, sparse });
       const clients = [fixture.client(), fixture.client(), fixture.client('local')];
       const dice = new Dice(seed);
@@ -82,7 +82,7 @@ describe('random writes, zeroes, flushes and reads of a thin image', () => {
   }
 
   test('leave it right when several connections write side by side into the same blocks', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const ticket = await fixture.addImage(Buffer.alloc(0), { ops: ['write'], size: imageBytes });
     // Pieces that share their first and last blocks with the neighbours'.
     const pieceBytes = 10_007;

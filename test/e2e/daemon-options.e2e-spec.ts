@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ImagesClient, type ImageCapabilities } from '../support/client.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 describe('OPTIONS', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   let client: ImagesClient;
   before(async () => {
-    fixture = await DaemonFixture.start({ daemon: { max_connections: 4 } });
+    fixture = await DaemonUnderTest.start({ daemon: { max_connections: 4 } });
     client = fixture.client();
   });
   after(async () => {
@@ -85,7 +85,7 @@ describe('OPTIONS', () => {
 
 describe('OPTIONS of a daemon without the local service', () => {
   test('names no unix socket', async () => {
-    await using fixture = await DaemonFixture.start({ local: { enable: false } });
+    await using fixture = await DaemonUnderTest.start({ local: { enable: false } });
     const { id } = await fixture.addImage(4096);
     const client = fixture.client();
     assert.equal((await client.capabilities(id)).unix_socket, undefined);
@@ -95,7 +95,7 @@ describe('OPTIONS of a daemon without the local service', () => {
 
 describe('GET /info/', () => {
   test('tells the version', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     for (const path of ['/info/', '/info']) {
       const answer = await fixture.client().request('GET', path);
       assert.equal(answer.status, 200);

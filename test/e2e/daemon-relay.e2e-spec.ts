@@ -3,14 +3,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { imagePath } from '../support/client.js';
 import { MiB } from '../../src/base/units.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 
 describe('a ticket whose image another daemon has', { concurrency: false }, () => {
-  let owner: DaemonFixture;
-  let relay: DaemonFixture;
+  let owner: DaemonUnderTest;
+  let relay: DaemonUnderTest;
   before(async () => {
-    owner = await DaemonFixture.start();
-    relay = await DaemonFixture.start({ backend_http: { ca_file: owner.pki.caFile } });
+    owner = await DaemonUnderTest.start();
+    relay = await DaemonUnderTest.start({ backend_http: { ca_file: owner.pki.caFile } });
   });
   after(async () => {
     await relay[Symbol.asyncDispose]();

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 describe('slow clients of the control service', { concurrency: true }, () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   before(async () => {
-    fixture = await DaemonFixture.start({
+    fixture = await DaemonUnderTest.start({
       // Reading tickets is polling: only at this level is it in the log.
       logging: { level: 'debug' },
       limits: { unauthorised_silence_sec: 3, headers_timeout_sec: 2.5, linger_sec: 0.2 },

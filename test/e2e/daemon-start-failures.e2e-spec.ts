@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import type { Configuration } from '../support/configuration.js';
 import { startDaemon } from '../support/processes.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 
 describe('a daemon that cannot start', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
   });
   after(async () => {
     await fixture[Symbol.asyncDispose]();

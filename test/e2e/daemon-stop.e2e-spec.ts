@@ -5,20 +5,20 @@ import { describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { within } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { parseAnswer, parseAnswers, requestBytes } from './raw-answers.js';
 
 const largeBytes = 24 * MiB;
 const half = Buffer.alloc(64 * 1024, 'x');
 
-function stopping(fixture: DaemonFixture): Promise<true> {
+function stopping(fixture: DaemonUnderTest): Promise<true> {
   return fixture.daemon.program.waitForLine(
     (line) => (line.includes('"Stopping"') ? true : undefined),
     'the daemon to stop',
   );
 }
 
-async function beginUpload(fixture: DaemonFixture): Promise<{ ticket: ImageTicket; socket: RawSocket }> {
+async function beginUpload(fixture: DaemonUnderTest): Promise<{ ticket: ImageTicket; socket: RawSocket }> {
   const ticket = await fixture.addImage(2 * half.length);
   const socket = await fixture.connect();
   await socket.send(requestBytes('PUT', ticket.path, [`Content-Length: ${2 * half.length}`]));
@@ -27,7 +27,7 @@ async function beginUpload(fixture: DaemonFixture): Promise<{ ticket: ImageTicke
   return { ticket, socket };
 }
 
-async function beginDownload(fixture: DaemonFixture): Promise<RawSocket> {
+async function beginDownload(fixture: DaemonUnderTest): Promise<RawSocket> {
   const ticket = await fixture.addImage(largeBytes, { ops: ['read'] });
   const socket = await fixture.connect();
   await socket.send(requestBytes('GET', ticket.path));
@@ -42,7 +42,7 @@ function times<T>(count: number, work: () => Promise<T>): Promise<T[]> {
 
 describe('a daemon that is asked to stop', () => {
   test('lets transfers end, refuses new requests, closes idle connections and exits with 0', async () => {
-    await using fixture = await DaemonFixture.start({ limits: { grace_sec: 30 } });
+    await using fixture = await DaemonUnderTest.start({ limits: { grace_sec: 30 } });
     const uploads = await times(5, () => beginUpload(fixture));
     const downloads = await times(5, () => beginDownload(fixture));
     const idle = await times(50, () => fixture.connect('local'));
@@ -70,7 +70,7 @@ describe('a daemon that is asked to stop', () => {
   });
 
   test('cuts at the deadline what has not ended, and exits with 0', async () => {
-    await using fixture = await DaemonFixture.start({ limits: { grace_sec: 0.5, retry_after_sec: 42 } });
+    await using fixture = await DaemonUnderTest.start({ limits: { grace_sec: 0.5, retry_after_sec: 42 } });
     const uploads = await times(5, () => beginUpload(fixture));
     const downloads = await times(5, () => beginDownload(fixture));
     await fixture.daemon.stop();
@@ -89,7 +89,7 @@ describe('a daemon that is asked to stop', () => {
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     test(`exits with 0 after ${signal} when nothing runs, and its control socket is gone`, async () => {
-      await using fixture = await DaemonFixture.start();
+      await using fixture = await DaemonUnderTest.start();
       const control = fixture.daemon.address('control');
       assert.ok(control.kind === 'unix' && existsSync(control.path));
       await fixture.addImage(4);
@@ -99,7 +99,7 @@ describe('a daemon that is asked to stop', () => {
   }
 
   test('exits at once when it is asked again', async () => {
-    await using fixture = await DaemonFixture.start({ limits: { grace_sec: 600 } });
+    await using fixture = await DaemonUnderTest.start({ limits: { grace_sec: 600 } });
     const { socket } = await beginUpload(fixture);
     fixture.daemon.program.signal('SIGTERM');
     await stopping(fixture);
@@ -111,7 +111,7 @@ describe('a daemon that is asked to stop', () => {
 
 describe('a daemon that was killed', () => {
   test('starts again over its stale control socket, without tickets, and the upload is resumed', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const image = randomBytes(8 * MiB);
     const doneBytes = 3 * MiB;
     const ticket = await fixture.addImage(0, { size: image.length });

@@ -3,15 +3,15 @@ import { mkdir } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { ImagesClient } from '../support/client.js';
 import { startDaemon, type Service } from '../support/processes.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { askMonitoring, monitored, Scrape } from './monitoring.js';
 
 describe('a daemon whose local name another daemon has', () => {
-  let first: DaemonFixture;
+  let first: DaemonUnderTest;
   let second: Service;
   let name: string;
   before(async () => {
-    first = await DaemonFixture.start();
+    first = await DaemonUnderTest.start();
     const address = first.daemon.address('local');
     assert.ok(address.kind === 'unix');
     name = address.path;

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import { KiB, MiB } from '../../src/base/units.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 const bufferBytes = 64 * KiB;
 
 describe('the expiry of a ticket', { concurrency: true }, () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   before(async () => {
-    fixture = await DaemonFixture.start({ limits: { buffer_bytes: bufferBytes } });
+    fixture = await DaemonUnderTest.start({ limits: { buffer_bytes: bufferBytes } });
   });
   after(async () => {
     await fixture[Symbol.asyncDispose]();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ImagesClient } from '../support/client.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 
 const ids: readonly (readonly [string, string])[] = [
   ['slashes', 'a/b/c'],
@@ -25,10 +25,10 @@ const ids: readonly (readonly [string, string])[] = [
 ];
 
 describe('ticket ids', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   let client: ImagesClient;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
     client = fixture.client();
   });
   after(async () => {

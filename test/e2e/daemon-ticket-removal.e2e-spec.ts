@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { GiB, MiB } from '../../src/base/units.js';
 import { within } from '../support/deadline.js';
 import { sha256OfFile } from '../support/images.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 const largeBytes = 512 * MiB;
@@ -23,9 +23,9 @@ const zeroBytes = 15 * 1024 * GiB;
 const zeroRequestCount = 40;
 
 describe('removing a ticket', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
   });
   after(async () => {
     await fixture[Symbol.asyncDispose]();
@@ -143,7 +143,7 @@ describe('removing a ticket', () => {
 
 describe('removing all tickets', () => {
   test('ends twenty running transfers', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const sockets = await Promise.all(
       Array.from({ length: 20 }, async (_, index) => {
         const socket = await fixture.connect();

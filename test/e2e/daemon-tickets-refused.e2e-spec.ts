@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Vdsm } from '../support/vdsm.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 const id = 'a-ticket';
@@ -13,10 +13,10 @@ function ticketWith(key: string, value: string): string {
 }
 
 describe('a ticket that is refused', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   let vdsm: Vdsm;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
     vdsm = fixture.vdsm;
   });
   after(async () => {

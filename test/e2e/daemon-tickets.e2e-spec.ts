@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { callAsJavaEngine } from '../support/java-engine.js';
 import type { TicketDocument, Vdsm } from '../support/vdsm.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 function document(ticket: Partial<TicketDocument> = {}): TicketDocument {
@@ -33,10 +33,10 @@ const keys = [
 ];
 
 describe('tickets', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   let vdsm: Vdsm;
   before(async () => {
-    fixture = await DaemonFixture.start({ daemon: { inactivity_timeout: 42 } });
+    fixture = await DaemonUnderTest.start({ daemon: { inactivity_timeout: 42 } });
     vdsm = fixture.vdsm;
   });
   after(async () => {
@@ -282,7 +282,7 @@ describe('tickets', () => {
 
 describe('the list of tickets', () => {
   test('has all of them, is empty after all were removed', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const { vdsm } = fixture;
     assert.deepEqual(await vdsm.listTickets(), []);
     const ids = ['one', 'two', 'a/b', '__proto__'];

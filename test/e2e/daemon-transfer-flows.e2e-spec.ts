@@ -5,15 +5,15 @@ import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import { assertSameImage } from '../support/images.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
 const image = randomBytes(10 * MiB + 13);
 
 describe('a transfer', { concurrency: true }, () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   before(async () => {
-    fixture = await DaemonFixture.start();
+    fixture = await DaemonUnderTest.start();
   });
   after(async () => {
     await fixture[Symbol.asyncDispose]();

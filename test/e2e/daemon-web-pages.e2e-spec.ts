@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ListenerName } from '../support/processes.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswer } from './raw-answers.js';
 
 const ticket = '{"uuid":"stolen","size":4096,"ops":["read"],"timeout":300,"url":"file:///image"}';
 
 describe('a web page that reaches a listener without credentials', () => {
-  let fixture: DaemonFixture;
+  let fixture: DaemonUnderTest;
   before(async () => {
-    fixture = await DaemonFixture.start({
+    fixture = await DaemonUnderTest.start({
       control: { transport: 'tcp', port: 0 },
       metrics: { enable: true, port: 0, allowed_hosts: 'monitored.example, other.example' },
     });
@@ -80,7 +80,7 @@ describe('a web page that reaches a listener without credentials', () => {
 
 describe('the control service on a unix socket', () => {
   test('takes any Host, as no web page reaches it, and still no Origin', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     for (const [header, status] of [
       ['Host: anything', 200],
       ['Origin: https://evil.example', 403],

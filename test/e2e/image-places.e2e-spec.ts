@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { ImagesClient, imagePath } from '../support/client.js';
 import type { Service } from '../support/processes.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { Deployment } from './deployment.js';
 
 const sizeBytes = 4096;
@@ -85,7 +85,7 @@ describe('a daemon with allowed_roots', () => {
     await using images = await TemporaryFolder.create();
     // Roots are compared with real paths.
     const root = await realpath(images.path);
-    await using fixture = await DaemonFixture.start({ backend_file: { allowed_roots: `/rhev, ${root}` } });
+    await using fixture = await DaemonUnderTest.start({ backend_file: { allowed_roots: `/rhev, ${root}` } });
     const outside = fixture.folder.file('secret');
     await writeFile(outside, Buffer.alloc(sizeBytes, 's'));
     await writeFile(images.file('disk'), Buffer.alloc(sizeBytes, 'd'));
@@ -110,7 +110,7 @@ describe('a daemon with allowed_roots', () => {
 
   test('does not start with one that is no absolute directory', async () => {
     await assert.rejects(
-      DaemonFixture.start({ backend_file: { allowed_roots: '/images,rhev' } }),
+      DaemonUnderTest.start({ backend_file: { allowed_roots: '/images,rhev' } }),
       /\[backend_file\] allowed_roots.*expected absolute directories/,
     );
   });

@@ -6,11 +6,11 @@ import { ImagesClient } from '../support/client.js';
 import { eventually, within } from '../support/deadline.js';
 import { RedisServer } from '../support/redis-server.js';
 import { needs } from '../support/requirements.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { Deployment } from './deployment.js';
 import { FrozenStorage, needsFrozenStorage } from './frozen-storage.js';
 import { askMonitoring, monitored, Scrape } from './monitoring.js';
-import { ProxiesFixture } from './proxies.fixture.js';
+import { ProxiesUnderTest } from './proxies-under-test.js';
 import { requestBytes } from './raw-answers.js';
 
 interface Health {
@@ -35,7 +35,7 @@ describe('the monitoring listener', () => {
   });
 
   test('answers only what it has, and nothing of the other listeners', async () => {
-    await using fixture = await DaemonFixture.start(monitored);
+    await using fixture = await DaemonUnderTest.start(monitored);
     for (const path of ['/', '/health', '/images/x', '/tickets/', '/info/', '/metrics/x', '/toString'])
       assert.equal((await askMonitoring(fixture.daemon, path)).status, 404, path);
     const post = await askMonitoring(fixture.daemon, '/metrics', 'POST');
@@ -51,7 +51,7 @@ describe('the monitoring listener', () => {
 
 describe('a service that must not get new work', () => {
   test('is alive and not ready while it stops, and can still be scraped', async () => {
-    await using fixture = await DaemonFixture.start({ ...monitored, limits: { grace_sec: 600 } });
+    await using fixture = await DaemonUnderTest.start({ ...monitored, limits: { grace_sec: 600 } });
     const { daemon } = fixture;
     const ticket = await fixture.addImage(1000);
     const socket = await fixture.connect();
@@ -76,7 +76,7 @@ describe('a service that must not get new work', () => {
 
 describe('a proxy whose sessions are in Redis', { skip: needs('redis-server') }, () => {
   test('is not ready while Redis is away or hangs, goes on living, and is ready again with it', async () => {
-    await using fixture = await ProxiesFixture.start();
+    await using fixture = await ProxiesUnderTest.start();
     await using redis = await RedisServer.stopped();
     const proxy = await fixture.startProxy({ ...monitored, proxy: { session_store: redis.url } });
     const becomes = (status: number, result: string): Promise<true> =>
@@ -112,7 +112,7 @@ describe('a proxy whose sessions are in Redis', { skip: needs('redis-server') },
 
 describe('health while storage hangs', { skip: needsFrozenStorage() }, () => {
   test('is told all the same, and the hanging operations are counted', async () => {
-    await using fixture = await DaemonFixture.start(monitored);
+    await using fixture = await DaemonUnderTest.start(monitored);
     await using storage = await FrozenStorage.mount(fixture.folder.path);
     // More than Node has threads by default, each with a write that hangs.
     const tickets: ImageTicket[] = [];

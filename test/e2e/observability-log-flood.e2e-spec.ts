@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventually } from '../support/deadline.js';
 import type { Service } from '../support/processes.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswers, requestBytes } from './raw-answers.js';
-import { describeWire, type Wire } from './wire.fixture.js';
+import { describeWire, type Wire } from './wire-under-test.js';
 
 type LogRecord = Readonly<Record<string, unknown>>;
 
@@ -64,7 +64,7 @@ describeWire(
 
 describe('a flood without a ticket', () => {
   test('of what is no request is counted too', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const before = fixture.daemon.program.lines.length;
     const count = 30;
     for (let sent = 0; sent < count; sent++) {
@@ -83,7 +83,7 @@ describe('a flood without a ticket', () => {
   });
 
   test('that a stop follows is counted to the last request', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const before = fixture.daemon.program.lines.length;
     const socket = await fixture.connect();
     const count = 16;
@@ -94,7 +94,7 @@ describe('a flood without a ticket', () => {
   });
 
   test('at the control service is summed up when it is refused, and all that succeeds is told', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const { vdsm } = fixture;
     const before = fixture.daemon.program.lines.length;
     const count = 20;

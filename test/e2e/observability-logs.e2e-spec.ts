@@ -5,7 +5,7 @@ import { ImagesClient, imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import { writeRandomImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { Deployment } from './deployment.js';
 import { requestBytes } from './raw-answers.js';
 
@@ -73,7 +73,7 @@ describe('the log of a request', () => {
   });
 
   test('counts what an upload that broke off has written', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const ticket = await fixture.addImage(8 * MiB);
     const socket = await fixture.connect();
     const headers = [`Content-Length: ${8 * MiB}`, 'X-Request-Id: broken'];
@@ -90,7 +90,7 @@ describe('the log of a request', () => {
   });
 
   test('has a new id where the client sent none or a bad one, and every answer tells it', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const client = fixture.client();
     const seen = new Set<unknown>();
     for (const headers of [{}, { 'X-Request-Id': 'a b' }, { 'X-Request-Id': 'x'.repeat(65) }]) {
@@ -105,7 +105,7 @@ describe('the log of a request', () => {
   });
 
   test('is one line of at most 2 KiB without control characters, whatever clients send', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const { vdsm } = fixture;
     const nasty = `line\nend\u001b[2J\u0085\u2028${'ä€'.repeat(120)}`;
     const ticket = await fixture.addImage(4, { transfer_id: nasty });
@@ -125,7 +125,7 @@ describe('the log of a request', () => {
   });
 
   test('may find nobody who reads it: transfers and the stop go on', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const ticket = await fixture.addImage(4);
     fixture.daemon.program.stopReading();
     for (let count = 0; count < 3; count++) {

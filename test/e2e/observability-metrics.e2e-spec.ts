@@ -8,7 +8,7 @@ import { writeRandomImage, writeSparseImage } from '../support/images.js';
 import { projectRoot } from '../support/project.js';
 import type { Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { DaemonFixture, withoutTls } from './daemon.fixture.js';
+import { DaemonUnderTest, withoutTls } from './daemon-under-test.js';
 import { Deployment } from './deployment.js';
 import { monitored, Scrape } from './monitoring.js';
 
@@ -210,7 +210,7 @@ describe('the metrics of a daemon and the proxy in front of it', () => {
 
 describe('the metrics of a running transfer', () => {
   test('show it, its connection and its buffers, and bytes that grow while it runs', async () => {
-    await using fixture = await DaemonFixture.start(monitored);
+    await using fixture = await DaemonUnderTest.start(monitored);
     const ticket = await fixture.addImage(8 * MiB);
     const socket = await fixture.connect();
     await socket.sendHead(`PUT ${ticket.path} HTTP/1.1`, 'Host: x', `Content-Length: ${8 * MiB}`);
@@ -230,12 +230,12 @@ describe('the metrics of a running transfer', () => {
   });
 
   test('are off unless they are asked for', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     assert.throws(() => fixture.daemon.address('metrics'), /no metrics listener/);
   });
 
   test('count what was no request under one route', async () => {
-    await using fixture = await DaemonFixture.start(monitored);
+    await using fixture = await DaemonUnderTest.start(monitored);
     await fixture.exchangeBytes('GET / HTTP/1.1\r\nNo Header\r\n\r\n');
     await fixture.exchangeBytes('NONSENSE\r\n\r\n');
     await fixture.exchangeBytes(`GET /${'x'.repeat(20 * KiB)} HTTP/1.1\r\n\r\n`);

@@ -8,7 +8,7 @@ import { Pki } from '../support/pki.js';
 import { startDaemon, type Service } from '../support/processes.js';
 import { needs } from '../support/requirements.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { askMonitoring, monitored } from './monitoring.js';
 
 const skip =
@@ -70,7 +70,7 @@ describe('a daemon with privileges to lose', { skip }, () => {
   }
 
   test('stays root without drop_privileges, and still refuses new ones', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     assert.deepEqual(ofAllThreads(fixture.daemon, 'NoNewPrivs'), ['1']);
     assert.deepEqual(ofAllThreads(fixture.daemon, 'CapBnd'), [noCapability]);
     assert.deepEqual(ofAllThreads(fixture.daemon, 'Uid'), ['0\t0\t0\t0']);
@@ -106,7 +106,7 @@ describe('a daemon with privileges to lose', { skip }, () => {
   });
 
   test('takes a renewed certificate after it has dropped its privileges', async () => {
-    await using fixture = await DaemonFixture.start({
+    await using fixture = await DaemonUnderTest.start({
       daemon: { drop_privileges: true, user_name: userName, group_name: userName },
     });
     execFileSync('chown', ['-R', userName, fixture.pki.folder]);
@@ -119,7 +119,7 @@ describe('a daemon with privileges to lose', { skip }, () => {
   });
 
   test('with drop_privileges serves as the user and owns its control socket until it ends', async () => {
-    await using fixture = await DaemonFixture.start({
+    await using fixture = await DaemonUnderTest.start({
       ...monitored,
       daemon: { drop_privileges: true, user_name: userName, group_name: userName },
     });

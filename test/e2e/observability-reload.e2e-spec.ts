@@ -13,7 +13,7 @@ import { Pki, type Identity } from '../support/pki.js';
 import { startDaemon, startProxy, type Service } from '../support/processes.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 import { Engine } from '../support/engine.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { monitored, Scrape } from './monitoring.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
 
@@ -60,7 +60,7 @@ const certificateKept =
 
 describe('a daemon that gets SIGHUP', () => {
   test('shows its new certificate to new connections, and goes on with those that are open', async () => {
-    await using fixture = await DaemonFixture.start({ ...monitored, ...unwatched });
+    await using fixture = await DaemonUnderTest.start({ ...monitored, ...unwatched });
     const { daemon, pki } = fixture;
     const first = await certificateOf(daemon);
     const ticket = await fixture.addImage(8);
@@ -88,7 +88,7 @@ describe('a daemon that gets SIGHUP', () => {
   });
 
   test('keeps its certificate when the new one is broken, and says so in one line', async () => {
-    await using fixture = await DaemonFixture.start(unwatched);
+    await using fixture = await DaemonUnderTest.start(unwatched);
     const { daemon, pki } = fixture;
     const first = await certificateOf(daemon);
     const { certFile, keyFile } = filesOf(pki);
@@ -112,7 +112,7 @@ describe('a daemon that gets SIGHUP', () => {
   });
 
   test('takes another log level, and keeps the old one when the configuration is wrong', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const { daemon } = fixture;
     const file = fixture.folder.file('daemon/conf.d/50-test.conf');
     const text = await readFile(file, 'utf8');
@@ -134,7 +134,7 @@ describe('a daemon that gets SIGHUP', () => {
 
 describe('a daemon whose configuration has changed when it gets SIGHUP', () => {
   test('names the options that need a restart, and no value, until they are as they were', async () => {
-    await using fixture = await DaemonFixture.start(unwatched);
+    await using fixture = await DaemonUnderTest.start(unwatched);
     const { daemon } = fixture;
     const file = fixture.folder.file('daemon/conf.d/50-test.conf');
     const text = await readFile(file, 'utf8');
@@ -175,7 +175,7 @@ describe('a daemon whose configuration has changed when it gets SIGHUP', () => {
   });
 
   test('looks at other files when they have other names', async () => {
-    await using fixture = await DaemonFixture.start({ tls: { reload_interval_sec: 0.05 } });
+    await using fixture = await DaemonUnderTest.start({ tls: { reload_interval_sec: 0.05 } });
     const { daemon, pki, folder } = fixture;
     const file = folder.file('daemon/conf.d/50-test.conf');
     const moved = await pki.issueHost('moved');
@@ -198,7 +198,7 @@ describe('a daemon whose configuration has changed when it gets SIGHUP', () => {
 
 describe('a daemon whose certificate is renewed', () => {
   test('shows the new one without a signal, also when Kubernetes renews a mounted secret', async () => {
-    await using fixture = await DaemonFixture.start({ tls: { reload_interval_sec: 0.1 } });
+    await using fixture = await DaemonUnderTest.start({ tls: { reload_interval_sec: 0.1 } });
     const { daemon, pki, folder } = fixture;
     const { certFile, keyFile } = filesOf(pki);
     const renewed = await pki.issueHost('renewed');

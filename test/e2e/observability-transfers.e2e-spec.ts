@@ -10,7 +10,7 @@ import { Pki } from '../support/pki.js';
 import { startDaemon, type Service } from '../support/processes.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 import type { TicketDocument } from '../support/vdsm.js';
-import { DaemonFixture } from './daemon.fixture.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { Deployment } from './deployment.js';
 
 const told = ['listener', 'method', 'status', 'size', 'ops', 'timeout', 'operation'];
@@ -179,7 +179,7 @@ describe('a transfer in the log', () => {
   });
 
   test('is not told of ids that no ticket has', async () => {
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const id = randomUUID();
     assert.equal((await fixture.client().request('GET', imagePath(id))).status, 403);
     assert.equal((await fixture.vdsm.request('PATCH', `/tickets/${id}`, '{"timeout": 1}')).status, 404);
@@ -198,7 +198,7 @@ describe('a transfer in the log', () => {
   });
 
   test('is watched without a word, unless the log is for debugging', async () => {
-    await using fixture = await DaemonFixture.start({ logging: { level: 'debug' } });
+    await using fixture = await DaemonUnderTest.start({ logging: { level: 'debug' } });
     const { id } = await fixture.addImage(4, { transfer_id: 'transfer-5' });
     await fixture.vdsm.getTicket(id);
     await fixture.vdsm.listTickets();

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { imagePath } from '../support/client.js';
-import { ProxiesFixture } from './proxies.fixture.js';
+import { ProxiesUnderTest } from './proxies-under-test.js';
 
 describe('wrong credentials at a proxy', () => {
-  let fixture: ProxiesFixture;
+  let fixture: ProxiesUnderTest;
   before(async () => {
-    fixture = await ProxiesFixture.start();
+    fixture = await ProxiesUnderTest.start();
   });
   after(() => fixture[Symbol.asyncDispose]());
 

@@ -13,7 +13,7 @@ import { RedisSessionStore } from '../../src/sessions/stores/redis-session.store
 import { describeSessionStore } from '../../src/sessions/stores/session-store.conformance.js';
 import type { SessionEnd } from '../../src/sessions/session.js';
 import type { Grant } from '../../src/sessions/grant.js';
-import { runFor } from '../fixtures/session-leases.js';
+import { runFor } from '../support/session-leases.js';
 import { eventually, within } from '../support/deadline.js';
 import { Pki } from '../support/pki.js';
 import { projectRoot } from '../support/project.js';

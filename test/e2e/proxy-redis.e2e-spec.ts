@@ -9,16 +9,16 @@ import type { Service } from '../support/processes.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import { RedisServer } from '../support/redis-server.js';
 import { needs } from '../support/requirements.js';
-import { ProxiesFixture, type DaemonImage } from './proxies.fixture.js';
+import { ProxiesUnderTest, type DaemonImage } from './proxies-under-test.js';
 
 describe('two proxies that share sessions in Redis', { skip: needs('redis-server') }, () => {
   let redis: RedisServer;
-  let fixture: ProxiesFixture;
+  let fixture: ProxiesUnderTest;
   let one: Service;
   let other: Service;
   before(async () => {
     redis = await RedisServer.start(['--requirepass', 's3cret-word']);
-    fixture = await ProxiesFixture.start();
+    fixture = await ProxiesUnderTest.start();
     const store = redis.url.replace('//', '//:s3cret-word@');
     const configuration = { proxy: { session_store: store }, logging: { level: 'debug' } };
     [one, other] = await Promise.all([fixture.startProxy(configuration), fixture.startProxy(configuration)]);

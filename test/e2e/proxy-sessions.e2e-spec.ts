@@ -6,17 +6,17 @@ import type { Answer } from '../support/exchange.js';
 import type { Service } from '../support/processes.js';
 import { RedisServer } from '../support/redis-server.js';
 import { needs } from '../support/requirements.js';
-import { ProxiesFixture, type DaemonImage } from './proxies.fixture.js';
+import { ProxiesUnderTest, type DaemonImage } from './proxies-under-test.js';
 
 /** What clients of sessions see at proxies, wherever the sessions are. */
 function describeSessions(store: 'memory' | 'Redis', skip: string | false): void {
   describe(`sessions of proxies with a store in ${store}`, { skip }, () => {
     let redis: RedisServer | undefined;
-    let fixture: ProxiesFixture;
+    let fixture: ProxiesUnderTest;
     let proxies: readonly Service[];
     let proxy: Service;
     before(async () => {
-      fixture = await ProxiesFixture.start();
+      fixture = await ProxiesUnderTest.start();
       if (store === 'Redis') redis = await RedisServer.start();
       const configuration = {
         limits: { sessions: 20 },

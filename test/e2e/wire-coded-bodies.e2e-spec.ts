@@ -6,7 +6,7 @@ import { eventually } from '../support/deadline.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { monitored } from './monitoring.js';
 import { parseAnswer, parseAnswers, requestBytes } from './raw-answers.js';
-import { allWireRoutes, describeWire, type Wire } from './wire.fixture.js';
+import { allWireRoutes, describeWire, type Wire } from './wire-under-test.js';
 
 const untouched = Buffer.from('untouched');
 const chunks = '4\r\nEVIL\r\n0\r\n\r\n';

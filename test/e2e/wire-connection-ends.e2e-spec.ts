@@ -5,8 +5,8 @@ import { MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import { heldConnections } from '../support/held-connections.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { withoutTls } from './daemon.fixture.js';
-import { allWireRoutes, describeWire, type Wire } from './wire.fixture.js';
+import { withoutTls } from './daemon-under-test.js';
+import { allWireRoutes, describeWire, type Wire } from './wire-under-test.js';
 
 // More than the socket buffers of both sides.
 const largeBytes = 24 * MiB;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
-import type { ImageTicket } from './daemon.fixture.js';
+import type { ImageTicket } from './daemon-under-test.js';
 import { parseAnswers, type RawAnswer } from './raw-answers.js';
-import { describeWire } from './wire.fixture.js';
+import { describeWire } from './wire-under-test.js';
 
 const content = randomBytes(4096);
 const part = 'x'.repeat(512);

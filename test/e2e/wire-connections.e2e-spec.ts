@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { parseAnswer, parseAnswers } from './raw-answers.js';
-import { allWireRoutes, describeWire } from './wire.fixture.js';
+import { allWireRoutes, describeWire } from './wire-under-test.js';
 
 // Much more than the socket buffers of both sides together.
 const largeBytes = 24 * MiB;

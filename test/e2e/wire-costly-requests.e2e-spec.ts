@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
-import type { ImageTicket } from './daemon.fixture.js';
+import type { ImageTicket } from './daemon-under-test.js';
 import { parseAnswer } from './raw-answers.js';
-import { allWireRoutes, describeWire } from './wire.fixture.js';
+import { allWireRoutes, describeWire } from './wire-under-test.js';
 
 const flush = '"op":"flush"';
 

@@ -9,8 +9,8 @@ import { eventually, within } from '../support/deadline.js';
 import { ImagesClient } from '../support/client.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { needs } from '../support/requirements.js';
-import { withoutTls } from './daemon.fixture.js';
-import { describeWire, type Wire } from './wire.fixture.js';
+import { withoutTls } from './daemon-under-test.js';
+import { describeWire, type Wire } from './wire-under-test.js';
 
 const run = promisify(execFile);
 // For the files that the service opens meanwhile.

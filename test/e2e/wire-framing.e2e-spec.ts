@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { eventually } from '../support/deadline.js';
-import type { ImageTicket } from './daemon.fixture.js';
+import type { ImageTicket } from './daemon-under-test.js';
 import { parseAnswers } from './raw-answers.js';
-import { describeWire, type Wire } from './wire.fixture.js';
+import { describeWire, type Wire } from './wire-under-test.js';
 
 /** Others are refused by the proxy. */
 const relayedMethods = ['GET', 'HEAD', 'OPTIONS', 'POST'];

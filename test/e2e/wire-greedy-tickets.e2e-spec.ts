@@ -7,7 +7,7 @@ import { eventually, within } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import { askMonitoring, monitored, Scrape } from './monitoring.js';
 import { parseAnswer } from './raw-answers.js';
-import { describeWire, type Wire } from './wire.fixture.js';
+import { describeWire, type Wire } from './wire-under-test.js';
 
 /** What nobody who reads or sends has to wait for, on a machine that is busy with other tests. */
 const honestMs = 30_000;

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { withoutTls } from './daemon.fixture.js';
-import { describeWire } from './wire.fixture.js';
+import { withoutTls } from './daemon-under-test.js';
+import { describeWire } from './wire-under-test.js';
 
 describeWire('500 idle connections', {}, (wire) => {
   const idle: RawSocket[] = [];

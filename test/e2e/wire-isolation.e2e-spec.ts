@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeWire } from './wire.fixture.js';
+import { describeWire } from './wire-under-test.js';
 
 const page = Buffer.from('<!DOCTYPE html><script src="/docs/swagger-ui-bundle.js"></script>');
 

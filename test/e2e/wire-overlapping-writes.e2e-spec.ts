@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { KiB, MiB, type ByteRange } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import type { RawSocket } from '../support/raw-socket.js';
-import type { ImageTicket } from './daemon.fixture.js';
+import type { ImageTicket } from './daemon-under-test.js';
 import { parseAnswer } from './raw-answers.js';
-import { describeWire, type Wire } from './wire.fixture.js';
+import { describeWire, type Wire } from './wire-under-test.js';
 
 const sizeBytes = 4 * MiB;
 const older = Buffer.alloc(sizeBytes, 'older');

@@ -6,7 +6,7 @@ import type { Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { askMonitoring, monitored } from './monitoring.js';
 import { parseAnswers } from './raw-answers.js';
-import { allWireRoutes, describeWire } from './wire.fixture.js';
+import { allWireRoutes, describeWire } from './wire-under-test.js';
 
 // One is answered while these wait.
 const waitingMax = 16;

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { before, test } from 'node:test';
 import type { Answer } from '../support/exchange.js';
-import type { ImageTicket } from './daemon.fixture.js';
+import type { ImageTicket } from './daemon-under-test.js';
 import { parseAnswer, parseAnswers } from './raw-answers.js';
-import { describeWire } from './wire.fixture.js';
+import { describeWire } from './wire-under-test.js';
 
 // No multiple of any block size, so that every end is unaligned for direct I/O.
 const image = randomBytes(10_001);

@@ -5,9 +5,9 @@ import { before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { writeSparseImage } from '../support/images.js';
 import { needs } from '../support/requirements.js';
-import type { ImageTicket } from './daemon.fixture.js';
+import type { ImageTicket } from './daemon-under-test.js';
 import { parseAnswer, parseAnswers } from './raw-answers.js';
-import { describeWire, type Wire } from './wire.fixture.js';
+import { describeWire, type Wire } from './wire-under-test.js';
 
 const run = promisify(execFile);
 const bodyBytes = 50 * MiB;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
-import { describeWire } from './wire.fixture.js';
+import { describeWire } from './wire-under-test.js';
 
 const largeBytes = 24 * MiB;
 

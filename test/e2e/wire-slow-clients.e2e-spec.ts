@@ -5,9 +5,9 @@ import { KiB, MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import type { Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { withoutTls } from './daemon.fixture.js';
+import { withoutTls } from './daemon-under-test.js';
 import { parseAnswer, parseAnswers } from './raw-answers.js';
-import { allWireRoutes, describeWire } from './wire.fixture.js';
+import { allWireRoutes, describeWire } from './wire-under-test.js';
 
 // Long for a busy machine to go from the handshake of a connection to its request.
 const silenceSeconds = 3;

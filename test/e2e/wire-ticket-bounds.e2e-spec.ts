@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import { test } from 'node:test';
 import { KiB, MiB } from '../../src/base/units.js';
-import type { ImageTicket } from './daemon.fixture.js';
-import { describeWire, type Wire } from './wire.fixture.js';
+import type { ImageTicket } from './daemon-under-test.js';
+import { describeWire, type Wire } from './wire-under-test.js';
 
 const imageBytes = 4 * MiB;
 const data = Buffer.alloc(64 * KiB, 'data');

@@ -6,9 +6,9 @@ import { MiB } from '../../src/base/units.js';
 import { connectOptions } from '../support/address.js';
 import { within } from '../support/deadline.js';
 import { RawSocket } from '../support/raw-socket.js';
-import { withoutTls } from './daemon.fixture.js';
+import { withoutTls } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
-import { describeWire } from './wire.fixture.js';
+import { describeWire } from './wire-under-test.js';
 
 // What stops in the middle of a record is waited for that long.
 const configuration = { limits: { handshake_timeout_sec: 5 } };

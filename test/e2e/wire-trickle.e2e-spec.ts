@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseAnswer } from './raw-answers.js';
-import { describeWire } from './wire.fixture.js';
+import { describeWire } from './wire-under-test.js';
 
 describeWire('an upload that trickles', { concurrency: true }, (wire) => {
   test('keeps its ticket alive and shows its progress', async () => {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import type { ImagesClient } from '../support/client.js';
 import { parseAnswer } from './raw-answers.js';
-import { describeWire } from './wire.fixture.js';
+import { describeWire } from './wire-under-test.js';
 
 const sizeBytes = 20_000;
 

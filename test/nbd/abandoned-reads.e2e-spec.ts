@@ -4,10 +4,10 @@ import { describe, test } from 'node:test';
 
 import { KiB, MiB } from '../../src/base/units.js';
 import { eventually, within } from '../support/deadline.js';
-import { DaemonFixture } from '../e2e/daemon.fixture.js';
+import { DaemonUnderTest } from '../e2e/daemon-under-test.js';
 import { monitored, Scrape } from '../e2e/monitoring.js';
 import { parseAnswer, requestBytes } from '../e2e/raw-answers.js';
-import { describeWire } from '../e2e/wire.fixture.js';
+import { describeWire } from '../e2e/wire-under-test.js';
 import { openImage, pattern } from './images.js';
 import { type ClientRequest, type Script, ScriptedServer } from './scripted-server.js';
 import { dataChunk, noneChunk } from './server-messages.js';
@@ -140,7 +140,7 @@ describe('a client that closes its side while its download waits for storage', (
   for (const listener of ['remote', 'local'] as const) {
     test(`is noticed if it has gone, at the ${listener} listener`, async () => {
       await using server = await KeepingServer.start(read);
-      await using fixture = await DaemonFixture.start();
+      await using fixture = await DaemonUnderTest.start();
       const ticket = await fixture.addImage(undefined, { url: server.url, size: sizeBytes, ops: ['read'] });
       const socket = await fixture.connect(listener);
       await socket.send(requestBytes('GET', ticket.path));
@@ -152,7 +152,7 @@ describe('a client that closes its side while its download waits for storage', (
 
   test('gets all of it if it has not', async () => {
     await using server = await KeepingServer.start(read);
-    await using fixture = await DaemonFixture.start();
+    await using fixture = await DaemonUnderTest.start();
     const lengthBytes = 64 * KiB;
     const ticket = await fixture.addImage(undefined, { url: server.url, size: lengthBytes, ops: ['read'] });
     const socket = await fixture.connect();

@@ -5,8 +5,8 @@ import { MiB } from '../../src/base/units.js';
 import type { RawSocket } from '../support/raw-socket.js';
 import { eventually, within } from '../support/deadline.js';
 import { parseAnswer } from '../e2e/raw-answers.js';
-import { DaemonFixture, type ImageTicket } from '../e2e/daemon.fixture.js';
-import { allWireRoutes, describeWire, type Wire } from '../e2e/wire.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from '../e2e/daemon-under-test.js';
+import { allWireRoutes, describeWire, type Wire } from '../e2e/wire-under-test.js';
 import { FullBacklogServer } from './full-backlog-server.js';
 import { ScriptedServer } from './scripted-server.js';
 import { Workspace } from './servers.js';
@@ -118,7 +118,7 @@ async function gone(wire: Wire, ticket: ImageTicket): Promise<void> {
 test('a daemon that is stopped does not wait for an NBD server that hangs in the handshake', async () => {
   await using workspace = await Workspace.create();
   await using server = await silentServer(workspace, 1);
-  await using fixture = await DaemonFixture.start({ limits: { grace_sec: 0.5 } });
+  await using fixture = await DaemonUnderTest.start({ limits: { grace_sec: 0.5 } });
   const ticket = await fixture.addImage(undefined, { url: server.url, size: sizeBytes });
   const answer = fixture.client().request('GET', ticket.path);
   await fixture.ticketState(ticket, ({ active }) => active, 'the request runs');

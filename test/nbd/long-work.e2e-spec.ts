@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { ImageTicket } from '../e2e/daemon.fixture.js';
-import { describeWire, type Wire } from '../e2e/wire.fixture.js';
+import type { ImageTicket } from '../e2e/daemon-under-test.js';
+import { describeWire, type Wire } from '../e2e/wire-under-test.js';
 import { MiB } from '../../src/base/units.js';
 import { missing, Workspace } from './servers.js';
 

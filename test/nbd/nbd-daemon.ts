@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { DaemonFixture } from '../e2e/daemon.fixture.js';
+import { DaemonUnderTest } from '../e2e/daemon-under-test.js';
 import type { ImagesClient } from '../support/client.js';
 import type { Configuration } from '../support/configuration.js';
 import { eventually } from '../support/deadline.js';
@@ -17,12 +17,12 @@ export const promptMs = 10_000;
 /** One daemon for the tests of a file, and the NBD servers that its tickets point to. */
 export class NbdDaemon implements AsyncDisposable {
   private constructor(
-    readonly fixture: DaemonFixture,
+    readonly fixture: DaemonUnderTest,
     readonly workspace: Workspace,
   ) {}
 
   static async start(configuration: Configuration = {}): Promise<NbdDaemon> {
-    return new NbdDaemon(await DaemonFixture.start(configuration), await Workspace.create());
+    return new NbdDaemon(await DaemonUnderTest.start(configuration), await Workspace.create());
   }
 
   get service(): Service {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { KiB, MiB } from '../../src/base/units.js';
 import { eventually, within } from '../support/deadline.js';
 import { askMonitoring, monitored, Scrape } from '../e2e/monitoring.js';
-import { describeWire } from '../e2e/wire.fixture.js';
+import { describeWire } from '../e2e/wire-under-test.js';
 import { pattern } from './images.js';
 import { ScriptedServer } from './scripted-server.js';
 import { noneChunk } from './server-messages.js';

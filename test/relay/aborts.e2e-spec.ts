@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { cut, ScriptedDaemon, type Script } from './scripted-daemon.js';
 

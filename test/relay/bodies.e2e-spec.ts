@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { buffer } from 'node:stream/consumers';
 import { MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { ScriptedDaemon } from './scripted-daemon.js';
 

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { describe, test } from 'node:test';
 import { imagePath } from '../support/client.js';
 import { expired, Pki, type Identity } from '../support/pki.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest, type RelayUnderTestOptions } from './relay-under-test.js';
 import { cut, ScriptedDaemon, type Script } from './scripted-daemon.js';
 

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { imagePath } from '../support/client.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { ScriptedDaemon } from './scripted-daemon.js';
 

@@ -11,7 +11,7 @@ import { DaemonAgents } from '../../src/relay/upstream/daemon-agents.js';
 import { DirectDownload } from '../../src/node-internals/direct-download.js';
 import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { ScriptedDaemon, type Script, type SeenRequest } from './scripted-daemon.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { buffer } from 'node:stream/consumers';
 import { imagePath } from '../support/client.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { ScriptedDaemon, type Script } from './scripted-daemon.js';
 

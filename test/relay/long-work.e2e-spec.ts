@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { imagePath } from '../support/client.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest, type RelayUnderTestOptions } from './relay-under-test.js';
 import { cut, ScriptedDaemon, type Script } from './scripted-daemon.js';
 

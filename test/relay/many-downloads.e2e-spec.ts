@@ -3,7 +3,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { ScriptedDaemon, type SeenRequest } from './scripted-daemon.js';
 import { SeededRandom } from '../support/random.js';

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
-import { certificates } from './relay.fixtures.js';
+import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
 import { ScriptedDaemon, type SeenRequest } from './scripted-daemon.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { createClaimant } from '../../../test/fixtures/claimants.js';
+import { createClaimant } from '../../../test/support/claimants.js';
 import { UnavailableError } from '../../base/errors.js';
 import { KiB, MiB } from '../../base/units.js';
 import { isCongruent } from './aligned-memory.js';

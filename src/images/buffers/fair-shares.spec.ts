@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createClaimant } from '../../../test/fixtures/claimants.js';
+import { createClaimant } from '../../../test/support/claimants.js';
 import { type Claimant, FairShares } from './fair-shares.js';
 
 /** Takes as many as there are for it. @returns how many */

@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test';
 import { StorageError } from '../../base/errors.js';
 import { KiB, MiB } from '../../base/units.js';
 import type { Backend, Extent } from '../backends/backend.js';
-import { createClaimant } from '../../../test/fixtures/claimants.js';
+import { createClaimant } from '../../../test/support/claimants.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
 import { checksumAlgorithms } from './block-hash.js';
 import { type ChecksumOptions, computeChecksum } from './checksum.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { wrongValues, type JsonType } from '../../../test/fixtures/wrong-types.js';
+import { wrongValues, type JsonType } from '../../../test/support/wrong-types.js';
 import { toDto } from '../../framework/validation.js';
 import { ImagePatchDto } from './image-patch.dto.js';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { bufferBytes, ImageUnderTest } from '../../../test/fixtures/image-under-test.js';
-import { ListenerUnderTest } from '../../../test/fixtures/listener-under-test.js';
-import { MemoryBackend } from '../../../test/fixtures/memory-backend.js';
+import { bufferBytes, ImageUnderTest } from '../../../test/support/image-under-test.js';
+import { ListenerUnderTest } from '../../../test/support/listener-under-test.js';
+import { MemoryBackend } from '../../../test/support/memory-backend.js';
 import { eventually, within } from '../../../test/support/deadline.js';
 import type { RawSocket } from '../../../test/support/raw-socket.js';
 import {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { aborted, ListenerUnderTest } from '../../../test/fixtures/listener-under-test.js';
+import { aborted, ListenerUnderTest } from '../../../test/support/listener-under-test.js';
 import type { RawSocket } from '../../../test/support/raw-socket.js';
 import { ClientGoneError, ClientTimeoutError } from '../../base/errors.js';
 import type { Exchange } from '../../wire/exchange.js';

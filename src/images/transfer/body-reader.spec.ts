@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
-import { ListenerUnderTest } from '../../../test/fixtures/listener-under-test.js';
+import { ListenerUnderTest } from '../../../test/support/listener-under-test.js';
 import type { RawSocket } from '../../../test/support/raw-socket.js';
 import { InvalidRequestError } from '../../base/errors.js';
 import type { Exchange } from '../../wire/exchange.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createClaimant } from '../../../test/fixtures/claimants.js';
+import { createClaimant } from '../../../test/support/claimants.js';
 import { StorageError } from '../../base/errors.js';
 import { KiB, MiB } from '../../base/units.js';
 import { BufferPool, smallBufferBytes } from '../buffers/buffer-pool.js';

@@ -6,7 +6,7 @@ import {
   aborted,
   ListenerUnderTest,
   type ListenerChanges,
-} from '../../../test/fixtures/listener-under-test.js';
+} from '../../../test/support/listener-under-test.js';
 import { eventually } from '../../../test/support/deadline.js';
 import { Pki } from '../../../test/support/pki.js';
 import { TemporaryFolder } from '../../../test/support/temporary-folder.js';

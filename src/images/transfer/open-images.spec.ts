@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Socket } from 'node:net';
-import { MemoryBackend } from '../../../test/fixtures/memory-backend.js';
-import { ManualClock, ticketDefinition } from '../../../test/fixtures/tickets.js';
+import { MemoryBackend } from '../../../test/support/memory-backend.js';
+import { ManualClock, ticketDefinition } from '../../../test/support/tickets.js';
 import { ClientGoneError, StorageError } from '../../base/errors.js';
 import { ClientConnection } from '../../wire/client-connection.js';
 import { Ticket } from '../../tickets/ticket.js';

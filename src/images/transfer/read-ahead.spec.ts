@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { createClaimant } from '../../../test/fixtures/claimants.js';
-import { MemoryBackend } from '../../../test/fixtures/memory-backend.js';
+import { createClaimant } from '../../../test/support/claimants.js';
+import { MemoryBackend } from '../../../test/support/memory-backend.js';
 import { StorageError } from '../../base/errors.js';
 import { KiB, MiB, type ByteRange } from '../../base/units.js';
 import { BufferPool } from '../buffers/buffer-pool.js';

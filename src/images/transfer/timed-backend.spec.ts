@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MemoryBackend } from '../../../test/fixtures/memory-backend.js';
+import { MemoryBackend } from '../../../test/support/memory-backend.js';
 import { BusyTime } from '../../base/busy-time.js';
 import { TimedBackend } from './timed-backend.js';
 

@@ -5,7 +5,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { applyDescriptions } from '../../contract/decorators.js';
 import { addProxySecurity } from '../../contract/security.js';
 import { SessionsModule } from '../sessions.module.js';
-import { startSessionsApp } from '../../../test/vectors/sessions-app.fixtures.js';
+import { startSessionsApp } from '../../../test/support/sessions-under-test.js';
 
 /** Where each operation is and which statuses it tells of, by its id. */
 function describeOperations(document: OpenAPIObject): Record<string, string> {

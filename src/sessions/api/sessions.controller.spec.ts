@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SessionEnd } from '../session.js';
-import { runFor } from '../../../test/fixtures/session-leases.js';
-import { startSessionsApp } from '../../../test/vectors/sessions-app.fixtures.js';
+import { runFor } from '../../../test/support/session-leases.js';
+import { startSessionsApp } from '../../../test/support/sessions-under-test.js';
 import {
   exampleTicketId,
   fixedUnixSeconds,
   makeTicket,
   vectors,
-} from '../../../test/vectors/signed-ticket.fixtures.js';
+} from '../../../test/support/signed-tickets.js';
 
 const exp = fixedUnixSeconds + 3600;
 

@@ -5,11 +5,7 @@ import type { webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 import * as x509 from '@peculiar/x509';
 import { EngineCertificate } from './engine-certificate.js';
-import {
-  fixedUnixSeconds,
-  readVectorFile,
-  unixSeconds,
-} from '../../../test/vectors/signed-ticket.fixtures.js';
+import { fixedUnixSeconds, readVectorFile, unixSeconds } from '../../../test/support/signed-tickets.js';
 
 const engineCertificatePem = readVectorFile('engine.pem');
 const caCertificatesPem = readVectorFile('ca.pem');

@@ -2,12 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeSignedTicket } from './signed-ticket.decoder.js';
 import { UnauthenticatedError } from '../../base/errors.js';
-import {
-  encodeTicket,
-  makeTicket,
-  signMembers,
-  unixSeconds,
-} from '../../../test/vectors/signed-ticket.fixtures.js';
+import { encodeTicket, makeTicket, signMembers, unixSeconds } from '../../../test/support/signed-tickets.js';
 
 function refuses(ticket: string, reason: RegExp): void {
   assert.throws(

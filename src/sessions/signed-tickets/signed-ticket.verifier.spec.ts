@@ -13,7 +13,7 @@ import {
   signMembers,
   unixSeconds,
   vectorRules,
-} from '../../../test/vectors/signed-ticket.fixtures.js';
+} from '../../../test/support/signed-tickets.js';
 
 function refuses(ticket: string, reason: RegExp, settings: Parameters<typeof makeVerifier>[0] = {}): void {
   assert.throws(

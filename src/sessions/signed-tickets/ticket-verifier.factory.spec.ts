@@ -12,7 +12,7 @@ import {
   makeTicket,
   vectorFile,
   vectorRules,
-} from '../../../test/vectors/signed-ticket.fixtures.js';
+} from '../../../test/support/signed-tickets.js';
 
 async function load(options: Partial<TicketVerifierOptions> = {}): Promise<TicketVerifier> {
   const defaults: TicketVerifierOptions = {

@@ -5,14 +5,14 @@ import type { SessionEnd } from '../session.js';
 import type { GrantStore } from './grant.store.js';
 import type { Grant } from '../grant.js';
 import { UnavailableError } from '../../base/errors.js';
-import { runFor } from '../../../test/fixtures/session-leases.js';
+import { runFor } from '../../../test/support/session-leases.js';
 import {
   exampleTicketId,
   FakeClock,
   fixedUnixSeconds,
   makeTicket,
   makeVerifier,
-} from '../../../test/vectors/signed-ticket.fixtures.js';
+} from '../../../test/support/signed-tickets.js';
 
 const clockStart = fixedUnixSeconds;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatGrant, parseGrant } from './grant-text.js';
-import { makeTicket, makeVerifier } from '../../../test/vectors/signed-ticket.fixtures.js';
+import { makeTicket, makeVerifier } from '../../../test/support/signed-tickets.js';
 
 const rules = { allowHttp: false };
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemorySessionStore } from './memory-session.store.js';
 import { describeSessionStore } from './session-store.conformance.js';
-import { FakeClock, makeTicket, makeVerifier } from '../../../test/vectors/signed-ticket.fixtures.js';
+import { FakeClock, makeTicket, makeVerifier } from '../../../test/support/signed-tickets.js';
 
 describeSessionStore('memory', async (t, options, clock) => {
   const store = new MemorySessionStore(options, clock);

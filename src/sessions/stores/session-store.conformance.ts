@@ -4,14 +4,14 @@ import type { SessionEnd } from '../session.js';
 import type { SessionStore, SessionStoreOptions } from './session.store.js';
 import type { Grant } from '../grant.js';
 import { UnavailableError } from '../../base/errors.js';
-import { runFor } from '../../../test/fixtures/session-leases.js';
+import { runFor } from '../../../test/support/session-leases.js';
 import {
   exampleTicketId,
   FakeClock,
   fixedUnixSeconds,
   makeTicket,
   makeVerifier,
-} from '../../../test/vectors/signed-ticket.fixtures.js';
+} from '../../../test/support/signed-tickets.js';
 import { eventually } from '../../../test/support/deadline.js';
 
 const clockStart = fixedUnixSeconds;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createClaimant } from '../../../../test/fixtures/claimants.js';
+import { createClaimant } from '../../../../test/support/claimants.js';
 import { FairShares } from '../../buffers/fair-shares.js';
 import { FileTurns } from './file-turns.js';
 

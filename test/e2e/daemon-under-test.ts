@@ -21,7 +21,7 @@ export interface ImageTicket {
 }
 
 /** One daemon for the tests of a file, with a folder for its images. */
-export class DaemonFixture implements AsyncDisposable {
+export class DaemonUnderTest implements AsyncDisposable {
   private readonly clients: ImagesClient[] = [];
   private readonly sockets: RawSocket[] = [];
 
@@ -32,12 +32,12 @@ export class DaemonFixture implements AsyncDisposable {
     public daemon: Service,
   ) {}
 
-  static async start(configuration: Configuration = {}): Promise<DaemonFixture> {
+  static async start(configuration: Configuration = {}): Promise<DaemonUnderTest> {
     const folder = await TemporaryFolder.create();
     try {
       const pki = await Pki.create(folder.file('pki'));
       const daemon = await startDaemon({ folder: folder.path, pki, configuration });
-      return new DaemonFixture(folder, pki, configuration, daemon);
+      return new DaemonUnderTest(folder, pki, configuration, daemon);
     } catch (error) {
       await folder[Symbol.asyncDispose]();
       throw error;

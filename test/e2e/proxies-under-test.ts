@@ -16,7 +16,7 @@ export interface DaemonImage {
 }
 
 /** A daemon, an engine, and as many proxies as a test wants in front of it. */
-export class ProxiesFixture implements AsyncDisposable {
+export class ProxiesUnderTest implements AsyncDisposable {
   readonly #closing: (() => unknown)[] = [];
 
   private constructor(
@@ -30,14 +30,14 @@ export class ProxiesFixture implements AsyncDisposable {
     this.#closing.push(() => daemon.program.kill());
   }
 
-  static async start(): Promise<ProxiesFixture> {
+  static async start(): Promise<ProxiesUnderTest> {
     const folder = await TemporaryFolder.create();
     try {
       const pki = await Pki.create(folder.file('pki'));
       const engineIdentity = await pki.issueEngine();
       const proxyIdentity = await pki.issueHost('proxy');
       const daemon = await startDaemon({ folder: folder.path, pki });
-      return new ProxiesFixture(
+      return new ProxiesUnderTest(
         folder,
         pki,
         daemon,

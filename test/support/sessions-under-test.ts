@@ -5,8 +5,8 @@ import { CLOCK } from '../../src/base/clock.js';
 import { SESSION_STORE, type SessionStore } from '../../src/sessions/stores/session.store.js';
 import { GRANT_STORE, type GrantStore } from '../../src/sessions/stores/grant.store.js';
 import { TICKET_VERIFIER } from '../../src/sessions/signed-tickets/ticket.verifier.js';
-import { configWith, startRole } from '../support/role-under-test.js';
-import { FakeClock, makeVerifier } from './signed-ticket.fixtures.js';
+import { configWith, startRole } from './role-under-test.js';
+import { FakeClock, makeVerifier } from './signed-tickets.js';
 
 export interface SessionsApp {
   /** Without a slash at its end. */

@@ -9,7 +9,7 @@ import { Engine } from '../support/engine.js';
 import { startProxy, type Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';
 import type { TicketDocument, TicketInfo, Vdsm } from '../support/vdsm.js';
-import { DaemonFixture, type ImageTicket } from './daemon.fixture.js';
+import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 import { requestBytes } from './raw-answers.js';
 
 /**
@@ -59,13 +59,13 @@ export function describeWire(name: string, options: WireOptions, cases: (wire: W
 
 /** The processes behind the routes. */
 class WireServices {
-  #daemon: DaemonFixture | undefined;
+  #daemon: DaemonUnderTest | undefined;
   #proxy: Service | undefined;
   #engine: Engine | undefined;
 
   constructor(private readonly configuration: Configuration) {}
 
-  get daemon(): DaemonFixture {
+  get daemon(): DaemonUnderTest {
     return started(this.#daemon);
   }
 
@@ -79,7 +79,7 @@ class WireServices {
 
   async start(): Promise<void> {
     const { configuration } = this;
-    this.#daemon = await DaemonFixture.start(configuration);
+    this.#daemon = await DaemonUnderTest.start(configuration);
     const { pki } = this.#daemon;
     const identity = await pki.issueEngine();
     this.#engine = new Engine(identity);
@@ -107,7 +107,7 @@ export class Wire {
     private readonly services: WireServices,
   ) {}
 
-  get daemon(): DaemonFixture {
+  get daemon(): DaemonUnderTest {
     return this.services.daemon;
   }
 
@@ -163,7 +163,7 @@ export class Wire {
   }
 
   /**
-   * Makes an image and a ticket for it, as `DaemonFixture.addImage` does, which a
+   * Makes an image and a ticket for it, as `DaemonUnderTest.addImage` does, which a
    * client may use on this way.
    */
   async addImage(
