@@ -144,6 +144,19 @@ describe('writing an image that fails', () => {
     assert.equal(image.buffersInUse, 0);
   });
 
+  test('answers so at once, though its client pauses in the middle of the body', async () => {
+    const backend = new WatchedBackend(Buffer.alloc(MiB));
+    backend.writing = () => Promise.reject(new NoSpaceError());
+    const image = await ImageUnderTest.of(backend);
+    await using service = await serve(image);
+    const client = await begin(service, `Content-Length: ${MiB}`);
+    await client.send(Buffer.alloc(4096));
+    await client.readUntil('HTTP/1.1 507');
+    client.close();
+    await service.ended();
+    assert.equal(image.buffersInUse, 0);
+  });
+
   test('with its last byte is no success', async () => {
     const backend = new WatchedBackend(Buffer.alloc(MiB));
     backend.writing = () => Promise.reject(new NoSpaceError());

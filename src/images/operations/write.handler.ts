@@ -137,6 +137,10 @@ const pageBytes = 4096;
 async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<void> {
   const { backend, lease, buffers, endBytes } = transfer;
   const body = new BodyReader(exchange, lease.signal);
+  // A client that pauses, or waits to hear of what it sent, is told now and not when it sends more.
+  buffers.onFailure = (error) => {
+    body.giveUp(error);
+  };
   let offset = transfer.offsetBytes;
   try {
     // A buffer is taken only when there is data to put into it.

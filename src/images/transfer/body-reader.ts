@@ -26,6 +26,7 @@ export class BodyReader {
   #filledBytes = 0;
   #ended = false;
   #rest: NodeJS.Timeout | undefined;
+  #givenUp: { readonly reason: unknown } | undefined;
   /**
    * Settled by a full target, by data without one, by the end or the breaking of the body, or by the signal.
    */
@@ -55,7 +56,7 @@ export class BodyReader {
    * @returns false when nothing is left of the body, or of what arrived of a broken one
    */
   async arrival(): Promise<boolean> {
-    this.#signal.throwIfAborted();
+    this.#throwIfOver();
     if (this.#kept.length === 0 && !this.#ended && this.broken === undefined) await this.#receive();
     if (this.broken !== undefined) this.#takeBuffered();
     return this.#kept.length > 0;
@@ -66,7 +67,7 @@ export class BodyReader {
    * @returns how many bytes; at least one after an arrival
    */
   async fill(target: Uint8Array): Promise<number> {
-    this.#signal.throwIfAborted();
+    this.#throwIfOver();
     this.#target = target;
     this.#filledBytes = 0;
     for (let chunk = this.#kept.shift(); chunk !== undefined; chunk = this.#kept.shift()) {
@@ -81,11 +82,23 @@ export class BodyReader {
     return this.#filledBytes;
   }
 
+  /** The body is of no use any more: whoever waits for it, now or later, gets `reason`. */
+  giveUp(reason: unknown): void {
+    this.#givenUp ??= { reason };
+    this.#exchange.request.pause();
+    this.#finish(reason);
+  }
+
   /** Reads no more. What is left of the body is the connection's to drop. */
   stop(): void {
     const { request } = this.#exchange;
     request.off('data', this.#onData).off('end', this.#onEnd).off('body-broken', this.#onEnd);
     this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  #throwIfOver(): void {
+    this.#signal.throwIfAborted();
+    if (this.#givenUp !== undefined) throw this.#givenUp.reason;
   }
 
   /** Reads from the socket until the target is full, something has arrived for none, or the body is over. */
@@ -163,10 +176,10 @@ export class BodyReader {
   };
 
   readonly #onAbort = (): void => {
-    this.#finish(this.#signal.reason as Error);
+    this.#finish(this.#signal.reason);
   };
 
-  #finish(error?: Error): void {
+  #finish(error?: unknown): void {
     clearTimeout(this.#rest);
     this.#rest = undefined;
     const filled = this.#filled;

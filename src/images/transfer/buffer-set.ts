@@ -54,6 +54,8 @@ export class BufferSet implements BufferHolder {
   #company: Company = 'few';
   #changed: PromiseWithResolvers<undefined> | undefined;
   #failure: { readonly error: unknown } | undefined;
+  /** Told at once when a step fails, for who waits for something else than a buffer. */
+  onFailure: (error: unknown) => void = () => undefined;
   /** The client takes long for each step: while others wait small buffers do as well for it. */
   isSlow = false;
   place = 0;
@@ -148,6 +150,7 @@ export class BufferSet implements BufferHolder {
     const running = step
       .catch((error: unknown) => {
         this.#failure ??= { error };
+        this.onFailure(error);
       })
       .then(() => {
         this.#running.delete(running);
