@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { UnavailableError } from '../../base/errors.js';
 import { KiB, MiB } from '../../base/units.js';
 import type { BufferLoan } from './buffer-loan.js';
 import { RelayBufferPool } from './relay-buffer-pool.js';
 
-const never = new AbortController().signal;
+const ended = new AbortController();
+/** Aborts nothing while the tests run; what still waits after them is let go. */
+const never = ended.signal;
+after(() => {
+  ended.abort(new Error('The tests have ended'));
+});
 const smallBytes = 256 * KiB;
 
 /** Too small for large buffers: it says how many small ones there are, and how many one ticket may have. */
@@ -39,7 +44,10 @@ async function lendAll(
 function askFor(pool: RelayBufferPool, tickets: Record<string, string>): string[] {
   const granted: string[] = [];
   for (const [name, ticket] of Object.entries(tickets))
-    void pool.lend(ticket, never).then(() => granted.push(name));
+    pool.lend(ticket, never).then(
+      () => granted.push(name),
+      () => undefined,
+    );
   return granted;
 }
 
