@@ -23,7 +23,8 @@ export class NestLogger implements LoggerService {
 
   /** What makes a start fail is thrown as well, and told by whoever asked for the start. */
   error(message: unknown, ...details: unknown[]): void {
-    const isThrown = details.at(-1) === 'ExceptionHandler';
+    // A bundler may have put something before the name.
+    const isThrown = /ExceptionHandler$/.test(String(details.at(-1)));
     this.logger[isThrown ? 'trace' : 'error'](String(message));
   }
 }
