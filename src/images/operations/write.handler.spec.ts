@@ -5,7 +5,6 @@ import { bufferBytes, ImageUnderTest } from '../../../test/support/image-under-t
 import { ListenerUnderTest } from '../../../test/support/listener-under-test.js';
 import { MemoryBackend } from '../../../test/support/memory-backend.js';
 import { eventually, within } from '../../../test/support/deadline.js';
-import type { RawSocket } from '../../../test/support/raw-socket.js';
 import {
   ClientGoneError,
   InvalidRequestError,
@@ -36,12 +35,6 @@ async function serve(image: ImageUnderTest, query: QueryValues = { flush: 'n' })
   return ListenerUnderTest.open((exchange) => image.writing.handle(exchange, { ticketId: 'id-1', query }));
 }
 
-async function begin(service: ListenerUnderTest, ...framing: string[]): Promise<RawSocket> {
-  const client = await service.connect();
-  await client.sendHead('PUT / HTTP/1.1', 'Host: localhost', ...framing);
-  return client;
-}
-
 describe('writing an image', () => {
   for (const offsetBytes of [0, 4096, 12_345]) {
     test(`changes the bytes of its range at ${offsetBytes} and no others`, async () => {
@@ -49,8 +42,7 @@ describe('writing an image', () => {
       const image = await ImageUnderTest.of(backend);
       await using service = await serve(image);
       const data = randomBytes(3 * bufferBytes + 7);
-      const client = await begin(
-        service,
+      const client = await service.beginPut(
         `Content-Length: ${data.length}`,
         `Content-Range: bytes ${offsetBytes}-${offsetBytes + data.length - 1}/*`,
       );
@@ -68,7 +60,7 @@ describe('writing an image', () => {
   test('answers when all is flushed, if it was asked to', async () => {
     const backend = new WatchedBackend(Buffer.alloc(MiB));
     await using service = await serve(await ImageUnderTest.of(backend), { flush: 'y' });
-    const client = await begin(service, 'Content-Length: 5');
+    const client = await service.beginPut('Content-Length: 5');
     await client.send('12345');
     await client.readUntil('HTTP/1.1 200');
     assert.deepEqual(backend.calls, ['write', 'flush']);
@@ -79,7 +71,7 @@ describe('writing an image', () => {
     const backend = new WatchedBackend(Buffer.alloc(MiB));
     backend.writing = () => gate.promise;
     await using service = await serve(await ImageUnderTest.of(backend));
-    const client = await begin(service, 'Content-Length: 5');
+    const client = await service.beginPut('Content-Length: 5');
     await client.send('12345');
     await eventually(() => (backend.calls.length === 1 ? true : undefined), 'it is written');
     assert.equal(client.received.length, 0);
@@ -93,7 +85,7 @@ describe('writing an image', () => {
     backend.writing = () => gate.promise;
     const image = await ImageUnderTest.of(backend, { size: BigInt(32 * MiB) });
     await using service = await serve(image);
-    const client = await begin(service, `Content-Length: ${32 * MiB}`);
+    const client = await service.beginPut(`Content-Length: ${32 * MiB}`);
     const sent = client.send(Buffer.alloc(32 * MiB));
     await eventually(() => (backend.calls.length === 3 ? true : undefined), 'all buffers are full');
     const { request } = await service.exchange();
@@ -107,7 +99,7 @@ describe('writing an image', () => {
   test('refuses what is past the image before it asks for the body', async () => {
     const image = await ImageUnderTest.of(new WatchedBackend(Buffer.alloc(1000)));
     await using service = await serve(image);
-    const client = await begin(service, 'Content-Length: 1001', 'Expect: 100-continue');
+    const client = await service.beginPut('Content-Length: 1001', 'Expect: 100-continue');
     assert.match((await client.readUntil('\r\n\r\n')).toString('latin1'), /^HTTP\/1\.1 416 /);
     assert.ok((await service.ended()) instanceof RangeNotSatisfiableError);
   });
@@ -115,14 +107,14 @@ describe('writing an image', () => {
   test('refuses whoever may only read', async () => {
     const image = await ImageUnderTest.of(new WatchedBackend(Buffer.alloc(MiB)), { ops: ['read'] });
     await using service = await serve(image);
-    await (await begin(service, 'Content-Length: 5')).readUntil('HTTP/1.1 403');
+    await (await service.beginPut('Content-Length: 5')).readUntil('HTTP/1.1 403');
     assert.ok((await service.ended()) instanceof NotAllowedError);
   });
 
   test('writes a chunked body to the end of its ticket and refuses the byte after that', async () => {
     const backend = new WatchedBackend(Buffer.alloc(MiB));
     await using service = await serve(await ImageUnderTest.of(backend, { size: 5n }));
-    const client = await begin(service, 'Transfer-Encoding: chunked');
+    const client = await service.beginPut('Transfer-Encoding: chunked');
     await client.send('6\r\n123456\r\n0\r\n\r\n');
     await client.readUntil('HTTP/1.1 4');
     assert.equal(backend.content.toString('latin1', 0, 6), '12345\0');
@@ -135,7 +127,7 @@ describe('writing an image that fails', () => {
     backend.writing = () => Promise.reject(new NoSpaceError());
     const image = await ImageUnderTest.of(backend, { size: BigInt(32 * MiB) });
     await using service = await serve(image);
-    const client = await begin(service, `Content-Length: ${32 * MiB}`);
+    const client = await service.beginPut(`Content-Length: ${32 * MiB}`);
     const sent = client.send(Buffer.alloc(16 * MiB)).catch(() => undefined);
     await client.readUntil('HTTP/1.1 507');
     client.close();
@@ -149,7 +141,7 @@ describe('writing an image that fails', () => {
     backend.writing = () => Promise.reject(new NoSpaceError());
     const image = await ImageUnderTest.of(backend);
     await using service = await serve(image);
-    const client = await begin(service, `Content-Length: ${MiB}`);
+    const client = await service.beginPut(`Content-Length: ${MiB}`);
     await client.send(Buffer.alloc(4096));
     await client.readUntil('HTTP/1.1 507');
     client.close();
@@ -161,7 +153,7 @@ describe('writing an image that fails', () => {
     const backend = new WatchedBackend(Buffer.alloc(MiB));
     backend.writing = () => Promise.reject(new NoSpaceError());
     await using service = await serve(await ImageUnderTest.of(backend));
-    const client = await begin(service, 'Content-Length: 5', 'Expect: 100-continue');
+    const client = await service.beginPut('Content-Length: 5', 'Expect: 100-continue');
     await client.readUntil('HTTP/1.1 100');
     await client.send('12345');
     await client.readUntil('HTTP/1.1 507');
@@ -170,7 +162,7 @@ describe('writing an image that fails', () => {
   test('because its client ends its side has written what came', async () => {
     const backend = new WatchedBackend(Buffer.alloc(MiB));
     await using service = await serve(await ImageUnderTest.of(backend));
-    const client = await begin(service, 'Content-Length: 10');
+    const client = await service.beginPut('Content-Length: 10');
     await client.send('12345');
     client.halfClose();
     await client.readUntil('HTTP/1.1 400');
@@ -184,7 +176,7 @@ describe('writing an image that fails', () => {
     backend.writing = () => gate.promise;
     const image = await ImageUnderTest.of(backend);
     await using service = await serve(image);
-    const client = await begin(service, 'Content-Length: 10');
+    const client = await service.beginPut('Content-Length: 10');
     await client.send('12345');
     await eventually(() => (backend.calls.length === 1 ? true : undefined), 'it is written');
     const { signal } = await service.exchange();

@@ -2,31 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
-import { ListenerUnderTest } from '../../../test/support/listener-under-test.js';
-import type { RawSocket } from '../../../test/support/raw-socket.js';
+import { serveBodies } from '../../../test/support/bodies-under-test.js';
 import { InvalidRequestError } from '../../base/errors.js';
-import type { Exchange } from '../../wire/exchange.js';
 import { KiB, MiB } from '../../base/units.js';
 import { BodyReader } from './body-reader.js';
-
-/** Gives each body to `read`. */
-function service(read: (body: BodyReader, exchange: Exchange) => Promise<void>): Promise<ListenerUnderTest> {
-  return ListenerUnderTest.open(async (exchange) => {
-    const body = new BodyReader(exchange, exchange.signal);
-    try {
-      await read(body, exchange);
-    } finally {
-      body.stop();
-    }
-    exchange.send(200);
-  });
-}
-
-async function begin(underTest: ListenerUnderTest, ...framing: string[]): Promise<RawSocket> {
-  const client = await underTest.connect();
-  await client.sendHead('PUT / HTTP/1.1', 'Host: localhost', ...framing);
-  return client;
-}
 
 async function readAll(body: BodyReader, targetBytes: number): Promise<Buffer> {
   const parts: Buffer[] = [];
@@ -46,12 +25,11 @@ describe('a body reader', () => {
       test(`gives every byte of a ${form}body in order, in buffers of ${targetBytes} bytes`, async () => {
         const sent = randomBytes(300_001);
         let read: Buffer | undefined;
-        await using underTest = await service(async (body) => {
+        await using underTest = await serveBodies(async (body) => {
           read = await readAll(body, targetBytes);
           assert.equal(await body.arrival(), false, 'it stays at the end');
         });
-        const client = await begin(
-          underTest,
+        const client = await underTest.beginPut(
           isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${sent.length}`,
         );
         if (isChunked) await client.send(`${sent.length.toString(16)}\r\n`);
@@ -64,7 +42,7 @@ describe('a body reader', () => {
   }
 
   test('fills a buffer that arrives in parts when they come one after the other', async () => {
-    await using underTest = await service(async (body) => {
+    await using underTest = await serveBodies(async (body) => {
       assert.equal(await body.arrival(), true);
       const target = Buffer.alloc(4);
       const filled = body.fill(target);
@@ -72,26 +50,26 @@ describe('a body reader', () => {
       assert.equal(await filled, 4);
       assert.equal(target.toString(), '1234');
     });
-    const client = await begin(underTest, 'Content-Length: 4');
+    const client = await underTest.beginPut('Content-Length: 4');
     await client.send('12');
     assert.equal(await underTest.ended(), undefined);
   });
 
   test('gives what has arrived when nothing more comes for a moment', async () => {
-    await using underTest = await service(async (body) => {
+    await using underTest = await serveBodies(async (body) => {
       assert.equal(await body.arrival(), true);
       const target = Buffer.alloc(5);
       assert.equal(await body.fill(target), 2);
       assert.equal(target.toString('latin1', 0, 2), 'ab');
     });
-    const client = await begin(underTest, 'Content-Length: 5');
+    const client = await underTest.beginPut('Content-Length: 5');
     await client.send('ab');
     assert.equal(await underTest.ended(), undefined);
   });
 
   test('reads nothing from the client while nobody asks it to', async () => {
     const gate = Promise.withResolvers<undefined>();
-    await using underTest = await service(async (body, { request, waitsForClient }) => {
+    await using underTest = await serveBodies(async (body, { request, waitsForClient }) => {
       assert.equal(await body.arrival(), true);
       await gate.promise;
       assert.equal(waitsForClient, false);
@@ -99,7 +77,7 @@ describe('a body reader', () => {
       assert.ok(request.socket.bytesRead < MiB, `${request.socket.bytesRead} bytes were read`);
       assert.equal((await readAll(body, MiB)).length, 32 * MiB);
     });
-    const client = await begin(underTest, `Content-Length: ${32 * MiB}`);
+    const client = await underTest.beginPut(`Content-Length: ${32 * MiB}`);
     let isSent = false;
     const sent = client.send(Buffer.alloc(32 * MiB)).then(() => (isSent = true));
     await underTest.exchange();
@@ -112,7 +90,7 @@ describe('a body reader', () => {
   });
 
   test('tells the exchange when the client is waited for', async () => {
-    await using underTest = await service(async (body, exchange) => {
+    await using underTest = await serveBodies(async (body, exchange) => {
       assert.equal(exchange.waitsForClient, false);
       const arrival = body.arrival();
       assert.equal(exchange.waitsForClient, true);
@@ -125,16 +103,16 @@ describe('a body reader', () => {
       await filled;
       assert.equal(exchange.waitsForClient, false);
     });
-    const client = await begin(underTest, 'Content-Length: 2');
+    const client = await underTest.beginPut('Content-Length: 2');
     assert.equal(await underTest.ended(), undefined);
   });
 
   test('has nothing of an empty body', async () => {
-    await using underTest = await service(async (body) => {
+    await using underTest = await serveBodies(async (body) => {
       assert.equal(await body.arrival(), false);
       assert.equal(body.broken, undefined);
     });
-    await begin(underTest, 'Content-Length: 0');
+    await underTest.beginPut('Content-Length: 0');
     assert.equal(await underTest.ended(), undefined);
   });
 
@@ -144,7 +122,7 @@ describe('a body reader', () => {
   ] as const) {
     test(`gives what arrived of a body ${how}, and then says that it is broken`, async () => {
       let text = '';
-      await using underTest = await service(async (reader, { request }) => {
+      await using underTest = await serveBodies(async (reader, { request }) => {
         assert.equal(await reader.arrival(), true);
         // It breaks while nobody reads.
         const broken = once(request, 'body-broken');
@@ -154,14 +132,14 @@ describe('a body reader', () => {
         text = (await readAll(reader, 2)).toString();
         assert.ok(reader.broken instanceof InvalidRequestError);
       });
-      const client = await begin(underTest, framing);
+      const client = await underTest.beginPut(framing);
       await client.send(body);
       assert.equal(await underTest.ended(), undefined);
       assert.equal(text, 'abcde');
     });
 
     test(`waits no more for a body of ${framing} that breaks`, async () => {
-      await using underTest = await service(async (reader) => {
+      await using underTest = await serveBodies(async (reader) => {
         assert.equal(await reader.arrival(), true);
         assert.equal(await reader.fill(Buffer.alloc(9)), 2);
         const arrival = reader.arrival();
@@ -169,7 +147,7 @@ describe('a body reader', () => {
         assert.equal(await arrival, false);
         assert.ok(reader.broken instanceof InvalidRequestError);
       });
-      const client = await begin(underTest, framing);
+      const client = await underTest.beginPut(framing);
       await client.send(body);
       assert.equal(await underTest.ended(), undefined);
     });

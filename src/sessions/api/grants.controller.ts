@@ -13,16 +13,12 @@ import { codedBody, headRefusals, refusal, tooManyFailures } from '../../contrac
 import { ticketIdCharactersMax, ticketIdExample } from '../../contract/schemas.js';
 import type { FastifyRequest } from 'fastify';
 import { Credentials } from '../credentials.js';
+import { endHeld } from './end-held.js';
 import { BytesRequestBody } from '../../framework/request-body.decorator.js';
 import { RequestLog } from '../../framework/request-log.decorator.js';
 import { GRANT_STORE, type GrantStore } from '../stores/grant.store.js';
 import { transferName, type Grant } from '../grant.js';
-import {
-  InvalidRequestError,
-  NotAllowedError,
-  NotFoundError,
-  UnauthenticatedError,
-} from '../../base/errors.js';
+import { InvalidRequestError, NotAllowedError, UnauthenticatedError } from '../../base/errors.js';
 
 const signedTicketBody = {
   required: true,
@@ -178,10 +174,8 @@ export class GrantsController {
     @RequestLog() { logFields }: RequestLog,
   ): Promise<void> {
     if (id === '') throw new InvalidRequestError('Ticket id is required');
-    const stored = await this.grants.find(id);
-    if (stored !== undefined) logFields['transfer_id'] = transferName(stored.grant);
-    if (await this.grants.delete(id)) return;
-    throw this.credentials.failure(new NotFoundError('No such ticket'), request.raw.socket.remoteAddress);
+    const { credentials } = this;
+    await endHeld(this.grants, id, { credentials, request, logFields, missing: 'No such ticket' });
   }
 
   /**

@@ -14,6 +14,7 @@ import { ApiOperation, ApiParam, ApiResponse, ApiSecurity, ApiTags } from '../..
 import { ServedTo } from '../../framework/audience.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Credentials } from '../credentials.js';
+import { endHeld } from './end-held.js';
 import { headRefusals, refusal, stopping, tooManyFailures } from '../../contract/refusals.js';
 import { ticketIdCharactersMax } from '../../contract/schemas.js';
 import { sessionHeader, signedTicket } from '../../contract/security.js';
@@ -21,7 +22,6 @@ import { SessionDto } from './session.dto.js';
 import { RequestLog } from '../../framework/request-log.decorator.js';
 import { SESSION_STORE, type SessionStore } from '../stores/session.store.js';
 import { transferName } from '../grant.js';
-import { NotFoundError } from '../../base/errors.js';
 
 const unavailable = refusal(
   503,
@@ -137,10 +137,8 @@ export class SessionsController {
     @Req() request: FastifyRequest,
     @RequestLog() { logFields }: RequestLog,
   ): Promise<void> {
-    const session = await this.sessions.find(id);
-    if (session !== undefined) logFields['transfer_id'] = transferName(session.grant);
-    if (await this.sessions.delete(id)) return;
-    throw this.credentials.failure(new NotFoundError('No such session'), request.raw.socket.remoteAddress);
+    const { credentials } = this;
+    await endHeld(this.sessions, id, { credentials, request, logFields, missing: 'No such session' });
   }
 
   @Options()
