@@ -165,11 +165,19 @@ async function sendAnswer(
   response.writeHead(status, endBytes === undefined ? headers : withoutContentLength(headers));
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
-    // Only a successful GET has a long body; the answer to an upload and every refusal are short.
-    buffers: exchange.request.method === 'GET' && status < 300 ? buffers : undefined,
+    buffers: isLongAnswer(exchange, answer) ? buffers : undefined,
     rewrite: endBytes === undefined ? undefined : new ExtentsClip(endBytes),
     onReceived: (lengthBytes) => observer?.received(lengthBytes),
   });
+}
+
+/**
+ * Only a successful GET has a long body; the answer to an upload and every refusal are short. The body of a
+ * short one, such as a block of a random read, takes less memory in the pieces in which it arrives.
+ */
+function isLongAnswer({ request }: Exchange, { headers, statusCode = 0 }: IncomingMessage): boolean {
+  const { 'content-length': contentLength = Infinity } = headers;
+  return request.method === 'GET' && statusCode < 300 && Number(contentLength) > smallBodyBytesMax;
 }
 
 /** Only a successful GET has a list of extents: a refusal has a problem instead, HEAD has no body. */

@@ -131,11 +131,22 @@ function refuseUnusableBody(request: IncomingMessage): void {
 
 /** The request or its answer may have a body that is not short: data, a list of extents, or an upload. */
 function hasLongBody(request: IncomingMessage, kind: OperationKind): boolean {
-  if (request.method === 'GET') return kind === 'read' || kind === 'extents';
+  if (request.method === 'GET') return kind === 'extents' || (kind === 'read' && !asksForLittle(request));
   // A chunked body says its length by its end.
   const { 'content-length': contentLength = Infinity } = request.headers;
   return relaysBody(request) && Number(contentLength) > smallBodyBytesMax;
 }
+
+/**
+ * The request names a range that is as short as other short bodies, such as a block of a random read. What
+ * a daemon sends beyond it passes without a buffer all the same, only slower.
+ */
+function asksForLittle({ headers: { range = '' } }: IncomingMessage): boolean {
+  const [, first, last] = firstToLast.exec(range) ?? [];
+  return last !== undefined && Number(last) - Number(first) < smallBodyBytesMax;
+}
+
+const firstToLast = /^bytes=(\d{1,15})-(\d{1,15})$/;
 
 /**
  * What a daemon knows the ticket by: all sessions of a transfer, and all requests of its clients, share it.
