@@ -19,6 +19,20 @@ export function run(command, args, options = {}) {
 }
 
 /**
+ * Runs a command to its end and keeps its output. Nothing else runs meanwhile.
+ * @returns {{ok: boolean, output: string}}
+ */
+export function runSilently(command, args) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    cwd: projectRoot,
+    encoding: 'utf8',
+    maxBuffer: Infinity,
+  });
+  if (error !== undefined) return { ok: false, output: `Cannot run ${command}: ${error.message}\n` };
+  return { ok: status === 0, output: stdout + stderr };
+}
+
+/**
  * Runs a command and keeps its output.
  * @returns {Promise<{ok: boolean, output: string}>}
  */
