@@ -67,6 +67,18 @@ export class ImageOptionsDto {
   features!: string[];
 
   @ApiPropertyOptional({
+    description:
+      'What can be done beyond the features: `docs/transfers.md` describes each. Through a proxy these are ' +
+      'what both proxy and daemon can do. Absent when the daemon is another program, which has none. More ' +
+      'may be added.',
+    type: 'array',
+    items: { type: 'string', maxLength: 100 },
+    maxItems: 100,
+    example: ['preflight'],
+  })
+  extensions?: string[];
+
+  @ApiPropertyOptional({
     description: 'Connections that can usefully read at once. Absent for the service itself.',
     type: 'integer',
     format: 'int32',

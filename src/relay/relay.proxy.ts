@@ -9,7 +9,7 @@ import { clipExtents, ExtentsClip } from './bodies/extents-clip.js';
 import { answerHead, type AnswerHead } from './upstream/daemon-answer.js';
 import { DaemonRequest, type DaemonTimeouts } from './upstream/daemon-request.js';
 import type { RelayBufferPool } from './buffers/relay-buffer-pool.js';
-import { withoutUnixSocket } from './bodies/relayed-options.js';
+import { relayedCapabilities } from './bodies/relayed-options.js';
 import { readSmallBody, smallBodyBytesMax } from './bodies/small-body.js';
 import { relayedRequestHeaders } from './upstream/relayed-request.js';
 import { RequestOpener, type RelayTarget } from './upstream/request-opener.js';
@@ -191,7 +191,7 @@ function rewriteOfWhole(
   extentsEndBytes: number | undefined,
   { isCapabilities }: RelayOptions,
 ): ((body: Buffer) => Buffer) | undefined {
-  if (isCapabilities === true) return withoutUnixSocket;
+  if (isCapabilities === true) return relayedCapabilities;
   const { 'content-length': contentLength = Infinity } = headers;
   if (extentsEndBytes === undefined || Number(contentLength) > smallBodyBytesMax) return undefined;
   return (body) => clipExtents(body, extentsEndBytes);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, Optional } from '@nestjs/common';
+import { extensions } from '../contract/extensions.js';
 import { refuseCodedBody, refuseWrappedBody } from '../wire/headers/body-coding.js';
 import { isPreflight } from '../wire/headers/cors.js';
 import type { Exchange } from '../wire/exchange.js';
@@ -161,6 +162,6 @@ function isAboutService({ method }: IncomingMessage, ticketId: string, { path }:
 }
 
 function sendServiceCapabilities(exchange: Exchange): void {
-  const body = JSON.stringify({ features: ['checksum', 'extents', 'flush', 'zero'] });
+  const body = JSON.stringify({ features: ['checksum', 'extents', 'flush', 'zero'], extensions });
   exchange.send(200, { 'Content-Type': 'application/json', Allow: 'OPTIONS,GET,PUT,PATCH' }, body);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { extensions } from '../../src/contract/extensions.js';
 import { ImagesClient, type ImageCapabilities } from '../support/client.js';
 import { DaemonUnderTest } from './daemon-under-test.js';
 import { parseAnswer, requestBytes } from './raw-answers.js';
@@ -24,7 +25,7 @@ describe('OPTIONS', () => {
     assert.match(socket ?? '', /^\0/);
     assert.deepEqual(
       { ...rest, features: [...rest.features].sort() },
-      { features: ['checksum', 'extents', 'flush', 'zero'], max_readers: 4, max_writers: 1 },
+      { features: ['checksum', 'extents', 'flush', 'zero'], extensions, max_readers: 4, max_writers: 1 },
     );
   });
 
@@ -39,8 +40,9 @@ describe('OPTIONS', () => {
     const answer = await client.request('OPTIONS', '/images/*');
     assert.deepEqual([answer.status, answer.headers.allow], [200, 'OPTIONS,GET,PUT,PATCH']);
     const capabilities = JSON.parse(answer.text) as ImageCapabilities;
-    assert.deepEqual(Object.keys(capabilities).sort(), ['features', 'unix_socket']);
+    assert.deepEqual(Object.keys(capabilities).sort(), ['extensions', 'features', 'unix_socket']);
     assert.deepEqual([...capabilities.features].sort(), ['checksum', 'extents', 'flush', 'zero']);
+    assert.deepEqual(capabilities.extensions, extensions);
   });
 
   test('names a unix socket through which the same image is reached', async () => {

@@ -55,6 +55,6 @@ describe('a ticket whose image another daemon has', { concurrency: false }, () =
     const id = await addRelayedTicket(`${owner.daemon.url}${image.path}`, ['read']);
     const options = await relay.client().request('OPTIONS', imagePath(id));
     const body = JSON.parse(options.body.toString('utf8')) as object;
-    assert.deepEqual(Object.keys(body).sort(), ['features', 'max_readers', 'max_writers']);
+    assert.deepEqual(Object.keys(body).sort(), ['extensions', 'features', 'max_readers', 'max_writers']);
   });
 });

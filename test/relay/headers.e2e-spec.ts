@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { extensions } from '../../src/contract/extensions.js';
 import { imagePath } from '../support/client.js';
 import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
@@ -238,6 +239,16 @@ describe('OPTIONS', () => {
     assert.equal(answer.headers.allow, 'OPTIONS,GET');
   });
 
+  test('tells of the extensions of the daemon those that are relayed', async () => {
+    const newer: Script = ({ response }) => {
+      response.end(JSON.stringify({ features: [], extensions: ['of tomorrow', ...extensions] }));
+    };
+    await using daemon = await ScriptedDaemon.start(identity, newer);
+    await using relay = await RelayUnderTest.start(pki);
+    const answer = await relay.client().request('OPTIONS', imagePath(await relay.addTicket(daemon.origin)));
+    assert.deepEqual(JSON.parse(answer.text), { features: [], extensions });
+  });
+
   test('of something else than an image is relayed as it is', async () => {
     await using daemon = await ScriptedDaemon.start(identity, tells);
     await using relay = await RelayUnderTest.start(pki);
@@ -300,7 +311,10 @@ describe('OPTIONS', () => {
   test('of the service and of the collection need no credential', async () => {
     await using relay = await RelayUnderTest.start(pki);
     const service = await relay.client().request('OPTIONS', '/images/*');
-    assert.deepEqual(JSON.parse(service.text), { features: ['checksum', 'extents', 'flush', 'zero'] });
+    assert.deepEqual(JSON.parse(service.text), {
+      features: ['checksum', 'extents', 'flush', 'zero'],
+      extensions,
+    });
     assert.equal((await relay.client().request('OPTIONS', '/images/')).status, 204);
   });
 });

@@ -12,6 +12,7 @@ import { exchange, openExchange, wholeAnswer, type Answer } from './exchange.js'
 export interface ImageCapabilities {
   readonly unix_socket?: string;
   readonly features: readonly string[];
+  readonly extensions?: readonly string[];
   readonly max_readers?: number;
   readonly max_writers?: number;
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DaemonConfig } from '../../config/sections/daemon.js';
+import { extensions } from '../../contract/extensions.js';
 import { Section } from '../../framework/settings.module.js';
 import { isPreflight } from '../../wire/headers/cors.js';
 import type { Exchange } from '../../wire/exchange.js';
@@ -65,6 +66,7 @@ export class OptionsHandler implements ImageHandler {
     const body = JSON.stringify({
       ...(unixSocket === undefined ? {} : { unix_socket: unixSocket }),
       features: writable ? [...readFeatures, ...writeFeatures] : readFeatures,
+      extensions,
       ...limits,
     });
     const allow = writable ? 'OPTIONS,GET,PUT,PATCH' : 'OPTIONS,GET';

@@ -1,0 +1,7 @@
+/**
+ * What the service can do beyond the features that clients of the images API know, as OPTIONS names it in
+ * `extensions` (docs/protocol.md, "Capabilities"). `features` itself never gets more: clients compare it
+ * with the set that they know. Each word has its section in docs/transfers.md. A proxy relays all of these,
+ * and announces those that the daemon announces too.
+ */
+export const extensions: readonly string[] = [];
