@@ -51,6 +51,8 @@ const folders = {
   process: ['base', 'config', 'log', 'native', 'node-internals', 'roles'],
   // It knows the service by its contract alone.
   ctl: ['base', 'config', 'contract'],
+  // It has disks of this host, which it opens as a daemon does.
+  client: ['base', 'images'],
 };
 const notShipped = '\\.(spec|conformance)\\.ts$';
 const layer = ([folder, allowed]) => ({

@@ -31,7 +31,7 @@ describe('the npm package, installed into an empty folder', () => {
     for (const file of [
       'dist/main.js',
       'dist/ctl/main.js',
-      'sdk/typescript/dist/index.js',
+      'sdk/typescript/dist/src/index.js',
       'openapi/daemon.json',
       'openapi/proxy.json',
       'LICENSE',
@@ -40,7 +40,7 @@ describe('the npm package, installed into an empty folder', () => {
       assert.ok(packed.includes(file), file);
     }
     assert.deepEqual(
-      packed.filter((path) => /(^|\/)(test|src)\/|\.spec\.|\.pem$|\.key$/.test(path)),
+      packed.filter((path) => /(^|\/)test\/|^src\/|(?<!\.d)\.ts$|\.spec\.|\.pem$|\.key$/.test(path)),
       [],
     );
   });

@@ -6,6 +6,7 @@ export {
   type ImageOptions,
   type UploadOptions,
 } from './images.js';
+export { NodeTransport, type NodeTransportOptions } from './node-transport.js';
 export { SessionsClient, type Session } from './sessions.js';
 export { ImageioError } from './service-error.js';
 export { TicketsClient, type Ticket, type TicketInfo } from './tickets.js';

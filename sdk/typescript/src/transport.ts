@@ -35,7 +35,7 @@ export class Transport implements AsyncDisposable {
 
   /** For generated clients. */
   readonly fetch = async (request: globalThis.Request): Promise<globalThis.Response> => {
-    const response = await undiciFetch(request, { dispatcher: this.#dispatcher });
+    const response = await undiciFetch(request as unknown as UndiciRequest, { dispatcher: this.#dispatcher });
     return response as unknown as globalThis.Response;
   };
 

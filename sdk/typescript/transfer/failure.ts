@@ -1,0 +1,38 @@
+/** What failed at the other side or on the way, as far as it says what a transfer can do about it. */
+export class TransferError extends Error {
+  constructor(
+    message: string,
+    readonly details: {
+      /** The status of the answer; undefined when there was none. */
+      readonly status?: number | undefined;
+      /** Trying again may help. */
+      readonly retryable: boolean;
+      /** Not before that. */
+      readonly retryAfterSeconds?: number | undefined;
+    },
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'TransferError';
+  }
+}
+
+/** A transfer was given up by whoever started it. */
+export class AbortedError extends Error {
+  constructor() {
+    super('The transfer was aborted');
+    this.name = 'AbortedError';
+  }
+}
+
+/** What was written is not what was read. */
+export class VerificationError extends Error {
+  constructor(
+    message: string,
+    /** The first blocks that differ, by their places; empty when only the whole is known to differ. */
+    readonly differing: readonly { readonly offsetBytes: number; readonly lengthBytes: number }[],
+  ) {
+    super(message);
+    this.name = 'VerificationError';
+  }
+}

@@ -1,0 +1,23 @@
+/** Hashes data, best in another thread. */
+export interface Hasher {
+  /** As the service calls it. */
+  readonly algorithm: string;
+  readonly digestBytes: number;
+  /** `data` is the caller's again when it resolves. */
+  digest(data: Uint8Array): Promise<Uint8Array>;
+}
+
+/** SHA-256 of the platform, which browsers and Node do off the main thread. */
+export const sha256: Hasher = {
+  algorithm: 'sha256',
+  digestBytes: 32,
+  async digest(data) {
+    return new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>));
+  },
+};
+
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}

@@ -1,0 +1,188 @@
+import type { ByteRange } from './byte-ranges.js';
+import type { BlockDigest, DiskExtent, DurableRanges, HashingDisk, WritableDisk } from './disk.js';
+import { TransferError } from './failure.js';
+import { readText, refusalOf, type HttpAnswer, type HttpRequest, type HttpTransport } from './http.js';
+import { jsonEntries } from './json-entries.js';
+
+/** What a service says that can be done with an image. */
+export interface ImageCapabilities {
+  readonly features: readonly string[];
+  /** Empty at a service without any. */
+  readonly extensions: readonly string[];
+  readonly readersMax: number;
+  readonly writersMax: number;
+  /** Of the host, where clients on the same host can go. */
+  readonly unixSocket: string | undefined;
+}
+
+/** An image of a service, at a daemon or through a proxy. */
+export class HttpImage implements WritableDisk, HashingDisk {
+  /** Whether the image is a file that grows up to the size of the ticket, the service knows. */
+  readonly growable = true;
+
+  private constructor(
+    private readonly transport: HttpTransport,
+    private readonly path: string,
+    readonly sizeBytes: number,
+    readonly capabilities: ImageCapabilities,
+  ) {}
+
+  /**
+   * @param path of the image: `/images/` and the ticket
+   * @throws TransferError
+   */
+  static async open(transport: HttpTransport, path: string, signal: AbortSignal): Promise<HttpImage> {
+    const answer = await accepted(transport, { method: 'OPTIONS', path }, signal);
+    const told = JSON.parse(await readText(answer)) as Record<string, unknown>;
+    const capabilities: ImageCapabilities = {
+      features: strings(told['features']),
+      extensions: strings(told['extensions']),
+      readersMax: count(told['max_readers']),
+      writersMax: count(told['max_writers']),
+      unixSocket: typeof told['unix_socket'] === 'string' ? told['unix_socket'] : undefined,
+    };
+    return new HttpImage(transport, path, await sizeOf(transport, path, signal), capabilities);
+  }
+
+  async *extents(signal: AbortSignal): AsyncGenerator<DiskExtent> {
+    const headers = { Accept: 'application/x-ndjson, application/json;q=0.9' };
+    const answer = await this.#ask({ method: 'GET', path: `${this.path}/extents`, headers }, signal);
+    for await (const entry of jsonEntries(answer.body)) {
+      const { start, length, zero } = entry as { start: number; length: number; zero: boolean };
+      yield { offsetBytes: start, lengthBytes: length, zero };
+    }
+  }
+
+  async read(target: Uint8Array, offsetBytes: number, signal: AbortSignal): Promise<void> {
+    const headers = { Range: `bytes=${offsetBytes}-${offsetBytes + target.length - 1}` };
+    const answer = await this.#ask({ method: 'GET', path: this.path, headers }, signal);
+    let filledBytes = 0;
+    for await (const chunk of answer.body) {
+      if (filledBytes + chunk.length > target.length) throw cut();
+      target.set(chunk, filledBytes);
+      filledBytes += chunk.length;
+    }
+    if (filledBytes < target.length) throw cut();
+  }
+
+  async write(data: Uint8Array, offsetBytes: number, signal: AbortSignal): Promise<void> {
+    const headers = {
+      'Content-Type': 'application/octet-stream',
+      'Content-Range': `bytes ${offsetBytes}-${offsetBytes + data.length - 1}/*`,
+    };
+    await this.#done({ method: 'PUT', path: `${this.path}?flush=n`, headers, body: data }, signal);
+  }
+
+  async zero({ offsetBytes, lengthBytes }: ByteRange, signal: AbortSignal): Promise<void> {
+    await this.#patch({ op: 'zero', offset: offsetBytes, size: lengthBytes, flush: false }, signal);
+  }
+
+  async flush(signal: AbortSignal): Promise<void> {
+    await this.#patch({ op: 'flush' }, signal);
+  }
+
+  async durable(signal: AbortSignal): Promise<DurableRanges | undefined> {
+    if (!this.capabilities.extensions.includes('ranges')) return undefined;
+    const ranges: ByteRange[] = [];
+    let generation = 0;
+    for (let next: number | null = 0; next !== null;) {
+      const path = `${this.path}/ranges?state=durable&start=${next}`;
+      const page = JSON.parse(await readText(await this.#ask({ method: 'GET', path }, signal))) as RangesPage;
+      // Pages of two generations would not be of one moment.
+      if (next !== 0 && page.generation !== generation) return this.durable(signal);
+      generation = page.generation;
+      ranges.push(...page.ranges.map(({ start, length }) => ({ offsetBytes: start, lengthBytes: length })));
+      ({ next } = page);
+    }
+    return { ranges, generation };
+  }
+
+  async digests(
+    algorithm: string,
+    blockBytes: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<BlockDigest> | undefined> {
+    if (!this.capabilities.extensions.includes('digests')) return undefined;
+    const path = `${this.path}/digests?algorithm=${algorithm}&block_size=${blockBytes}`;
+    const headers = { Accept: 'application/x-ndjson' };
+    return digestEntries((await this.#ask({ method: 'GET', path, headers }, signal)).body);
+  }
+
+  async checksum(algorithm: string, blockBytes: number, signal: AbortSignal): Promise<string | undefined> {
+    if (!this.capabilities.features.includes('checksum')) return undefined;
+    const path = `${this.path}/checksum?algorithm=${algorithm}&block_size=${blockBytes}`;
+    const { checksum } = JSON.parse(await readText(await this.#ask({ method: 'GET', path }, signal))) as {
+      checksum: string;
+    };
+    return checksum;
+  }
+
+  async close(): Promise<void> {
+    await this.transport.close();
+  }
+
+  async #patch(operation: object, signal: AbortSignal): Promise<void> {
+    const headers = { 'Content-Type': 'application/json' };
+    await this.#done({ method: 'PATCH', path: this.path, headers, body: JSON.stringify(operation) }, signal);
+  }
+
+  #ask(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    return accepted(this.transport, request, signal);
+  }
+
+  async #done(request: HttpRequest, signal: AbortSignal): Promise<void> {
+    await readText(await this.#ask(request, signal));
+  }
+}
+
+interface RangesPage {
+  readonly generation: number;
+  readonly ranges: readonly { readonly start: number; readonly length: number }[];
+  readonly next: number | null;
+}
+
+async function accepted(
+  transport: HttpTransport,
+  request: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
+  const answer = await transport.send(request, signal);
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw await refusalOf(answer);
+}
+
+/** By a request of one byte where a service knows no HEAD. */
+async function sizeOf(transport: HttpTransport, path: string, signal: AbortSignal): Promise<number> {
+  const head = await transport.send({ method: 'HEAD', path }, signal);
+  await readText(head);
+  const length = head.header('content-length');
+  if (head.status === 200 && length !== undefined) return Number(length);
+  const byte = await transport.send({ method: 'GET', path, headers: { Range: 'bytes=0-0' } }, signal);
+  // An empty image has no first byte.
+  if (byte.status !== 206 && byte.status !== 416) throw await refusalOf(byte);
+  await readText(byte);
+  const size = /\/(\d+)$/.exec(byte.header('content-range') ?? '')?.[1];
+  if (size === undefined) throw new Error('The service does not say how large the image is');
+  return Number(size);
+}
+
+async function* digestEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<BlockDigest> {
+  for await (const entry of jsonEntries(body)) {
+    const { start, length, digest } = entry as { start: number; length: number; digest: string };
+    yield { offsetBytes: start, lengthBytes: length, digest };
+  }
+}
+
+function cut(): TransferError {
+  return new TransferError('The answer of the service does not have the length that was asked for', {
+    retryable: true,
+  });
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && value >= 1 ? value : 1;
+}

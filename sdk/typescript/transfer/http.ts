@@ -1,0 +1,49 @@
+import { TransferError } from './failure.js';
+
+/** A request to a service. */
+export interface HttpRequest {
+  readonly method: 'OPTIONS' | 'HEAD' | 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
+  /** With its query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+}
+
+/** The answer, whose body has to be read to its end, or be cancelled. */
+export interface HttpAnswer {
+  readonly status: number;
+  header(name: string): string | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Keep-alive connections to one service, as many as there are requests at once. */
+export interface HttpTransport {
+  /** @throws TransferError, retryable, when there is no answer; the reason of `signal` */
+  send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+const textBytesMax = 16 * 2 ** 20;
+
+/** Reads a whole body that is text. */
+export async function readText({ body }: HttpAnswer): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > textBytesMax) throw new Error('The service answered with too long a text');
+  }
+  return text + decoder.decode();
+}
+
+/** What a refusal means to a transfer, in the words of the service. */
+export async function refusalOf(answer: HttpAnswer): Promise<TransferError> {
+  const { status } = answer;
+  const text = (await readText(answer)).trim();
+  const retryAfter = Number(answer.header('retry-after') ?? NaN);
+  return new TransferError(text === '' ? `The service answered with status ${status}` : text, {
+    status,
+    retryable: status === 408 || status === 429 || status >= 500,
+    retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
+  });
+}

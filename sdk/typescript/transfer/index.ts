@@ -1,0 +1,18 @@
+export { RangeSet, type ByteRange } from './byte-ranges.js';
+export { BlobDisk } from './blob-disk.js';
+export type {
+  BlockDigest,
+  DiskExtent,
+  DurableRanges,
+  HashingDisk,
+  ReadableDisk,
+  WritableDisk,
+} from './disk.js';
+export { AbortedError, TransferError, VerificationError } from './failure.js';
+export { FetchTransport } from './fetch-transport.js';
+export { sha256, type Hasher } from './hashing.js';
+export { HttpImage, type ImageCapabilities } from './http-image.js';
+export type { HttpAnswer, HttpRequest, HttpTransport } from './http.js';
+export type { TransferPhase, TransferProgress } from './progress.js';
+export type { StateStore, TransferState } from './transfer-state.js';
+export { startTransfer, transferDefaults, type Transfer, type TransferOptions } from './transfer.js';

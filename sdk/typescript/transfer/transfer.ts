@@ -1,0 +1,350 @@
+import { BlockDigests } from './block-digests.js';
+import { RangeSet } from './byte-ranges.js';
+import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
+import { AbortedError } from './failure.js';
+import { Gate } from './gate.js';
+import { sha256, type Hasher } from './hashing.js';
+import { planTransfer, type PlannedPiece } from './plan.js';
+import { ProgressMeter, type TransferPhase, type TransferProgress } from './progress.js';
+import { RateLimit } from './rate-limit.js';
+import { Retrier } from './retry.js';
+import { resumableRanges, type StateStore } from './transfer-state.js';
+import { verifyTransfer } from './verification.js';
+import { zeroRuns } from './zero-runs.js';
+
+export interface TransferOptions {
+  /** How many pieces are moved at once. */
+  readonly workers: number;
+  /** The length of a piece, and of a block that is hashed. Each worker has as much memory. */
+  readonly blockBytes: number;
+  /** How often in a row something may fail before anything else succeeds. */
+  readonly retriesMax: number;
+  /** Undefined for no limit. */
+  readonly bytesPerSecond: number | undefined;
+  /** Zeroes are not looked for, and holes are written. */
+  readonly sparse: boolean;
+  /** Compares what was moved with what a service hashes it to. */
+  readonly verify: boolean;
+  readonly hasher: Hasher;
+  /** Where it is remembered how far the transfer is; without it, it can be resumed only while it exists. */
+  readonly state: StateStore | undefined;
+  /** By what the source is known to be the same in a later run. */
+  readonly sourceIdentity: string;
+}
+
+const MiB = 2 ** 20;
+
+export const transferDefaults: TransferOptions = {
+  workers: 4,
+  blockBytes: 4 * MiB,
+  retriesMax: 10,
+  bytesPerSecond: undefined,
+  sparse: true,
+  verify: false,
+  hasher: sha256,
+  state: undefined,
+  sourceIdentity: '',
+};
+
+/** Shorter zeroes within data are sent: a request costs more than they do. */
+const zeroRunBytesMin = 256 * 1024;
+/** How often progress is told at most. */
+const progressMilliseconds = 250;
+/** How often what was written is flushed for the sake of a later run, where a state is kept. */
+const checkpointSeconds = 60;
+
+/**
+ * Makes `target` as `source`. It begins at once.
+ * @param target at least as large; what it has beyond the source stays
+ */
+export function startTransfer(
+  source: ReadableDisk,
+  target: WritableDisk,
+  options: Partial<TransferOptions> = {},
+): Transfer {
+  return new Transfer(source, target, { ...transferDefaults, ...options });
+}
+
+/**
+ * A disk on its way to another. Iterating over it gives its progress, the newest state each time, and ends
+ * with it; the outcome is in `result`.
+ */
+export class Transfer implements AsyncIterable<TransferProgress> {
+  readonly #controller = new AbortController();
+  readonly #gate = new Gate();
+  readonly #meter: ProgressMeter;
+  readonly #retrier: Retrier;
+  readonly #rateLimit: RateLimit;
+  readonly #digests: BlockDigests | undefined;
+  /** On stable storage. */
+  readonly #durable = new RangeSet();
+  /** Written, but not known to be flushed. */
+  #written = new RangeSet();
+  #checkpointAt = performance.now() + checkpointSeconds * 1000;
+  #changed = Promise.withResolvers<undefined>();
+  /** The place of the piece that is next. */
+  #taking: Promise<unknown> = Promise.resolve();
+  /**
+   * When all is on stable storage, and verified where that was asked for.
+   * Rejects with TransferError, VerificationError, AbortedError, or what a disk failed with.
+   */
+  readonly result: Promise<TransferProgress>;
+
+  constructor(
+    private readonly source: ReadableDisk,
+    private readonly target: WritableDisk,
+    private readonly options: TransferOptions,
+  ) {
+    const { blockBytes, hasher, verify, retriesMax, bytesPerSecond } = options;
+    this.#meter = new ProgressMeter(source.sizeBytes);
+    this.#retrier = new Retrier({
+      retriesMax,
+      onRetry: () => {
+        this.#meter.retries += 1;
+        this.#tell();
+      },
+    });
+    this.#rateLimit = new RateLimit(bytesPerSecond);
+    this.#digests = verify ? new BlockDigests(hasher, blockBytes, source.sizeBytes) : undefined;
+    this.result = this.#run();
+    // Whoever only iterates learns from the last progress that it failed.
+    this.result.catch(() => undefined);
+  }
+
+  get progress(): TransferProgress {
+    return this.#meter.now();
+  }
+
+  /** Begins no piece any more; those that are under way end. Idempotent. */
+  pause(): void {
+    this.#gate.close();
+    this.#setPhase('paused');
+  }
+
+  /** Goes on. Idempotent. */
+  resume(): void {
+    if (this.#gate.isOpen) return;
+    this.#gate.open();
+    this.#setPhase('transferring');
+  }
+
+  /** Gives up. What is on the target stays, and a later run with the same state goes on from there. */
+  abort(reason: Error = new AbortedError()): void {
+    this.#controller.abort(reason);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TransferProgress> {
+    for (;;) {
+      const progress = this.progress;
+      yield progress;
+      if (progress.phase === 'done' || progress.phase === 'failed') return;
+      await this.#changed.promise;
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      setTimeout(resolve, progressMilliseconds);
+      await promise;
+    }
+  }
+
+  async #run(): Promise<TransferProgress> {
+    try {
+      if (this.target.sizeBytes < this.source.sizeBytes && !this.target.growable)
+        throw new Error(`The target has ${this.target.sizeBytes} bytes, the source ${this.source.sizeBytes}`);
+      const { ranges, generation } = await this.#resumed();
+      await this.#moveAll(ranges, generation);
+      if (this.#digests !== undefined) await this.#verify(this.#digests);
+      await this.options.state?.remove();
+      this.#setPhase('done');
+      return this.progress;
+    } catch (error: unknown) {
+      const reason: unknown = this.#controller.signal.aborted ? this.#controller.signal.reason : error;
+      this.#setPhase('failed');
+      throw reason;
+    }
+  }
+
+  /**
+   * Moves what is not there, again where a crash of the other side has lost something that it had taken.
+   * @param generation of the target before the first piece
+   */
+  async #moveAll(there: RangeSet, generation: number | undefined): Promise<void> {
+    let done = there;
+    let before = generation;
+    for (;;) {
+      await this.#move(done);
+      this.#setPhase('flushing');
+      await this.#flush();
+      const durable = await this.#askDurable();
+      if (durable === undefined || durable.generation === before) return;
+      done = RangeSet.of(durable.ranges);
+      before = durable.generation;
+      this.#meter.restart();
+    }
+  }
+
+  /** What is there from a run before: the service knows best, else what was flushed then. */
+  async #resumed(): Promise<{ ranges: RangeSet; generation: number | undefined }> {
+    const { state, sourceIdentity } = this.options;
+    const { sizeBytes } = this.source;
+    const remembered = resumableRanges(await state?.load(), { sizeBytes, identity: sourceIdentity });
+    const known = await this.#askDurable();
+    // Without a state nobody knows whose bytes they are.
+    const there = remembered && (known === undefined ? remembered : RangeSet.of(known.ranges));
+    for (const range of there ?? []) this.#durable.add(range);
+    await this.#save();
+    return { ranges: there ?? new RangeSet(), generation: known?.generation };
+  }
+
+  async #askDurable(): Promise<DurableRanges | undefined> {
+    const { signal } = this.#controller;
+    return this.#retrier.run(signal, () => this.target.durable(signal));
+  }
+
+  async #move(done: RangeSet): Promise<void> {
+    this.#setPhase('transferring');
+    const { source, target, options } = this;
+    const { signal } = this.#controller;
+    const pieces = planTransfer({
+      sizeBytes: source.sizeBytes,
+      blockBytes: options.blockBytes,
+      source: source.extents(signal),
+      // What an earlier run has written is not zero any more, and what it has zeroed is.
+      target: target.extents(signal),
+      done,
+    });
+    const failure = new AbortController();
+    const stopped = AbortSignal.any([signal, failure.signal]);
+    const workers = Array.from({ length: options.workers }, () => this.#work(pieces, done, stopped));
+    try {
+      await Promise.all(workers);
+    } catch (error: unknown) {
+      failure.abort(error);
+      throw error;
+    } finally {
+      await Promise.allSettled(workers);
+      await pieces.return(undefined);
+    }
+  }
+
+  async #work(pieces: AsyncGenerator<PlannedPiece>, done: RangeSet, signal: AbortSignal): Promise<void> {
+    const buffer = new Uint8Array(this.options.blockBytes);
+    for (;;) {
+      await this.#gate.pass(signal);
+      const piece = await this.#take(pieces);
+      if (piece === undefined) return;
+      await this.#retrier.run(signal, () => this.#movePiece(piece, { buffer, done }, signal));
+      this.#written.add(piece);
+      if (this.options.state !== undefined && performance.now() >= this.#checkpointAt)
+        await this.#checkpoint();
+      this.#tell();
+    }
+  }
+
+  /** Each piece goes to one worker. */
+  async #take(pieces: AsyncGenerator<PlannedPiece>): Promise<PlannedPiece | undefined> {
+    const taken = this.#taking.then(() => pieces.next() as Promise<IteratorResult<PlannedPiece, unknown>>);
+    this.#taking = taken.catch(() => undefined);
+    const next = await taken;
+    return next.done === true ? undefined : next.value;
+  }
+
+  async #movePiece(
+    piece: PlannedPiece,
+    { buffer, done }: { buffer: Uint8Array; done: RangeSet },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { kind, offsetBytes, lengthBytes } = piece;
+    if (kind === 'done') {
+      this.#meter.resumedBytes += lengthBytes;
+    } else if (kind === 'zero') {
+      if (!piece.targetIsZero) await this.target.zero(piece, signal);
+      this.#digests?.setZero(piece);
+      this.#meter.zeroBytes += lengthBytes;
+    } else {
+      const data = buffer.subarray(0, lengthBytes);
+      await this.source.read(data, offsetBytes, signal);
+      const hashed = this.#digests?.hasher.digest(data);
+      // A failed write must not leave a hash running over memory that is used again.
+      const [written, digest] = await Promise.allSettled([
+        this.#writeData(data, piece, done, signal),
+        hashed,
+      ]);
+      if (written.status === 'rejected') throw written.reason;
+      if (digest.status === 'rejected') throw digest.reason;
+      if (digest.value !== undefined) this.#digests?.set(offsetBytes, digest.value);
+    }
+  }
+
+  async #writeData(
+    data: Uint8Array,
+    { offsetBytes, targetIsZero }: PlannedPiece & { kind: 'data' },
+    done: RangeSet,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const whole = [{ offsetBytes: 0, lengthBytes: data.length, zero: false }];
+    for (const run of this.options.sparse ? zeroRuns(data, zeroRunBytesMin) : whole) {
+      const range = { offsetBytes: offsetBytes + run.offsetBytes, lengthBytes: run.lengthBytes };
+      if (run.zero && targetIsZero) continue;
+      for (const part of done.gaps(range)) {
+        if (run.zero) {
+          await this.target.zero(part, signal);
+          continue;
+        }
+        await this.#rateLimit.take(part.lengthBytes, signal);
+        const start = part.offsetBytes - offsetBytes;
+        await this.target.write(data.subarray(start, start + part.lengthBytes), part.offsetBytes, signal);
+        this.#meter.sentBytes += part.lengthBytes;
+      }
+    }
+    this.#meter.dataBytes += data.length;
+  }
+
+  /** What was written before it began is durable then. */
+  async #flush(): Promise<void> {
+    const { signal } = this.#controller;
+    const written = this.#written;
+    this.#written = new RangeSet();
+    await this.#retrier.run(signal, () => this.target.flush(signal));
+    for (const range of written) this.#durable.add(range);
+  }
+
+  async #checkpoint(): Promise<void> {
+    this.#checkpointAt = Infinity;
+    await this.#flush();
+    await this.#save();
+    this.#checkpointAt = performance.now() + checkpointSeconds * 1000;
+  }
+
+  async #save(): Promise<void> {
+    const { sizeBytes } = this.source;
+    const { state, sourceIdentity } = this.options;
+    await state?.save({ version: 1, sizeBytes, sourceIdentity, durable: [...this.#durable] });
+  }
+
+  async #verify(seen: BlockDigests): Promise<void> {
+    this.#setPhase('verifying');
+    const { source, target } = this;
+    const [hashing, other] = isHashing(target) ? [target, source] : [source, target];
+    if (!isHashing(hashing)) throw new Error('Neither side can hash itself, so nothing can be verified');
+    const { signal } = this.#controller;
+    await verifyTransfer({
+      seen,
+      hashing,
+      other,
+      signal,
+      onVerified: (bytes) => {
+        this.#meter.verifiedBytes += bytes;
+        this.#tell();
+      },
+    });
+  }
+
+  #setPhase(phase: TransferPhase): void {
+    this.#meter.phase = phase;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#changed.resolve(undefined);
+    this.#changed = Promise.withResolvers<undefined>();
+  }
+}

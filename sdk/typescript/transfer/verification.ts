@@ -1,0 +1,82 @@
+import type { BlockDigests } from './block-digests.js';
+import type { ByteRange } from './byte-ranges.js';
+import type { HashingDisk, ReadableDisk } from './disk.js';
+import { VerificationError } from './failure.js';
+import { toHex } from './hashing.js';
+
+export interface Verification {
+  /** What was moved, as far as it was seen. */
+  readonly seen: BlockDigests;
+  /** Hashes itself. */
+  readonly hashing: HashingDisk;
+  /** Has the blocks that were not seen, because they were there from a run before. */
+  readonly other: ReadableDisk;
+  readonly signal: AbortSignal;
+  readonly onVerified: (bytes: number) => void;
+}
+
+/** So many differing blocks are named. */
+const namedMax = 10;
+
+/**
+ * Compares what was moved with what a disk hashes to, block by block where it tells them, else as a whole.
+ * @throws VerificationError when they differ; TransferError when the disk cannot hash itself
+ */
+export async function verifyTransfer(verification: Verification): Promise<void> {
+  const { seen, hashing, signal } = verification;
+  const { algorithm } = seen.hasher;
+  const blocks = await hashing.digests(algorithm, seen.blockBytes, signal);
+  if (blocks !== undefined) {
+    await compareBlocks(verification, blocks);
+    return;
+  }
+  const checksum = await hashing.checksum(algorithm, seen.blockBytes, signal);
+  if (checksum === undefined) throw new Error('Neither side can hash itself, so nothing can be verified');
+  if (checksum !== toHex(await ownChecksum(verification)))
+    throw new VerificationError('The checksum of what was written is not that of what was read', []);
+  verification.onVerified(seen.sizeBytes);
+}
+
+async function compareBlocks(
+  verification: Verification,
+  blocks: AsyncIterable<ByteRange & { readonly digest: string }>,
+): Promise<void> {
+  const { seen, onVerified } = verification;
+  const differing: ByteRange[] = [];
+  let index = 0;
+  for await (const { digest, lengthBytes } of blocks) {
+    const own = await digestOf(verification, index);
+    const range = seen.rangeOf(index);
+    if (lengthBytes !== range.lengthBytes || toHex(own) !== digest) differing.push(range);
+    if (differing.length === namedMax) break;
+    onVerified(lengthBytes);
+    index += 1;
+  }
+  if (differing.length === 0 && index === seen.blockCount) return;
+  if (differing.length === 0)
+    throw new VerificationError(`${index} of ${seen.blockCount} blocks are there to compare`, []);
+  const places = differing.map(({ offsetBytes, lengthBytes }) => `${offsetBytes}+${lengthBytes}`);
+  throw new VerificationError(
+    `What was written differs from what was read at ${places.join(', ')}`,
+    differing,
+  );
+}
+
+/** The hash of the digests of all blocks, as the service makes it. */
+async function ownChecksum(verification: Verification): Promise<Uint8Array> {
+  const { seen } = verification;
+  const { digestBytes } = seen.hasher;
+  const digests = new Uint8Array(seen.blockCount * digestBytes);
+  for (let index = 0; index < seen.blockCount; index++)
+    digests.set(await digestOf(verification, index), index * digestBytes);
+  return seen.hasher.digest(digests);
+}
+
+async function digestOf({ seen, other, signal }: Verification, index: number): Promise<Uint8Array> {
+  const known = await seen.of(index);
+  if (known !== undefined) return known;
+  const { offsetBytes, lengthBytes } = seen.rangeOf(index);
+  const data = new Uint8Array(lengthBytes);
+  await other.read(data, offsetBytes, signal);
+  return seen.hasher.digest(data);
+}
