@@ -15,7 +15,10 @@ class AwayGrantStore extends MemoryGrantStore {
 }
 
 async function makeTickets(id: string): Promise<MemoryTicketStore> {
-  const tickets = new MemoryTicketStore({ removeTimeoutSeconds: 0, ticketsMax: 10 }, systemClock);
+  const tickets = new MemoryTicketStore(
+    { removeTimeoutSeconds: 0, ticketsMax: 10, rangesMax: 16 },
+    systemClock,
+  );
   await tickets.add({
     id,
     url: 'https://localhost/images/a',

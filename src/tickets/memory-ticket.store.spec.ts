@@ -13,7 +13,7 @@ async function all(store: MemoryTicketStore): Promise<TicketInfo[]> {
 }
 
 function makeStore({ removeTimeoutSeconds = 60, ticketsMax = 10 } = {}): MemoryTicketStore {
-  return new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax }, new ManualClock());
+  return new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax, rangesMax: 16 }, new ManualClock());
 }
 
 /** Begins an operation that nobody else stops. */

@@ -12,6 +12,8 @@ export interface MemoryTicketStoreOptions {
   readonly removeTimeoutSeconds: number;
   /** How many tickets may exist: bounds memory against a caller that never removes them. */
   readonly ticketsMax: number;
+  /** How many separate ranges of what a ticket has received are remembered. */
+  readonly rangesMax: number;
 }
 
 // With remove_timeout 0 an idle ticket must still be removable: closing its idle images takes a moment.
@@ -42,7 +44,7 @@ export class MemoryTicketStore implements TicketStore {
     if (old === undefined && this.#tickets.size >= this.options.ticketsMax) {
       throw new UnavailableError(`Too many tickets, the limit is ${this.options.ticketsMax}`);
     }
-    this.#tickets.set(definition.id, new Ticket(definition, this.clock));
+    this.#tickets.set(definition.id, new Ticket(definition, this.clock, this.options));
     if (old !== undefined) {
       old.cancel();
       await old.closed();

@@ -28,7 +28,10 @@ interface PermitUnderTest {
 }
 
 async function ticketPermit(): Promise<PermitUnderTest> {
-  const store = new MemoryTicketStore({ removeTimeoutSeconds: 60, ticketsMax: 1 }, systemClock);
+  const store = new MemoryTicketStore(
+    { removeTimeoutSeconds: 60, ticketsMax: 1, rangesMax: 16 },
+    systemClock,
+  );
   await store.add(ticketDefinition());
   const permit = await store.authorize('id-1', 'read');
   return {

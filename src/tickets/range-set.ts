@@ -62,7 +62,7 @@ export class RangeSet {
 }
 
 /** The first index whose value is not below `value`. */
-function lowerBound(sorted: readonly number[], value: number): number {
+export function lowerBound(sorted: readonly number[], value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

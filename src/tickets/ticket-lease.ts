@@ -1,10 +1,13 @@
 import type { Lease, ProgressListener } from '../base/lease.js';
 import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from '../contract/operation-kind.js';
+import type { ReceivedRanges } from './received-ranges.js';
 import type { OrderedWrite } from './write-order.js';
 
 /** What the ticket that a lease is of wants to hear from it. */
 export interface LeaseOwner {
+  /** Which bytes the ticket has brought to the image. */
+  readonly received: ReceivedRanges;
   progressed(lease: TicketLease, range: ByteRange): void;
   ended(lease: TicketLease): void;
 }
@@ -44,16 +47,26 @@ export class TicketLease implements Lease {
    * Changes `range` of the image by `change`, except for what younger requests have written of it: that is
    * dropped. `change` is called for each part that is left, whose progress is then reported. It is not
    * called any more once the signal has aborted.
+   * @param options.zero the range is zeroed
    */
-  async change(range: ByteRange, change: (part: ByteRange) => Promise<void>): Promise<void> {
+  async change(
+    range: ByteRange,
+    change: (part: ByteRange) => Promise<void>,
+    { zero = false }: { readonly zero?: boolean } = {},
+  ): Promise<void> {
     if (this.write === undefined) throw new Error(`A ${this.kind} was not registered to change the image`);
     let leftBytes = range.lengthBytes;
     await this.write.apply(range, this.signal, async (part) => {
-      await change(part);
+      await this.owner.received.change(part, { zero }, () => change(part));
       leftBytes -= part.lengthBytes;
       this.progressed(part);
     });
     this.#overtakenBytes += leftBytes;
+  }
+
+  /** Has everything that was received before made durable by `flush`. @throws what `flush` throws */
+  async flush(flush: () => Promise<void>): Promise<void> {
+    await this.owner.received.flush(flush);
   }
 
   progressed(range: ByteRange): void {

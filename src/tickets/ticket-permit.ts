@@ -1,6 +1,7 @@
 import type { AbortRoot, Permit } from '../base/lease.js';
 import type { OperationKind } from '../contract/operation-kind.js';
 import type { TicketDefinition } from './ticket-definition.js';
+import type { ReceivedRanges } from './received-ranges.js';
 import type { TicketLease, TicketLeaseOptions } from './ticket-lease.js';
 
 /** A client connection that holds the ticket's image open. */
@@ -19,6 +20,8 @@ export interface TicketPermit extends Permit {
   readonly sizeBytes: number;
   readonly imageUrl: string;
   readonly writable: boolean;
+  /** Which bytes of the image the ticket has brought there. */
+  readonly received: ReceivedRanges;
 
   /**
    * Registers an operation that is about to run; the caller ends it whatever happens. When the ticket

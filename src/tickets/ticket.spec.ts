@@ -9,7 +9,7 @@ import { Ticket } from './ticket.js';
 
 function makeTicket(parts: Partial<TicketDefinition> = {}): { ticket: Ticket; clock: ManualClock } {
   const clock = new ManualClock();
-  return { ticket: new Ticket(ticketDefinition(parts), clock), clock };
+  return { ticket: new Ticket(ticketDefinition(parts), clock, { rangesMax: 16 }), clock };
 }
 
 /** Begins an operation that nobody else stops. */
@@ -261,5 +261,39 @@ describe('cancelling a ticket', () => {
     await closed;
     assert.deepEqual(order, ['ended', 'ended', 'closed', 'complete']);
     assert.equal(ticket.info().connections, 0);
+  });
+});
+
+describe('the account of a ticket', () => {
+  test('has what storage took of the changes of its leases, and what a flush made durable', async () => {
+    const { ticket } = makeTicket();
+    const lease = ticket.begin('write', new AbortController(), {
+      changes: { offsetBytes: 0, lengthBytes: 30 },
+    });
+    await lease.change({ offsetBytes: 0, lengthBytes: 10 }, async () => undefined);
+    await lease.flush(async () => undefined);
+    await lease.change({ offsetBytes: 20, lengthBytes: 10 }, async () => undefined, { zero: true });
+    lease.end();
+    assert.deepEqual(ticket.received.page({ state: 'received', startBytes: 0, rangesMax: 10 }), {
+      generation: 1,
+      receivedBytes: 20,
+      durableBytes: 10,
+      ranges: [
+        { offsetBytes: 0, lengthBytes: 10, state: 'durable', zero: false },
+        { offsetBytes: 20, lengthBytes: 10, state: 'received', zero: true },
+      ],
+      nextBytes: undefined,
+    });
+  });
+
+  test('has nothing of bytes that were dropped because a younger request wrote them', async () => {
+    const { ticket } = makeTicket();
+    const changes = { offsetBytes: 0, lengthBytes: 10 };
+    const older = ticket.begin('write', new AbortController(), { changes });
+    const younger = ticket.begin('write', new AbortController(), { changes });
+    await younger.change(changes, async () => undefined);
+    await younger.flush(async () => undefined);
+    await older.change(changes, () => Promise.reject(new Error('It is not called')));
+    assert.equal(ticket.received.durableBytes, 10);
   });
 });

@@ -4,6 +4,7 @@ import type { AbortRoot } from '../base/lease.js';
 import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from '../contract/operation-kind.js';
 import { RangeSet } from './range-set.js';
+import { ReceivedRanges } from './received-ranges.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import { type LeaseOwner, TicketLease, type TicketLeaseOptions } from './ticket-lease.js';
 import type { TicketConnection, TicketPermit } from './ticket-permit.js';
@@ -27,6 +28,11 @@ export interface TicketInfo extends TicketDefinition {
 // renewed more often, or they would expire between two renewals.
 const renewalIntervalSecondsMax = 1;
 
+export interface TicketOptions {
+  /** How many separate ranges of what was received are remembered. */
+  readonly rangesMax: number;
+}
+
 /**
  * A capability to one image, in memory only. It alone decides what is allowed and computes `active`,
  * `transferred` and expiry; operations and connections register here while they last. Others than its store
@@ -34,6 +40,7 @@ const renewalIntervalSecondsMax = 1;
  */
 export class Ticket implements TicketPermit, LeaseOwner {
   readonly sizeBytes: number;
+  readonly received: ReceivedRanges;
 
   readonly #clock: Clock;
   /** The running operations, each with the root to abort in order to stop it. */
@@ -52,8 +59,10 @@ export class Ticket implements TicketPermit, LeaseOwner {
   constructor(
     readonly definition: TicketDefinition,
     clock: Clock,
+    { rangesMax }: TicketOptions,
   ) {
     this.#clock = clock;
+    this.received = new ReceivedRanges(rangesMax);
     this.sizeBytes = Number(
       definition.size > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : definition.size,
     );

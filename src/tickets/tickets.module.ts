@@ -38,10 +38,11 @@ export class TicketsModule {
           provide: TICKET_STORE,
           inject: [section('limits'), section('control'), CLOCK],
           useFactory: (
-            { ticketsMax }: LimitsConfig,
+            { ticketsMax, rangesMax }: LimitsConfig,
             { removeTimeoutSeconds }: ControlConfig,
             clock: Clock,
-          ): MemoryTicketStore => new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax }, clock),
+          ): MemoryTicketStore =>
+            new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax, rangesMax }, clock),
         },
         { ...schemes, provide: TICKET_SCHEMES },
         {

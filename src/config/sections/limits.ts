@@ -167,6 +167,15 @@ export const limitsSection = defineSection({
       unit: 'tickets',
       description: 'Tickets in the store, each about 1 KiB of memory; beyond it adding one gets 503.',
     }),
+    rangesMax: count('ranges_max', 65_536, {
+      minimum: 16,
+      maximum: 1_000_000,
+      unit: 'ranges',
+      description:
+        'Separate ranges that are remembered of what one ticket has received, 24 bytes each. Past it the ' +
+        'smallest are forgotten and have to be sent again if the upload is resumed. An upload of 2 TiB ' +
+        'that leaves out every other 16 MiB has as many.',
+    }),
     sessionsMax: count('sessions', 100_000, {
       minimum: 1,
       maximum: 10_000_000,

@@ -12,7 +12,7 @@ export class FlushHandler {
       exchange,
       { ticketId, access: 'write', kind: 'flush' },
       async ({ lease, backend }) => {
-        await backend.flush();
+        await lease.flush(() => backend.flush());
         lease.signal.throwIfAborted();
       },
     );

@@ -68,7 +68,7 @@ export class WriteHandler implements ImageHandler {
         } finally {
           buffers.release();
         }
-        if (request.flush) await backend.flush();
+        if (request.flush) await lease.flush(() => backend.flush());
         lease.signal.throwIfAborted();
       },
     );

@@ -49,14 +49,16 @@ export class ZeroHandler {
           lease.signal.throwIfAborted();
           const step = { offsetBytes, lengthBytes: Math.min(stepBytes, endBytes - offsetBytes) };
           const startedAt = performance.now();
-          await lease.change(step, (part) => backend.zero(part, { sparse: permit.definition.sparse }));
+          await lease.change(step, (part) => backend.zero(part, { sparse: permit.definition.sparse }), {
+            zero: true,
+          });
           offsetBytes += step.lengthBytes;
           stepBytes =
             performance.now() - startedAt < quickMilliseconds
               ? Math.min(stepBytes * 2, stepBytesMax)
               : this.limits.zeroStepBytes;
         }
-        if (flush) await backend.flush();
+        if (flush) await lease.flush(() => backend.flush());
         lease.signal.throwIfAborted();
       },
     );

@@ -44,7 +44,7 @@ function connect(): { connection: ClientConnection; socket: Socket } {
 }
 
 function makeTicket(url = 'memory:image'): Ticket {
-  return new Ticket(ticketDefinition({ url, sparse: true }), new ManualClock());
+  return new Ticket(ticketDefinition({ url, sparse: true }), new ManualClock(), { rangesMax: 16 });
 }
 
 function closed(socket: Socket): Promise<void> {
