@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { NodeTransport } from '#sdk';
 import {
   AbortedError,
+  StoppedError,
   HttpImage,
   startTransfer,
   VerificationError,
@@ -141,23 +142,41 @@ describe('a transfer of the library', () => {
       options,
     );
     for await (const { sentBytes } of first) if (sentBytes > 8 * MiB) break;
-    first.abort();
-    await assert.rejects(first.result, AbortedError);
-    assert.notEqual(state.saved, undefined);
+    first.stop();
+    await assert.rejects(first.result, StoppedError);
+    const durableBytes = state.saved!.durable.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+    assert.ok(durableBytes > 8 * MiB);
     const second = startTransfer(await fileDisk(original), await remoteImage('write', uploaded, 32 * MiB), {
       ...options,
       verify: true,
     });
-    await second.result;
+    const { sentBytes } = await second.result;
+    assert.equal(sentBytes, 32 * MiB - durableBytes);
     assert.equal(state.saved, undefined);
     await assertSameImage(uploaded, original);
+  });
+
+  test('ends at once when it is given up', async () => {
+    const original = deployment.folder.file('aborted');
+    await writeRandomImage(original, 8 * MiB);
+    const target = await remoteImage('write', await emptyImage(8 * MiB), 8 * MiB);
+    const transfer = startTransfer(await fileDisk(original), target, { bytesPerSecond: MiB });
+    for await (const { phase } of transfer) if (phase === 'transferring') transfer.abort();
+    await assert.rejects(transfer.result, AbortedError);
   });
 
   test('refuses to go on with a source that has changed', async () => {
     const original = deployment.folder.file('changed');
     await writeRandomImage(original, MiB);
     const state = new MemoryState();
-    state.saved = { version: 1, sizeBytes: MiB, sourceIdentity: 'before', durable: [] };
+    state.saved = {
+      version: 1,
+      sizeBytes: MiB,
+      sourceIdentity: 'before',
+      targetIdentity: '',
+      generation: undefined,
+      durable: [],
+    };
     const target = await remoteImage('write', await emptyImage(MiB), MiB);
     const transfer = startTransfer(await fileDisk(original), target, { state, sourceIdentity: 'after' });
     await assert.rejects(transfer.result, /has changed/);

@@ -25,6 +25,14 @@ export class AbortedError extends Error {
   }
 }
 
+/** A transfer was stopped, so that it can go on later: what was written is flushed and remembered. */
+export class StoppedError extends Error {
+  constructor() {
+    super('The transfer was stopped');
+    this.name = 'StoppedError';
+  }
+}
+
 /** What was written is not what was read. */
 export class VerificationError extends Error {
   constructor(

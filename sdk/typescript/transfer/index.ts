@@ -8,7 +8,7 @@ export type {
   ReadableDisk,
   WritableDisk,
 } from './disk.js';
-export { AbortedError, TransferError, VerificationError } from './failure.js';
+export { AbortedError, StoppedError, TransferError, VerificationError } from './failure.js';
 export { FetchTransport } from './fetch-transport.js';
 export { sha256, type Hasher } from './hashing.js';
 export { HttpImage, type ImageCapabilities } from './http-image.js';

@@ -1,14 +1,15 @@
 import { BlockDigests } from './block-digests.js';
 import { RangeSet } from './byte-ranges.js';
 import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
-import { AbortedError } from './failure.js';
+import { AbortedError, StoppedError } from './failure.js';
 import { Gate } from './gate.js';
 import { sha256, type Hasher } from './hashing.js';
 import { planTransfer, type PlannedPiece } from './plan.js';
 import { ProgressMeter, type TransferPhase, type TransferProgress } from './progress.js';
 import { RateLimit } from './rate-limit.js';
 import { Retrier } from './retry.js';
-import { resumableRanges, type StateStore } from './transfer-state.js';
+import { rangesThere } from './resume.js';
+import type { StateStore } from './transfer-state.js';
 import { verifyTransfer } from './verification.js';
 import { zeroRuns } from './zero-runs.js';
 
@@ -30,6 +31,8 @@ export interface TransferOptions {
   readonly state: StateStore | undefined;
   /** By what the source is known to be the same in a later run. */
   readonly sourceIdentity: string;
+  /** By what the target is known to be the same in a later run. */
+  readonly targetIdentity: string;
 }
 
 const MiB = 2 ** 20;
@@ -44,6 +47,7 @@ export const transferDefaults: TransferOptions = {
   hasher: sha256,
   state: undefined,
   sourceIdentity: '',
+  targetIdentity: '',
 };
 
 /** Shorter zeroes within data are sent: a request costs more than they do. */
@@ -80,6 +84,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   readonly #durable = new RangeSet();
   /** Written, but not known to be flushed. */
   #written = new RangeSet();
+  #generation: number | undefined;
+  #stopping = false;
   #checkpointAt = performance.now() + checkpointSeconds * 1000;
   #changed = Promise.withResolvers<undefined>();
   /** The place of the piece that is next. */
@@ -128,7 +134,16 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     this.#setPhase('transferring');
   }
 
-  /** Gives up. What is on the target stays, and a later run with the same state goes on from there. */
+  /**
+   * Begins no piece any more, flushes what is written, and remembers it: then the transfer ends with
+   * StoppedError. Idempotent.
+   */
+  stop(): void {
+    this.#stopping = true;
+    this.#gate.open();
+  }
+
+  /** Gives up at once. What is on the target stays, and a later run with the same state goes on. */
   abort(reason: Error = new AbortedError()): void {
     this.#controller.abort(reason);
   }
@@ -173,25 +188,47 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       await this.#move(done);
       this.#setPhase('flushing');
       await this.#flush();
+      if (this.#stopping) {
+        await this.#save();
+        throw new StoppedError();
+      }
       const durable = await this.#askDurable();
       if (durable === undefined || durable.generation === before) return;
       done = RangeSet.of(durable.ranges);
       before = durable.generation;
+      this.#generation = before;
       this.#meter.restart();
     }
   }
 
-  /** What is there from a run before: the service knows best, else what was flushed then. */
+  /** What is there from a run before, and the generation of the target now. */
   async #resumed(): Promise<{ ranges: RangeSet; generation: number | undefined }> {
-    const { state, sourceIdentity } = this.options;
-    const { sizeBytes } = this.source;
-    const remembered = resumableRanges(await state?.load(), { sizeBytes, identity: sourceIdentity });
+    const { source, target } = this;
+    const { state: store, sourceIdentity, targetIdentity, hasher, blockBytes } = this.options;
+    const { signal } = this.#controller;
+    const state = await store?.load();
     const known = await this.#askDurable();
+    this.#generation = known?.generation;
     // Without a state nobody knows whose bytes they are.
-    const there = remembered && (known === undefined ? remembered : RangeSet.of(known.ranges));
-    for (const range of there ?? []) this.#durable.add(range);
+    const ranges =
+      state === undefined
+        ? new RangeSet()
+        : await this.#retrier.run(signal, () =>
+            rangesThere({
+              state,
+              known,
+              source,
+              target,
+              sourceIdentity,
+              targetIdentity,
+              hasher,
+              blockBytes,
+              signal,
+            }),
+          );
+    for (const range of ranges) this.#durable.add(range);
     await this.#save();
-    return { ranges: there ?? new RangeSet(), generation: known?.generation };
+    return { ranges, generation: known?.generation };
   }
 
   async #askDurable(): Promise<DurableRanges | undefined> {
@@ -229,9 +266,10 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     const buffer = new Uint8Array(this.options.blockBytes);
     for (;;) {
       await this.#gate.pass(signal);
+      if (this.#stopping) return;
       const piece = await this.#take(pieces);
       if (piece === undefined) return;
-      await this.#retrier.run(signal, () => this.#movePiece(piece, { buffer, done }, signal));
+      await this.#movePiece(piece, { buffer, done }, signal);
       this.#written.add(piece);
       if (this.options.state !== undefined && performance.now() >= this.#checkpointAt)
         await this.#checkpoint();
@@ -256,12 +294,12 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     if (kind === 'done') {
       this.#meter.resumedBytes += lengthBytes;
     } else if (kind === 'zero') {
-      if (!piece.targetIsZero) await this.target.zero(piece, signal);
+      if (!piece.targetIsZero) await this.#retrier.run(signal, () => this.target.zero(piece, signal));
       this.#digests?.setZero(piece);
       this.#meter.zeroBytes += lengthBytes;
     } else {
       const data = buffer.subarray(0, lengthBytes);
-      await this.source.read(data, offsetBytes, signal);
+      await this.#retrier.run(signal, () => this.source.read(data, offsetBytes, signal));
       const hashed = this.#digests?.hasher.digest(data);
       // A failed write must not leave a hash running over memory that is used again.
       const [written, digest] = await Promise.allSettled([
@@ -286,12 +324,13 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       if (run.zero && targetIsZero) continue;
       for (const part of done.gaps(range)) {
         if (run.zero) {
-          await this.target.zero(part, signal);
+          await this.#retrier.run(signal, () => this.target.zero(part, signal));
           continue;
         }
         await this.#rateLimit.take(part.lengthBytes, signal);
         const start = part.offsetBytes - offsetBytes;
-        await this.target.write(data.subarray(start, start + part.lengthBytes), part.offsetBytes, signal);
+        const bytes = data.subarray(start, start + part.lengthBytes);
+        await this.#retrier.run(signal, () => this.target.write(bytes, part.offsetBytes, signal));
         this.#meter.sentBytes += part.lengthBytes;
       }
     }
@@ -316,8 +355,15 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 
   async #save(): Promise<void> {
     const { sizeBytes } = this.source;
-    const { state, sourceIdentity } = this.options;
-    await state?.save({ version: 1, sizeBytes, sourceIdentity, durable: [...this.#durable] });
+    const { state, sourceIdentity, targetIdentity } = this.options;
+    await state?.save({
+      version: 1,
+      sizeBytes,
+      sourceIdentity,
+      targetIdentity,
+      generation: this.#generation,
+      durable: [...this.#durable],
+    });
   }
 
   async #verify(seen: BlockDigests): Promise<void> {

@@ -1,0 +1,177 @@
+import {
+  sha256,
+  VerificationError,
+  type HashingDisk,
+  type ReadableDisk,
+  type StateStore,
+  type TransferProgress,
+} from '#sdk/transfer';
+import { BlockDigests } from '#sdk/transfer/block-digests';
+import { verifyTransfer } from '#sdk/transfer/verification';
+import { bytesText } from './report/amounts.js';
+import { wireProgress } from './report/json-report.js';
+import type { DiskFormat } from './disk-format.js';
+import { imageLocation, isImageLocation } from './image-location.js';
+import { LocalDisk } from './local-disk.js';
+import type { CommandResult } from './print-result.js';
+import { RemoteImage, type RemoteOptions } from './remote-image.js';
+import { runTransfer, type TransferSettings } from './run-transfer.js';
+import { fileIdentity, placeIdentity, StateFile } from './state-file.js';
+import { InputDisk, OutputDisk } from './stream-disk.js';
+
+export type { RemoteOptions } from './remote-image.js';
+
+export interface MoveOptions extends RemoteOptions, TransferSettings {
+  readonly format?: DiskFormat | undefined;
+  readonly resume: 'auto' | 'no';
+  readonly state?: string | undefined;
+}
+
+const never = new AbortController().signal;
+
+/** A disk of this host, or what comes in, becomes the image. */
+export async function upload(file: string, image: string, options: MoveOptions): Promise<CommandResult> {
+  await using remote = await RemoteImage.open(imageLocation(image), options, never);
+  const target = remote.image;
+  const settings = within(options, target.capabilities.writersMax);
+  if (file === '-') {
+    const input = new InputDisk(process.stdin, target.sizeBytes);
+    const moved = await runTransfer(input, target, settings);
+    await input.close();
+    return outcome('uploaded', moved);
+  }
+  await using source = await LocalDisk.openSource(file, options.format);
+  const moved = await runTransfer(source.disk, target, settings, {
+    state: stateOf(file, 'upload', options),
+    sourceIdentity: await fileIdentity(file),
+    targetIdentity: image,
+  });
+  return outcome('uploaded', moved);
+}
+
+/** The image becomes a file of this host, or goes out. */
+export async function download(
+  image: string,
+  file: string,
+  options: MoveOptions & { readonly overwrite: boolean },
+): Promise<CommandResult> {
+  await using remote = await RemoteImage.open(imageLocation(image), options, never);
+  const source = remote.image;
+  const settings = within(options, source.capabilities.readersMax);
+  if (file === '-') {
+    const output = new OutputDisk(process.stdout, source.sizeBytes);
+    await runTransfer(source, output, { ...settings, maxWorkers: 1 });
+    // Standard output is the disk.
+    return { text: '', json: {} };
+  }
+  const { format = 'raw', overwrite } = options;
+  const state = stateOf(file, 'download', options);
+  const mayExist = overwrite || (await state?.load()) !== undefined;
+  await using target = await LocalDisk.openTarget(file, { format, sizeBytes: source.sizeBytes, mayExist });
+  const moved = await runTransfer(source, target.disk, settings, {
+    state,
+    sourceIdentity: image,
+    targetIdentity: await placeIdentity(file),
+  });
+  return outcome('downloaded', moved);
+}
+
+/** An image becomes another. */
+export async function copy(from: string, to: string, options: MoveOptions): Promise<CommandResult> {
+  await using source = await RemoteImage.open(imageLocation(from), options, never);
+  await using target = await RemoteImage.open(imageLocation(to), options, never);
+  const settings = within(
+    options,
+    Math.min(source.image.capabilities.readersMax, target.image.capabilities.writersMax),
+  );
+  return outcome('copied', await runTransfer(source.image, target.image, settings));
+}
+
+/** @throws VerificationError when the disk of this host is not as the image */
+export async function verify(
+  file: string,
+  image: string,
+  options: RemoteOptions & { readonly format?: DiskFormat | undefined; readonly blockSize: number },
+): Promise<CommandResult> {
+  await using remote = await RemoteImage.open(imageLocation(image), options, never);
+  await using local = await LocalDisk.openSource(file, options.format);
+  await compare(local.disk, remote.image, options.blockSize);
+  return { text: `${file} and the image are the same`, json: { equal: true } };
+}
+
+async function compare(disk: ReadableDisk, image: HashingDisk, blockBytes: number): Promise<void> {
+  if (disk.sizeBytes !== image.sizeBytes)
+    throw new VerificationError(`The file has ${disk.sizeBytes} bytes, the image ${image.sizeBytes}`, []);
+  await verifyTransfer({
+    seen: await digestsOf(disk, blockBytes),
+    hashing: image,
+    other: disk,
+    signal: never,
+    onVerified: () => undefined,
+  });
+}
+
+/** Of what is known to be zero; the rest is read when it is compared. */
+async function digestsOf(disk: ReadableDisk, blockBytes: number): Promise<BlockDigests> {
+  const digests = new BlockDigests(sha256, blockBytes, disk.sizeBytes);
+  for await (const extent of disk.extents(never)) if (extent.zero) digests.setZero(extent);
+  return digests;
+}
+
+/** The checksum of an image, or of a disk of this host as a service would tell it. */
+export async function checksum(
+  place: string,
+  options: RemoteOptions & { readonly format?: DiskFormat | undefined; readonly blockSize: number },
+): Promise<CommandResult> {
+  const { blockSize } = options;
+  if (isImageLocation(place)) {
+    await using remote = await RemoteImage.open(imageLocation(place), options, never);
+    const value = await remote.image.checksum(sha256.algorithm, blockSize, never);
+    if (value === undefined) throw new Error('The service has no checksums');
+    return checksumResult(value, blockSize);
+  }
+  await using local = await LocalDisk.openSource(place, options.format);
+  const { disk } = local;
+  const seen = await digestsOf(disk, blockSize);
+  const all = new Uint8Array(seen.blockCount * sha256.digestBytes);
+  const buffer = new Uint8Array(blockSize);
+  for (let index = 0; index < seen.blockCount; index++) {
+    const { offsetBytes, lengthBytes } = seen.rangeOf(index);
+    let digest = await seen.of(index);
+    if (digest === undefined) {
+      const data = buffer.subarray(0, lengthBytes);
+      await disk.read(data, offsetBytes);
+      digest = await sha256.digest(data);
+    }
+    all.set(digest, index * sha256.digestBytes);
+  }
+  return checksumResult(Buffer.from(await sha256.digest(all)).toString('hex'), blockSize);
+}
+
+function checksumResult(value: string, blockBytes: number): CommandResult {
+  return { text: value, json: { algorithm: sha256.algorithm, block_size: blockBytes, checksum: value } };
+}
+
+function outcome(verb: string, progress: TransferProgress): CommandResult {
+  const { sizeBytes, sentBytes, resumedBytes, verifiedBytes } = progress;
+  const verified = verifiedBytes > 0 ? ', verified' : '';
+  const resumed = resumedBytes > 0 ? `, ${bytesText(resumedBytes)} there before` : '';
+  return {
+    text: `${verb} ${bytesText(sizeBytes)}: ${bytesText(sentBytes)} moved${resumed}${verified}`,
+    json: wireProgress(progress),
+  };
+}
+
+/** No more workers than the service says are of use. */
+function within(options: MoveOptions, connectionsMax: number): TransferSettings {
+  return { ...options, maxWorkers: Math.min(options.maxWorkers, connectionsMax) };
+}
+
+function stateOf(
+  file: string,
+  direction: 'upload' | 'download',
+  { resume, state }: MoveOptions,
+): StateStore | undefined {
+  if (resume === 'no') return undefined;
+  return state === undefined ? StateFile.of(file, direction, process.env) : new StateFile(state);
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../base/error-details.js';
+import type { StateStore, TransferState } from '#sdk/transfer';
+
+/** The state of a transfer in a file that only its owner can read: it names a ticket. */
+export class StateFile implements StateStore {
+  constructor(readonly path: string) {}
+
+  /**
+   * Of a file that is moved, in the user's folder for such (XDG Base Directory, `XDG_STATE_HOME`).
+   * @param direction a file may be sent and received
+   */
+  static of(file: string, direction: 'upload' | 'download', environment: NodeJS.ProcessEnv): StateFile {
+    const { XDG_STATE_HOME: stateHome = join(homedir(), '.local', 'state') } = environment;
+    const name = createHash('sha256')
+      .update(`${direction} ${resolve(file)}`)
+      .digest('hex')
+      .slice(0, 32);
+    return new StateFile(join(stateHome, 'imageio', `${name}.json`));
+  }
+
+  /** @throws Error when there is something else in the file */
+  async load(): Promise<TransferState | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.path, 'utf8');
+    } catch (error: unknown) {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+    const state: unknown = JSON.parse(text);
+    if (!isState(state)) throw new Error(`${this.path} has no state of a transfer`);
+    return state;
+  }
+
+  async save(state: TransferState): Promise<void> {
+    await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+    const next = `${this.path}.new`;
+    const file = await open(next, 'w', 0o600);
+    try {
+      await file.writeFile(JSON.stringify(state));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(next, this.path);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.path, { force: true });
+  }
+}
+
+/** What tells that a file is the one it was: nobody can write to it without changing one of these. */
+export async function fileIdentity(path: string): Promise<string> {
+  const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true });
+  return `${dev}:${ino}:${size}:${mtimeNs}`;
+}
+
+/** What tells that a file that is written is the same one, and not another of its name. */
+export async function placeIdentity(path: string): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true });
+  return `${dev}:${ino}`;
+}
+
+function isState(value: unknown): value is TransferState {
+  if (typeof value !== 'object' || value === null) return false;
+  const { version, sizeBytes, sourceIdentity, targetIdentity, durable } = value as Partial<
+    Record<keyof TransferState, unknown>
+  >;
+  return (
+    version === 1 &&
+    typeof sizeBytes === 'number' &&
+    typeof sourceIdentity === 'string' &&
+    typeof targetIdentity === 'string' &&
+    Array.isArray(durable) &&
+    durable.every(isRange)
+  );
+}
+
+function isRange(value: unknown): boolean {
+  const { offsetBytes, lengthBytes } = value as Partial<Record<string, unknown>>;
+  return Number.isSafeInteger(offsetBytes) && Number.isSafeInteger(lengthBytes);
+}
