@@ -119,9 +119,33 @@ export class ClientGoneError extends ServiceError {
   }
 }
 
+/** What is wrong with storage that does not let an image be opened, for those who have to mend it. */
+export type StorageTrouble =
+  | 'image_missing'
+  | 'access_denied'
+  | 'read_only'
+  | 'not_an_image'
+  | 'storage_refused'
+  | 'storage_missing'
+  | 'storage_unreachable'
+  | 'storage_silent'
+  | 'export_missing'
+  | 'storage_failed';
+
+export interface StorageErrorOptions extends ErrorOptions {
+  /** Where whoever met the failure can tell. */
+  readonly trouble?: StorageTrouble | undefined;
+}
+
 /** Reading or writing the image failed. The cause says how; the client is told only that it did. */
 export class StorageError extends ServiceError {
   readonly code: string = 'storage_error';
+  readonly trouble: StorageTrouble;
+
+  constructor(message: string, { trouble = 'storage_failed', ...options }: StorageErrorOptions = {}) {
+    super(message, options);
+    this.trouble = trouble;
+  }
 }
 
 /** The storage has no room left; smaller writes or writing again after it was extended may succeed. */

@@ -4,4 +4,7 @@
  * with the set that they know. Each word has its section in docs/transfers.md. A proxy relays all of these,
  * and announces those that the daemon announces too.
  */
-export const extensions: readonly string[] = [];
+export const extensions: readonly string[] = [
+  // GET /images/{id}/preflight
+  'preflight',
+];

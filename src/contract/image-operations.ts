@@ -36,7 +36,14 @@ import {
   refusal,
   type ResponseHeaders,
 } from './refusals.js';
-import { imageData, imageOperationBytesMax, ticketIdCharactersMax, ticketIdExample } from './schemas.js';
+import { PreflightDto } from './preflight.dto.js';
+import {
+  byteCount,
+  imageData,
+  imageOperationBytesMax,
+  ticketIdCharactersMax,
+  ticketIdExample,
+} from './schemas.js';
 
 /**
  * How the contracts of daemon and proxy describe the images API, apart from the routes so that those stay
@@ -46,6 +53,8 @@ import { imageData, imageOperationBytesMax, ticketIdCharactersMax, ticketIdExamp
 export interface ImageAccess {
   /** Credentials and refusals of every operation. */
   readonly anyOperation: MethodDecorator;
+  /** The same for an operation that answers although the storage fails. */
+  readonly anyStorage: MethodDecorator;
   /** The same for HEAD, whose refusals have no body. */
   readonly head: MethodDecorator;
   /** Headers of every success. */
@@ -425,4 +434,70 @@ export const ListChecksumAlgorithms = (access: ImageAccess): MethodDecorator =>
     ),
     refusal(400, 'The request is malformed.', 'Invalid path', access.refusalHeaders),
     ApiOkResponse({ description: 'The algorithms.', headers: access.headers, type: ChecksumAlgorithmsDto }),
+  );
+
+const preflightExample = {
+  ok: false,
+  op: 'write',
+  ticket: { size: 1_073_741_824, expires_in: 299, inactivity_timeout: 60 },
+  image: {
+    size: 0,
+    growable: true,
+    block_size: 4096,
+    allocated_bytes: 0,
+    free_bytes: 536_870_912,
+    reads_as_zero: true,
+    dirty_extents: false,
+    max_readers: 8,
+    max_writers: 1,
+  },
+  findings: [
+    {
+      code: 'no_space',
+      severity: 'error',
+      message: 'The transfer may need 1073741824 more bytes, the storage has 536870912 free',
+      advice: 'Make room on the storage, or have the ticket made sparse.',
+    },
+  ],
+};
+
+export const PreflightImage = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        summary: 'What would fail, before it does',
+        description:
+          'Opens the image as a transfer would, closes it again and says what it found: permissions, ' +
+          'sizes, room, block sizes, time left on the ticket, whether the target reads as zeroes. ' +
+          'Nothing is changed, and the ticket is not prolonged. What is wrong with the storage is a ' +
+          'finding in an answer of 200; storage that does not answer within `[limits] preflight_sec` is ' +
+          'one too.',
+      },
+      access.anyStorage,
+    ),
+    ApiQuery({
+      name: 'op',
+      required: false,
+      description: 'What is to be done; by default all that the ticket allows.',
+      schema: { type: 'string', enum: ['read', 'write'] },
+    }),
+    ApiQuery({
+      name: 'size',
+      required: false,
+      description: 'Bytes that are to be transferred; by default those of the ticket.',
+      schema: byteCount,
+    }),
+    ApiQuery({
+      name: 'format',
+      required: false,
+      description: 'Format of the data that the client has or expects, such as `raw` or `qcow2`.',
+      schema: { type: 'string', pattern: '^[a-z0-9_-]{1,32}$', maxLength: 32, default: 'raw' },
+    }),
+    ApiOkResponse({
+      description: 'What was found.',
+      headers: access.headers,
+      type: PreflightDto,
+      example: preflightExample,
+    }),
+    refusal(400, 'The request is malformed.', 'Invalid op, expected read or write', access.refusalHeaders),
   );

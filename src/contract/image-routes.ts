@@ -6,6 +6,7 @@ import {
   ListChecksumAlgorithms,
   ListExtents,
   PatchImage,
+  PreflightImage,
   ReadImage,
   WriteImage,
   type ImageAccess,
@@ -107,6 +108,15 @@ export const imageRoutes = [
     contract: ListChecksumAlgorithms,
     relayed: true,
     isLongWork: true,
+  },
+  {
+    name: 'preflightImage',
+    method: 'GET',
+    path: '/preflight',
+    kind: 'preflight',
+    contract: PreflightImage,
+    relayed: true,
+    isLongWork: false,
   },
 ] as const satisfies readonly ImageRoute[];
 

@@ -24,6 +24,9 @@ import { imagesController } from './api/images.controller.js';
 import { OpenImages } from './transfer/open-images.js';
 import { OptionsHandler } from './operations/options.handler.js';
 import { PatchHandler } from './operations/patch.handler.js';
+import { ImageInspection } from './preflight/image-inspection.js';
+import { TrialImages } from './preflight/trial-images.js';
+import { PreflightHandler } from './operations/preflight.handler.js';
 import { ReadHandler } from './operations/read.handler.js';
 import { WriteHandler } from './operations/write.handler.js';
 import { ZeroHandler } from './operations/zero.handler.js';
@@ -38,6 +41,7 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   listImageExtents: ExtentsHandler,
   getImageChecksum: ChecksumHandler,
   listChecksumAlgorithms: AlgorithmsHandler,
+  preflightImage: PreflightHandler,
 };
 
 const handlerProviders: readonly Provider[] = [
@@ -70,6 +74,8 @@ export class ImagesModule implements OnModuleDestroy {
       providers: [
         OpenImages,
         ImageOperations,
+        TrialImages,
+        ImageInspection,
         HashWorkers,
         // A PATCH is one of these two.
         ZeroHandler,

@@ -22,6 +22,8 @@ export interface TicketPermit extends Permit {
   readonly writable: boolean;
   /** Which bytes of the image the ticket has brought there. */
   readonly received: ReceivedRanges;
+  /** How long the ticket lasts when nothing is done with it; not less than 0. */
+  readonly remainingSeconds: number;
 
   /**
    * Registers an operation that is about to run; the caller ends it whatever happens. When the ticket

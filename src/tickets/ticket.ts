@@ -82,6 +82,10 @@ export class Ticket implements TicketPermit, LeaseOwner {
     return this.definition.url;
   }
 
+  get remainingSeconds(): number {
+    return Math.max(0, this.#expiresSeconds - this.#clock.monotonicSeconds());
+  }
+
   get canceled(): boolean {
     return this.#canceled;
   }
@@ -176,7 +180,8 @@ export class Ticket implements TicketPermit, LeaseOwner {
     this.#leases.delete(lease);
     // An operation that was stopped because its ticket expired must not revive it.
     if (lease.signal.aborted) this.#activeAtSeconds = this.#clock.monotonicSeconds();
-    else this.touch();
+    // Whoever only asks how a ticket stands must not prolong it.
+    else if (lease.kind !== 'preflight') this.touch();
     if (this.#leases.size > 0) return;
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }

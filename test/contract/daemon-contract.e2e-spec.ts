@@ -72,6 +72,7 @@ describe('the contract of the daemon', () => {
     listImageExtents: [200, 400, 403, 404, 431, 500, 501, 503],
     getImageChecksum: [200, 400, 403, 431, 500, 501, 503],
     listChecksumAlgorithms: [200, 400, 431, 501, 503],
+    preflightImage: [200, 400, 403, 431, 501, 503],
   };
   const info = (status: number): Call => ({
     method: 'GET',

@@ -9,6 +9,7 @@ export const imageOperations = [
   'listImageExtents',
   'getImageChecksum',
   'listChecksumAlgorithms',
+  'preflightImage',
 ] as const;
 
 export type ImageOperation = (typeof imageOperations)[number];
@@ -29,6 +30,7 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     listImageExtents: { method: 'GET', suffix: '/extents' },
     getImageChecksum: { method: 'GET', suffix: '/checksum' },
     listChecksumAlgorithms: { method: 'GET', suffix: '/checksum/algorithms' },
+    preflightImage: { method: 'GET', suffix: '/preflight' },
   };
 
 type Change = Partial<Omit<Call, 'method' | 'path'>> & { readonly suffix?: string };
@@ -43,6 +45,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     patchImage: json({ op: 'zero' }),
     listImageExtents: { suffix: '/extents?context=none' },
     getImageChecksum: { suffix: '/checksum?algorithm=none' },
+    preflightImage: { suffix: '/preflight?op=both' },
   },
   404: { listImageExtents: { suffix: '/extents?context=dirty' } },
   408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },

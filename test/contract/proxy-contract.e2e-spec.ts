@@ -119,6 +119,7 @@ describe('the contract of the proxy', () => {
     listImageExtents: [200, 400, 404, ...relayed],
     getImageChecksum: [200, 400, ...relayed],
     listChecksumAlgorithms: [200, 400, ...relayed.filter((status) => status !== 500)],
+    preflightImage: [200, 400, ...relayed.filter((status) => status !== 500)],
   };
 
   /** What every operation of the proxy itself may get. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
+import { imageRoutes } from '../../src/contract/image-routes.js';
 import type { Address } from '../support/address.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import type { Configuration } from '../support/configuration.js';
@@ -24,6 +25,12 @@ export const wireRoutes = [
 
 /** With the one of clients on the daemon's host, which has a listener of its own but the same connections. */
 export const allWireRoutes = [...wireRoutes, 'over the local socket'] as const;
+
+/** What follows the id in paths, longest first, so that each is found before those that it ends with. */
+const suffixes = imageRoutes
+  .map(({ path }): string => path)
+  .filter((path) => path !== '')
+  .sort((one, other) => other.length - one.length);
 
 export type WireRoute = (typeof allWireRoutes)[number];
 
@@ -130,7 +137,9 @@ export class Wire {
 
   /** The headers with which a client may use the image at `path`. */
   readonly credentials = (path: string): Record<string, string> => {
-    const image = path.replace(/\?.*/, '').replace(/\/(extents|checksum|checksum\/algorithms)$/, '');
+    const target = path.replace(/\?.*/, '');
+    const suffix = suffixes.find((name) => target.endsWith(name)) ?? '';
+    const image = target.slice(0, target.length - suffix.length);
     const session = this.#sessions.get(image);
     return session === undefined ? {} : { 'Session-Id': session };
   };

@@ -119,6 +119,16 @@ describe('the TypeScript client', () => {
     assert.match((await image.checksum('sha256')).checksum, /^[0-9a-f]{64}$/);
   });
 
+  test('tells beforehand what would fail', async () => {
+    for (const endpoint of [remote(deployment.daemon), socket(deployment.daemon, 'local')]) {
+      await using image = new ImageClient(endpoint, ticketId);
+      assert.ok((await image.options()).extensions?.includes('preflight'));
+      assert.equal((await image.preflight()).ok, true);
+      const { ok, op, findings } = await image.preflight({ op: 'write', sizeBytes: imageBytes + 1 });
+      assert.deepEqual([ok, op, findings[0]?.code], [false, 'write', 'size_exceeds_ticket']);
+    }
+  });
+
   test('refuses with the text of the service', async () => {
     await using image = new ImageClient(remote(deployment.daemon), ticketId);
     await assert.rejects(

@@ -7,6 +7,7 @@ import { Transport, type Endpoint } from './transport.js';
 export type ImageOptions = components['schemas']['ImageOptions'];
 export type Extent = components['schemas']['Extent'];
 export type Checksum = components['schemas']['Checksum'];
+export type Preflight = components['schemas']['Preflight'];
 
 /** A part of an image. */
 export interface ByteRange {
@@ -18,6 +19,14 @@ export interface UploadOptions extends ByteRange {
   /** Resolve only when the data is on stable storage. Default true. */
   readonly flush?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** What a transfer is to be; by default all that the ticket allows. */
+export interface PreflightOptions {
+  readonly op?: 'read' | 'write';
+  readonly sizeBytes?: number;
+  /** Format of the data, such as `raw`, the default, or `qcow2`. */
+  readonly format?: string;
 }
 
 /**
@@ -107,6 +116,20 @@ export class ImageClient implements AsyncDisposable {
   async checksum(algorithm = 'blake2b'): Promise<Checksum> {
     const { path } = this.#id.params;
     return dataOf(await this.api.GET('/images/{id}/checksum', { params: { path, query: { algorithm } } }));
+  }
+
+  /**
+   * What would fail, before it does. It changes nothing, and does not prolong the ticket.
+   * @throws ImageioError 403 when the ticket does not allow it; trouble with the storage is in the answer
+   */
+  async preflight({ op, sizeBytes, format }: PreflightOptions = {}): Promise<Preflight> {
+    const { path } = this.#id.params;
+    const query = {
+      ...(op !== undefined && { op }),
+      ...(sizeBytes !== undefined && { size: sizeBytes }),
+      ...(format !== undefined && { format }),
+    };
+    return dataOf(await this.api.GET('/images/{id}/preflight', { params: { path, query } }));
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,8 @@ export {
   type Checksum,
   type Extent,
   type ImageOptions,
+  type Preflight,
+  type PreflightOptions,
   type UploadOptions,
 } from './images.js';
 export { NodeTransport, type NodeTransportOptions } from './node-transport.js';

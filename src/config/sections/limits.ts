@@ -149,6 +149,12 @@ export const limitsSection = defineSection({
       description:
         'Checksums computed at once, of one image at most half; others wait. Two threads hash for all.',
     }),
+    preflightSeconds: seconds('preflight_sec', 1, {
+      minimum: 0.1,
+      description:
+        'How long a preflight waits for storage before it says that storage does not answer: people wait ' +
+        'for it, and storage that works answers in milliseconds.',
+    }),
     fileThreads: count('file_threads', 32, {
       minimum: 4,
       maximum: 1024,

@@ -56,6 +56,13 @@ export function describeBackend(
       assert.equal(backend.growable, options.growable);
     });
 
+    it('tells of no room that is less than nothing, and of blocks that are at least one byte', async () => {
+      const { allocatedBytes = 0, freeBytes = 0 } = await backend.room();
+      assert.ok(Number.isSafeInteger(allocatedBytes) && allocatedBytes >= 0);
+      assert.ok(Number.isSafeInteger(freeBytes) && freeBytes >= 0);
+      assert.ok(backend.blockSizeBytes >= 1);
+    });
+
     for (const [offsetBytes, lengthBytes] of [
       [0, 4096],
       [8192, 16_384],

@@ -17,6 +17,14 @@ export interface Extent {
   readonly dirty?: boolean;
 }
 
+/** The room of an image on its storage, in bytes; undefined is what the storage does not tell. */
+export interface StorageRoom {
+  /** What the image has of it already. */
+  readonly allocatedBytes?: number;
+  /** What the image may get besides, in competition with all others there. */
+  readonly freeBytes?: number;
+}
+
 /**
  * One opened image. Everything is positional and may be called concurrently: there is no cursor to share.
  *
@@ -42,6 +50,8 @@ export interface Backend {
    */
   readonly growable: boolean;
   readonly canDirtyExtents: boolean;
+  /** What storage reads and writes at once: parts of such blocks take a read and a write of the rest. */
+  readonly blockSizeBytes: number;
 
   /**
    * The image's size, in bytes.
@@ -50,6 +60,9 @@ export interface Backend {
    *   meanwhile, the read comes short.
    */
   sizeBytes(enoughBytes?: number): Promise<number>;
+
+  /** How much room there is for the image, as far as its storage tells. */
+  room(): Promise<StorageRoom>;
 
   /**
    * Reads `range` into `buffer` and returns the view of `buffer` that holds its bytes, in order; shorter

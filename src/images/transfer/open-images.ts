@@ -34,6 +34,14 @@ export class OpenImages {
     return image.backend;
   }
 
+  /**
+   * Opens the image once more, for the caller to close, as `open` does for a transfer.
+   * @throws StorageError when the image cannot be opened, or opening was given up
+   */
+  openAnew(permit: TicketPermit, signal: AbortSignal): Promise<Backend> {
+    return this.#open(permit, signal);
+  }
+
   async #open({ definition, writable }: TicketPermit, signal: AbortSignal): Promise<Backend> {
     const scheme = definition.url.slice(0, definition.url.indexOf(':'));
     const source = this.#sources.get(scheme);

@@ -1,6 +1,6 @@
 import type { BusyTime } from '../../base/busy-time.js';
 import type { ByteRange } from '../../base/units.js';
-import type { Backend, Extent, ExtentContext } from '../backends/backend.js';
+import type { Backend, Extent, ExtentContext, StorageRoom } from '../backends/backend.js';
 
 /**
  * Passes every call on to `backend` and adds how long it took to `time`, which belongs to one operation. Of
@@ -34,6 +34,14 @@ export class TimedBackend implements Backend {
 
   get canDirtyExtents(): boolean {
     return this.backend.canDirtyExtents;
+  }
+
+  get blockSizeBytes(): number {
+    return this.backend.blockSizeBytes;
+  }
+
+  room(): Promise<StorageRoom> {
+    return this.time.during(() => this.backend.room());
   }
 
   sizeBytes(enoughBytes?: number): Promise<number> {

@@ -72,7 +72,7 @@ const anyOperation = applyDecorators(
   ...refusals.map(([status, description, title]) => refusal(status, description, title, refusalHeaders)),
 );
 
-// A daemon answers without opening the image.
+// A daemon answers without opening the image, or tells of its failure in an answer of 200.
 const withoutStorage = applyDecorators(
   credentials,
   ...refusals
@@ -83,6 +83,7 @@ const withoutStorage = applyDecorators(
 /** The images API of the proxy: credentials are judged here, the rest is the daemon's. */
 export const proxyAccess: ImageAccess = {
   anyOperation,
+  anyStorage: withoutStorage,
   head: applyDecorators(
     credentials,
     ...refusals.map(([status, description]) => bodilessRefusal(status, description, refusalHeaders)),

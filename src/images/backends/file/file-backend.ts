@@ -1,13 +1,21 @@
 import { StorageError } from '../../../base/errors.js';
 import type { ByteRange } from '../../../base/units.js';
 import { pageBytes } from '../../buffers/aligned-memory.js';
-import type { Backend, Extent } from '../backend.js';
+import type { Backend, Extent, StorageRoom } from '../backend.js';
 import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
 import { fileExtents } from './extents.js';
 import type { FileTurns } from './file-turns.js';
-import { closeFile, fileSizeBytes, setFileSize, syncData, syncFile } from './file-calls.js';
+import {
+  allocatedFileBytes,
+  closeFile,
+  fileSizeBytes,
+  freeSpaceBytes,
+  setFileSize,
+  syncData,
+  syncFile,
+} from './file-calls.js';
 import { lseek, SEEK_END } from '../../../native/storage-calls.js';
 import { storageFailure } from './storage-failure.js';
 import { ZeroWriter } from './zero.js';
@@ -53,6 +61,7 @@ export class FileBackend implements Backend {
   readonly inFlightMax = 4;
   readonly growable: boolean;
   readonly canDirtyExtents = false;
+  readonly blockSizeBytes: number;
 
   readonly #file: OpenedFile;
   readonly #io: BlockIo;
@@ -68,6 +77,7 @@ export class FileBackend implements Backend {
     this.#io = new BlockIo(file.fd, file.blockSizeBytes, file.bounce);
     this.#zeroWriter = new ZeroWriter(file.fd, file.isBlockDevice, this.#io);
     this.growable = !file.isBlockDevice;
+    this.blockSizeBytes = file.blockSizeBytes;
     this.writersMax = file.isBlockDevice ? 8 : 1;
   }
 
@@ -79,6 +89,18 @@ export class FileBackend implements Backend {
       return this.#file.lock.run(Number.MAX_SAFE_INTEGER, toTheEnd, false, () => this.#currentSizeBytes());
     });
     return this.#seenSizeBytes;
+  }
+
+  room(): Promise<StorageRoom> {
+    return this.#run('Reading the room of the image failed', async () => {
+      // A device has all of its room; what lies below a thin one it does not tell.
+      if (this.#file.isBlockDevice) return { allocatedBytes: await this.#currentSizeBytes() };
+      const [allocatedBytes, freeBytes] = await Promise.all([
+        allocatedFileBytes(this.#file.fd),
+        freeSpaceBytes(this.#file.fd),
+      ]);
+      return { allocatedBytes, freeBytes };
+    });
   }
 
   read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array> {

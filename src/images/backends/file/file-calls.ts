@@ -106,6 +106,24 @@ export async function fileSizeBytes(fd: number): Promise<number> {
   return Number((await statFile(fd)).size);
 }
 
+/** What a regular file takes on its file system, in bytes: holes take nothing. */
+export async function allocatedFileBytes(fd: number): Promise<number> {
+  return Number((await statFile(fd)).blocks) * statBlockBytes;
+}
+
+/** The unit of `st_blocks`, whatever the blocks of the file system are; see inode(7). */
+const statBlockBytes = 512;
+
+/** What users other than root can still allocate on the file system of an open file, in bytes. */
+export function freeSpaceBytes(fd: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.statfs(`/proc/self/fd/${fd}`, (error, stats) => {
+      if (error) reject(error);
+      else resolve(stats.bavail * stats.bsize);
+    });
+  });
+}
+
 export function setFileSize(fd: number, sizeBytes: number): Promise<void> {
   return settled((done) => {
     fs.ftruncate(fd, sizeBytes, done);

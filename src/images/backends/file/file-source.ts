@@ -11,7 +11,7 @@ import { FileBackend } from './file-backend.js';
 import { FileTurns } from './file-turns.js';
 import { filePath } from './file-url.js';
 import { findImage } from './image-place.js';
-import { namingPath, storageFailure } from './storage-failure.js';
+import { namingPath, openingFailure } from './storage-failure.js';
 import { errorCode } from '../../../base/error-details.js';
 
 /** Tells an operator something; the message may name paths. */
@@ -62,7 +62,7 @@ export class FileSource implements ImageSource {
       return await turns.run(() => this.#open(path, request.writable, turns));
     } catch (error: unknown) {
       if (error instanceof NotAllowedError) throw error;
-      throw storageFailure('Opening the image failed', namingPath(error, path));
+      throw openingFailure(namingPath(error, path));
     } finally {
       signal?.removeEventListener('abort', giveUp);
     }
@@ -136,6 +136,8 @@ function imageKey(stats: BigIntStats): string {
 
 function assertImageType(stats: BigIntStats): void {
   if (!stats.isFile() && !stats.isBlockDevice()) {
-    throw new StorageError('The image is neither a regular file nor a block device');
+    throw new StorageError('The image is neither a regular file nor a block device', {
+      trouble: 'not_an_image',
+    });
   }
 }

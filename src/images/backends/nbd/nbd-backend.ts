@@ -1,6 +1,6 @@
 import { StorageError } from '../../../base/errors.js';
 import type { ByteRange } from '../../../base/units.js';
-import type { Backend, Extent, ExtentContext } from '../backend.js';
+import type { Backend, Extent, ExtentContext, StorageRoom } from '../backend.js';
 import type { RangeLock } from '../range-lock.js';
 import { type BlockIo, readRange, writeRange, zeroRange } from './nbd-block-io.js';
 import type { NbdClient } from './nbd-client.js';
@@ -51,6 +51,15 @@ export class NbdBackend implements Backend {
 
   get canDirtyExtents(): boolean {
     return this.#client.info.contexts.dirtyBitmap !== undefined;
+  }
+
+  get blockSizeBytes(): number {
+    return this.#client.info.blockSizes.minimumBytes;
+  }
+
+  async room(): Promise<StorageRoom> {
+    // The protocol has no word for what is free behind an export.
+    return {};
   }
 
   async sizeBytes(): Promise<number> {

@@ -57,7 +57,9 @@ export class NbdClient implements ByteConsumer {
     const attempt = new AbortController();
     const timer = setTimeout(() => {
       attempt.abort(
-        new NbdConnectionError(`The NBD server did not answer within ${connectTimeoutSeconds} s`),
+        new NbdConnectionError(`The NBD server did not answer within ${connectTimeoutSeconds} s`, {
+          trouble: 'storage_silent',
+        }),
       );
     }, connectTimeoutSeconds * 1000);
     const giveUp = (): void => {

@@ -164,7 +164,10 @@ async function askByGo(channel: HandshakeChannel, exportName: string): Promise<E
   const { replies, error } = await ask(channel, 'go', encodeGo(exportName));
   if (error?.type === optionError.unsupported) return undefined;
   if (error?.type === optionError.unknownExport) {
-    throw new NbdConnectionError('The NBD server has no export of this name', { cause: error.cause });
+    throw new NbdConnectionError('The NBD server has no export of this name', {
+      cause: error.cause,
+      trouble: 'export_missing',
+    });
   }
   if (error !== undefined) {
     const code = error.type.toString(16);

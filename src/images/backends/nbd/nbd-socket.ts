@@ -1,5 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
+import { errorCode } from '../../../base/error-details.js';
+import type { StorageTrouble } from '../../../base/errors.js';
 import { KiB } from '../../../base/units.js';
 import { NbdConnectionError } from './nbd-errors.js';
 import type { NbdAddress } from './nbd-url.js';
@@ -25,6 +27,19 @@ export interface ByteConsumer {
  * many headers. Not more, because what it catches of a large read has to be copied.
  */
 const scratchBytes = 4 * KiB + 64;
+
+const connectionTroubles: ReadonlyMap<string, StorageTrouble> = new Map([
+  // Nobody listens at the socket or port, or there is no such socket.
+  ['ECONNREFUSED', 'storage_refused'],
+  ['ENOENT', 'storage_missing'],
+  ['EACCES', 'access_denied'],
+  ['EPERM', 'access_denied'],
+  ['ENOTFOUND', 'storage_unreachable'],
+  ['EAI_AGAIN', 'storage_unreachable'],
+  ['EHOSTUNREACH', 'storage_unreachable'],
+  ['ENETUNREACH', 'storage_unreachable'],
+  ['ETIMEDOUT', 'storage_unreachable'],
+]);
 
 /**
  * A stream socket to an NBD server that receives data straight into the memory where it belongs. Measured
@@ -60,7 +75,10 @@ export class NbdSocket {
       this.destroy(new NbdConnectionError('The storage server closed the connection'));
     });
     this.#socket.on('error', (error) => {
-      this.destroy(new NbdConnectionError('The connection to the storage server failed', { cause: error }));
+      const trouble = connectionTroubles.get(errorCode(error) ?? '');
+      this.destroy(
+        new NbdConnectionError('The connection to the storage server failed', { cause: error, trouble }),
+      );
     });
   }
 

@@ -46,7 +46,7 @@ export class NbdSource implements ImageSource {
     const client = await NbdClient.connect({ location, dirtyBitmap: dirty, connectTimeoutSeconds, signal });
     if (writable && client.info.readOnly) {
       await client.disconnect();
-      throw new StorageError('The storage of this image is read-only');
+      throw new StorageError('The storage of this image is read-only', { trouble: 'read_only' });
     }
     return client;
   }
