@@ -26,7 +26,7 @@ class HangingSource implements ImageSource {
 
 function trial(): { source: HangingSource; ticket: Ticket; trials: TrialImages } {
   const source = new HangingSource();
-  const ticket = new Ticket(ticketDefinition({ url: 'memory:image' }), new ManualClock());
+  const ticket = new Ticket(ticketDefinition({ url: 'memory:image' }), new ManualClock(), { rangesMax: 16 });
   return { source, ticket, trials: new TrialImages(new OpenImages([source])) };
 }
 
