@@ -136,7 +136,6 @@ function* dirtyFindings({ op }: TransferPlan, { dirty }: TicketFacts, image: Ima
 
 function* formatFindings({ op, format = 'raw' }: TransferPlan, { kind }: ImageFacts): Generator<Finding> {
   if (format === 'raw') return;
-  const isWrite = op === 'write';
   const advice =
     kind === 'nbd'
       ? 'Transfer raw data: an NBD export is the content of the disk, and its server keeps the format.'
@@ -144,7 +143,10 @@ function* formatFindings({ op, format = 'raw' }: TransferPlan, { kind }: ImageFa
   yield {
     code: 'format_not_converted',
     severity: 'warning',
-    message: `The service does not convert: bytes are ${isWrite ? 'stored as they are sent' : 'sent as they are stored'}`,
+    message:
+      op === 'write'
+        ? 'The service does not convert: bytes are stored as they are sent'
+        : 'The service does not convert: bytes are sent as they are stored',
     advice,
   };
 }
