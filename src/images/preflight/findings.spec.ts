@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { GiB, MiB } from '../../base/units.js';
 import type { StorageTrouble } from '../../base/errors.js';
-import { findings, type Finding } from './findings.js';
+import type { Finding } from './finding.js';
+import { findings } from './findings.js';
 import type { ImageFacts, TicketFacts, TransferPlan } from './preflight-facts.js';
 
 const ticket: TicketFacts = {

@@ -1,19 +1,7 @@
+import type { Finding } from './finding.js';
 import { wholeImageFindings } from './image-findings.js';
 import type { PreflightFacts, TicketFacts, TransferPlan } from './preflight-facts.js';
 import { troubleFinding } from './trouble-findings.js';
-
-/** How bad it is: the transfer fails, may fail or come out wrong, or may be done better. */
-export type Severity = 'error' | 'warning' | 'info';
-
-/** One thing that a preflight has found. Its texts name no path, url, export or id: clients see them. */
-export interface Finding {
-  /** Stable, for programs. */
-  readonly code: string;
-  readonly severity: Severity;
-  readonly message: string;
-  /** What to do about it. */
-  readonly advice: string;
-}
 
 /** All that is to be said about a transfer before it, in the order of the contract. */
 export function findings(facts: PreflightFacts): readonly Finding[] {

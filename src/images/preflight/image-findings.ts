@@ -1,4 +1,4 @@
-import type { Finding } from './findings.js';
+import type { Finding } from './finding.js';
 import type { ImageFacts, TicketFacts, TransferPlan } from './preflight-facts.js';
 
 /** What is to be said of an image that could be opened. */

@@ -1,5 +1,5 @@
 import type { StorageTrouble } from '../../base/errors.js';
-import type { Finding } from './findings.js';
+import type { Finding } from './finding.js';
 
 const texts: Readonly<Record<StorageTrouble, readonly [message: string, advice: string]>> = {
   image_missing: [
