@@ -334,6 +334,10 @@ const extentExamples = {
   },
 };
 
+const earlyHeadDescription =
+  'When that takes more than a second the head of a 200 leaves, and then white space until there is a ' +
+  'result: a failure after that cuts the connection, so that the body is no whole JSON.';
+
 export const ListExtents = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
@@ -341,7 +345,8 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
         summary: 'Which parts of the image are data, zero, holes or dirty',
         description:
           'In order, without gaps, neighbours that are alike merged; the lengths add up to the size of ' +
-          'the image. Reading only what is not zero makes copies fast. Long lists are streamed.',
+          'the image. Reading only what is not zero makes copies fast. Long lists are streamed. ' +
+          earlyHeadDescription,
       },
       access.anyOperation,
     ),
@@ -389,7 +394,8 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
         description:
           'Hashes each block of `block_size` bytes, the last may be shorter, and then the concatenated ' +
           'digests with the same algorithm. Blocks that are known to be zero are not read. blake2b and ' +
-          'blake2s have digests of 32 bytes. Takes as long as reading the data.',
+          'blake2s have digests of 32 bytes. Takes as long as reading the data. ' +
+          earlyHeadDescription,
       },
       access.anyOperation,
     ),

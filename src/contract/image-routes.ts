@@ -27,6 +27,8 @@ export interface ImageRoute {
   readonly relayed: boolean;
   /** A daemon answers only when all of the work is done, which whoever relays it must wait for. */
   readonly isLongWork: boolean;
+  /** Clients wait for its answer no longer than for others: see docs/protocol.md, "Early heads". */
+  readonly hasEarlyHead?: boolean;
 }
 
 /**
@@ -90,6 +92,7 @@ export const imageRoutes = [
     contract: ListExtents,
     relayed: true,
     isLongWork: true,
+    hasEarlyHead: true,
   },
   {
     name: 'getImageChecksum',
@@ -99,6 +102,7 @@ export const imageRoutes = [
     contract: GetChecksum,
     relayed: true,
     isLongWork: true,
+    hasEarlyHead: true,
   },
   {
     name: 'listChecksumAlgorithms',

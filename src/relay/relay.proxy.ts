@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BusyTime } from '../base/busy-time.js';
+import { BadGatewayError } from '../base/errors.js';
+import type { EarlyHead } from '../wire/early-head.js';
 import type { Exchange } from '../wire/exchange.js';
 import { processingIntervalHeader } from '../wire/signs-of-life.js';
 import { downloadBody } from './bodies/body-download.js';
@@ -45,6 +47,8 @@ export interface RelayOptions {
   readonly extentsEndBytes?: number | undefined;
   /** The daemon may work for as long as it takes before it answers. */
   readonly isLongWork?: boolean;
+  /** Leaves while the daemon works and has sent none; undefined where a status is worth more. */
+  readonly earlyHead?: EarlyHead | undefined;
   /** The client asked for the connection to be closed after the answer. */
   readonly closes?: boolean;
 }
@@ -87,6 +91,7 @@ export class RelayProxy {
     try {
       await this.#relayThrough(buffers, exchange, target, options);
     } finally {
+      options.earlyHead?.stop();
       buffers?.end();
     }
   }
@@ -108,7 +113,9 @@ export class RelayProxy {
         daemon = this.#send(exchange, target, options, buffers);
         answer = await daemon.answer;
       }
+      options.earlyHead?.stop();
       const head = answerHead(answer, exchange.request.method);
+      if (exchange.response.headersSent) refuseLateRefusal(exchange, head);
       options.observer?.answered(answer);
       await sendAnswer(exchange, { answer, head, daemon, buffers }, options);
     } finally {
@@ -127,6 +134,7 @@ export class RelayProxy {
     return new DaemonRequest(this.#opener.open(exchange, target, headers), exchange, {
       ...this.timeouts,
       isLongWork: options.isLongWork === true,
+      onAsked: () => options.earlyHead?.start(),
       onSent: (chunk) => options.observer?.sent(chunk),
       buffers,
       waited: options.daemonTime ?? new BusyTime(),
@@ -156,13 +164,11 @@ async function sendAnswer(
     daemon.silence.watch();
     const body = rewrite(await readSmallBody(answer, signal));
     daemon.silence.rest();
-    prepareHead(exchange, status, closes);
-    response.writeHead(status, withContentLength(headers, body.length)).end(body);
+    writeHead(exchange, status, withContentLength(headers, body.length), closes);
+    response.end(body);
     return;
   }
-  prepareHead(exchange, status, closes);
-  // With Node's own reason phrase: a daemon's may have bytes that cannot be sent.
-  response.writeHead(status, endBytes === undefined ? headers : withoutContentLength(headers));
+  writeHead(exchange, status, endBytes === undefined ? headers : withoutContentLength(headers), closes);
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
     buffers: isLongAnswer(exchange, answer) ? buffers : undefined,
@@ -197,11 +203,21 @@ function rewriteOfWhole(
   return (body) => clipExtents(body, extentsEndBytes);
 }
 
-function prepareHead(exchange: Exchange, status: number, closes = false): void {
+/** With Node's own reason phrase: a daemon's may have bytes that cannot be sent. */
+function writeHead(exchange: Exchange, status: number, headers: string[], closes = false): void {
+  if (exchange.response.headersSent) return;
   exchange.settleFraming();
   // A client that was refused access gets no further tries on the same connection (docs/protocol.md,
   // "Refusals").
   if (closes || status === 403) exchange.closeAfterResponse();
+  exchange.response.writeHead(status, headers);
+}
+
+/** The client was told 200 by an early head, so that another status can only cut the answer. */
+function refuseLateRefusal({ logFields }: Exchange, { status }: AnswerHead): void {
+  if (status === 200) return;
+  logFields['late_status'] = status;
+  throw new BadGatewayError(`The host of the image answered with status ${status} after an early head`);
 }
 
 function withContentLength(headers: readonly string[], lengthBytes: number): string[] {

@@ -15,6 +15,7 @@ import {
   type DaemonFailureObserver,
 } from './upstream/daemon-failure.js';
 import { imageRequest, type ImageRequest } from './access/image-request.js';
+import { relayedEarlyHead } from './bodies/relayed-early-head.js';
 import { RelayAccess } from './access/relay-access.js';
 import { relayedMethods, type RelayedRoute } from './access/relayed-routes.js';
 import type { RelayPermit } from './access/relay-permit.js';
@@ -85,6 +86,7 @@ export class RelayedImages {
             daemonTime: backendTime,
             extentsEndBytes: kind === 'extents' ? sizeBytes : undefined,
             isLongWork: wanted.isLongWork,
+            earlyHead: relayedEarlyHead(exchange, wanted),
             isCapabilities: kind === 'options' && subResource === '',
             closes: wanted.closes,
           },

@@ -21,7 +21,7 @@ const wholeSeconds = /^\d{1,9}$/;
  */
 export function showSignsOfLife(exchange: Exchange): () => void {
   const { request, response } = exchange;
-  const intervalSeconds = wantedInterval(request);
+  const intervalSeconds = signsOfLifeInterval(request);
   if (intervalSeconds === undefined) return nothing;
   const timer = setInterval(() => {
     // A peer that does not read them gets no more, so that they do not pile up.
@@ -36,7 +36,8 @@ export function showSignsOfLife(exchange: Exchange): () => void {
   return end;
 }
 
-function wantedInterval({ headers, httpVersion }: IncomingMessage): number | undefined {
+/** How often the peer wants a sign of life, in seconds; undefined for one that did not ask for any. */
+export function signsOfLifeInterval({ headers, httpVersion }: IncomingMessage): number | undefined {
   const { [processingIntervalHeader]: wanted } = headers;
   // HTTP/1.0 has no interim answers.
   if (typeof wanted !== 'string' || !wholeSeconds.test(wanted) || httpVersion !== '1.1') return undefined;

@@ -38,6 +38,9 @@ const longRequests = [
   ['GET', '/checksum'],
 ] as const;
 
+/** Answered by 200 early, so that a failure can only cut the answer. */
+const earlyRequests = longRequests.filter(([method]) => method === 'GET');
+
 const otherRequests = [
   ['GET', ''],
   ['HEAD', ''],
@@ -48,6 +51,7 @@ async function answer(
   script: Script,
   [method, rest, body]: readonly [string, string, string?],
   options: RelayUnderTestOptions = {},
+  headers: readonly string[] = [],
 ): Promise<string> {
   await using daemon = await ScriptedDaemon.start(identity, script);
   await using relay = await RelayUnderTest.start(pki, { readTimeoutSeconds, ...options });
@@ -56,6 +60,7 @@ async function answer(
     `${method} ${imagePath(await relay.addTicket(daemon.origin))}${rest} HTTP/1.1`,
     'Host: localhost',
     'Connection: close',
+    ...headers,
     ...(body === undefined ? [] : [`Content-Length: ${body.length}`]),
   );
   if (body !== undefined) await socket.send(body);
@@ -212,7 +217,11 @@ test('a client that asks the proxy for signs of life gets them while the daemon 
   await using relay = await RelayUnderTest.start(pki);
   const socket = await relay.connect();
   const path = imagePath(await relay.addTicket(daemon.origin));
-  await socket.sendHead(`GET ${path}/checksum HTTP/1.1`, 'Host: localhost', 'Processing-Interval: 1');
+  await socket.sendHead(
+    `PATCH ${path} HTTP/1.1`,
+    ...['Host: localhost', 'Processing-Interval: 1', 'Content-Length: 14'],
+  );
+  await socket.send('{"op":"flush"}');
   const received = (await socket.readUntil(' 200 OK\r\n')).toString('latin1');
   assert.match(received, /^HTTP\/1\.1 102 Processing\r\n/);
 });
@@ -223,4 +232,53 @@ test('an unused connection is not mistaken for one that is worked on', async () 
   await using relay = await RelayUnderTest.start(pki, { idleSeconds: 0.2 });
   const path = imagePath(await relay.addTicket(daemon.origin));
   assert.equal((await relay.client().request('GET', path)).status, 200);
+});
+
+describe('a daemon that shows nothing while it works', { concurrency: true }, () => {
+  for (const request of earlyRequests) {
+    const name = request.slice(0, 2).join(' ');
+
+    test(`is told of by a head and white space meanwhile: ${name}`, async () => {
+      const received = await answer(works(), request);
+      assert.match(received, /\r\n\r\n1\r\n \r\n(?:1\r\n \r\n)*2\r\n\[\]\r\n0\r\n\r\n$/);
+      assert.doesNotMatch(received, /Content-Length/i);
+    });
+
+    test(`cuts the answer when it refuses after that: ${name}`, async () => {
+      const script: Script = ({ response }) => {
+        void delay(workMs).then(() => response.writeHead(404).end('Not found\n'));
+      };
+      const received = await answer(script, request);
+      assert.match(received, /^HTTP\/1\.1 200 OK\r\n/);
+      assert.doesNotMatch(received, /Not found|0\r\n\r\n$/);
+    });
+
+    test(`keeps its status when it is soon: ${name}`, async () => {
+      const script: Script = ({ response }) => response.writeHead(404).end('Not found\n');
+      assert.match(await answer(script, request), /^HTTP\/1\.1 404 /);
+    });
+  }
+
+  for (const [request, headers] of [
+    [['HEAD', '/extents']],
+    [['GET', '/extents?limit=10']],
+    [['GET', '/checksum?expect=00']],
+    [['GET', '/checksum'], ['Prefer: respond-async']],
+    [['GET', '/extents'], ['Accept: application/x-ndjson']],
+  ] as const) {
+    test(`is waited for with its status: ${request.join(' ')} ${headers?.join() ?? ''}`, async () => {
+      const script: Script = ({ response }) => {
+        void delay(workMs).then(() => response.writeHead(409).end());
+      };
+      assert.match(await answer(script, request, {}, headers), /^HTTP\/1\.1 409 /);
+    });
+  }
+
+  test('may be silent in the middle of its list', async () => {
+    const script: Script = ({ response }) => {
+      response.write('[');
+      void delay(workMs).then(() => response.end(']'));
+    };
+    assert.match(await answer(script, ['GET', '/extents']), /\r\n0\r\n\r\n$/);
+  });
 });

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InvalidRequestError } from '../../base/errors.js';
+import { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { MiB } from '../../base/units.js';
 import type { Extent } from '../backends/backend.js';
@@ -43,22 +44,28 @@ export class ChecksumHandler implements ImageHandler {
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
     const parameters = checksumParameters(query);
-    const checksum = await this.operations.run(
-      exchange,
-      { ticketId, access: 'read', kind: 'checksum' },
-      async (context) => {
-        const { permit, lease } = context;
-        await this.turns.take(permit, lease.signal);
-        try {
-          return await this.#compute(context, parameters);
-        } finally {
-          this.turns.give(permit);
-        }
-      },
-    );
-    const { algorithm, blockSizeBytes } = parameters;
-    const body = JSON.stringify({ algorithm, block_size: blockSizeBytes, checksum });
-    exchange.send(200, { 'Content-Type': 'application/json' }, body);
+    const earlyHead = new EarlyHead(exchange, { 'Content-Type': 'application/json' });
+    try {
+      const checksum = await this.operations.run(
+        exchange,
+        { ticketId, access: 'read', kind: 'checksum', earlyHead },
+        (context) => this.#inTurn(context, parameters),
+      );
+      const { algorithm, blockSizeBytes } = parameters;
+      earlyHead.end(JSON.stringify({ algorithm, block_size: blockSizeBytes, checksum }));
+    } finally {
+      earlyHead.stop();
+    }
+  }
+
+  async #inTurn(context: OperationContext, parameters: ChecksumParameters): Promise<string> {
+    const { permit, lease } = context;
+    await this.turns.take(permit, lease.signal);
+    try {
+      return await this.#compute(context, parameters);
+    } finally {
+      this.turns.give(permit);
+    }
   }
 
   #compute({ permit, lease, backend }: OperationContext, parameters: ChecksumParameters): Promise<string> {

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
 import type { OperationKind } from '../../contract/operation-kind.js';
 import { OperationRunner } from '../../tickets/operation-runner.js';
@@ -22,6 +23,8 @@ export interface OperationRequest {
   readonly changes?: ByteRange;
   /** Refuses what the ticket does not cover, before the image is opened. */
   readonly check?: (permit: TicketPermit) => void;
+  /** May leave from when the ticket was found good, even while the image is being opened. */
+  readonly earlyHead?: EarlyHead | undefined;
 }
 
 export interface OperationContext {
@@ -74,6 +77,7 @@ export class ImageOperations {
       },
       async ({ lease, backendTime, located }) => {
         const { signal } = lease;
+        request.earlyHead?.start();
         const backend = await backendTime.during(() => this.images.open(exchange.connection, permit, signal));
         located(backend.kind);
         signal.throwIfAborted();

@@ -11,6 +11,7 @@ export interface ImageRequest {
   readonly kind: OperationKind;
   /** The daemon answers only when all of the work is done. */
   readonly isLongWork: boolean;
+  readonly hasEarlyHead: boolean;
   readonly access: TicketAccess;
   /** The query for the daemon, with its `?`; empty without one. */
   readonly query: string;
@@ -24,7 +25,12 @@ const sessionParameter = 'session_id';
 export function imageRequest(
   { method = '', url = '' }: IncomingMessage,
   ticketId: string,
-  { path, kind, isLongWork }: Pick<RelayedRoute, 'path' | 'kind' | 'isLongWork'>,
+  {
+    path,
+    kind,
+    isLongWork,
+    hasEarlyHead = false,
+  }: Pick<RelayedRoute, 'path' | 'kind' | 'isLongWork' | 'hasEarlyHead'>,
 ): ImageRequest {
   const queryStart = url.indexOf('?');
   const rawQuery = queryStart < 0 ? '' : url.slice(queryStart + 1);
@@ -35,6 +41,7 @@ export function imageRequest(
     subResource: path,
     kind,
     isLongWork,
+    hasEarlyHead,
     access: isWrite ? 'write' : 'read',
     query: withoutSession(rawQuery),
     sessionIdQuery: parameters.get(sessionParameter) ?? undefined,

@@ -6,7 +6,10 @@ export const relayedMethods = ['OPTIONS', 'GET', 'HEAD', 'PUT', 'PATCH', 'POST']
 type RelayedMethod = (typeof relayedMethods)[number];
 
 /** A route whose requests go to a daemon. */
-export interface RelayedRoute extends Pick<ImageRoute, 'name' | 'method' | 'path' | 'kind' | 'isLongWork'> {
+export interface RelayedRoute extends Pick<
+  ImageRoute,
+  'name' | 'method' | 'path' | 'kind' | 'isLongWork' | 'hasEarlyHead'
+> {
   /** Undefined for what is not in the contract. */
   readonly contract?: ImageRoute['contract'];
 }

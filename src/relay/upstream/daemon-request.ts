@@ -25,6 +25,8 @@ export interface DaemonTimeouts {
 export interface DaemonRequestOptions extends DaemonTimeouts {
   /** The daemon works for as long as it takes before it answers: it writes, zeroes, flushes, reads it all. */
   readonly isLongWork: boolean;
+  /** Called when the connection is there: from now on it is the daemon that is waited for. */
+  readonly onAsked: () => void;
   readonly onSent: (chunk: Buffer) => void;
   /** The memory that a long body passes through. */
   readonly buffers: BufferLoan | undefined;
@@ -126,7 +128,7 @@ export class DaemonRequest {
       return await new Promise<IncomingMessage>((resolve, reject) => {
         upstream.once('response', (response) => {
           this.#answered = true;
-          this.silence.limitSeconds = this.options.readTimeoutSeconds;
+          this.#awaitBody();
           this.#endUpload();
           // The daemon wrote the part that it got. What is wrong with the whole is better known here.
           if (this.#broken !== undefined && response.statusCode === 400) reject(this.#broken);
@@ -165,6 +167,12 @@ export class DaemonRequest {
   #awaitWork(): void {
     const { isLongWork, readTimeoutSeconds, operationTimeoutSeconds } = this.options;
     if (isLongWork) this.silence.limitSeconds = Math.max(readTimeoutSeconds, operationTimeoutSeconds);
+  }
+
+  /** Where there is nothing to upload, the body of the answer is what the daemon works for. */
+  #awaitBody(): void {
+    if (this.#upload === undefined) this.#awaitWork();
+    else this.silence.limitSeconds = this.options.readTimeoutSeconds;
   }
 
   /** None of them goes on to the client: the proxy says 100 itself, and to none but who asked for it. */
@@ -208,6 +216,7 @@ export class DaemonRequest {
     const { upstream, exchange } = this;
     if (upstream.destroyed) return;
     this.silence.watch();
+    this.options.onAsked();
     upstream.once('finish', () => {
       // From the last byte on; until then `BodyUpload` says who is waited for.
       if (!this.#answered) this.silence.watch();
