@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../base/errors.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import type { TicketPermit } from './ticket-permit.js';
+import { TicketWatchers, type TicketListener } from './ticket-watch.js';
 import { Ticket, type TicketInfo } from './ticket.js';
 import type { TicketStore } from './ticket.store.js';
 import { settledWithin } from '../base/settled-within.js';
@@ -28,6 +29,7 @@ const ticketsAtOnce = 100;
 /** The tickets of one process. They are not persisted. */
 export class MemoryTicketStore implements TicketStore {
   readonly #tickets = new Map<string, Ticket>();
+  readonly #watchers = new TicketWatchers();
 
   constructor(
     private readonly options: MemoryTicketStoreOptions,
@@ -44,11 +46,15 @@ export class MemoryTicketStore implements TicketStore {
     if (old === undefined && this.#tickets.size >= this.options.ticketsMax) {
       throw new UnavailableError(`Too many tickets, the limit is ${this.options.ticketsMax}`);
     }
-    this.#tickets.set(definition.id, new Ticket(definition, this.clock, this.options));
+    const ticket = new Ticket(definition, this.clock, this.options, this.#watchers);
+    this.#tickets.set(definition.id, ticket);
     if (old !== undefined) {
       old.cancel();
-      await old.closed();
+      this.#watchers.tell('removed', definition.id);
     }
+    this.#watchers.tell('added', definition.id);
+    ticket.watched();
+    await old?.closed();
   }
 
   async info(id: string): Promise<TicketInfo> {
@@ -105,6 +111,13 @@ export class MemoryTicketStore implements TicketStore {
     return ticket;
   }
 
+  watch(id: string | undefined, listener: TicketListener): () => void {
+    const stop = this.#watchers.add(id, listener);
+    if (id === undefined) void this.#watchExpiryOfAll();
+    else this.#tickets.get(id)?.watched();
+    return stop;
+  }
+
   async #remove(id: string, ticket: Ticket): Promise<void> {
     ticket.cancel();
     const timeoutSeconds = ticket.active
@@ -114,7 +127,17 @@ export class MemoryTicketStore implements TicketStore {
       throw new ConflictError(`Timeout cancelling transfer ${ticket.transferId}`);
     });
     // Another caller may have removed it and added a new one of the same id while this one waited.
-    if (this.#tickets.get(id) === ticket) this.#tickets.delete(id);
+    if (this.#tickets.get(id) !== ticket) return;
+    this.#tickets.delete(id);
+    this.#watchers.tell('removed', id);
+  }
+
+  async #watchExpiryOfAll(): Promise<void> {
+    let count = 0;
+    for (const ticket of this.#tickets.values()) {
+      ticket.watched();
+      if (++count % ticketsAtOnce === 0) await setImmediate();
+    }
   }
 
   #find(id: string): Ticket {

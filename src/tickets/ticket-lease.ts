@@ -9,6 +9,8 @@ export interface LeaseOwner {
   /** Which bytes the ticket has brought to the image. */
   readonly received: ReceivedRanges;
   progressed(lease: TicketLease, range: ByteRange): void;
+  /** What was written before is on stable storage. */
+  flushed(): void;
   ended(lease: TicketLease): void;
 }
 
@@ -67,6 +69,7 @@ export class TicketLease implements Lease {
   /** Has everything that was received before made durable by `flush`. @throws what `flush` throws */
   async flush(flush: () => Promise<void>): Promise<void> {
     await this.owner.received.flush(flush);
+    this.owner.flushed();
   }
 
   progressed(range: ByteRange): void {

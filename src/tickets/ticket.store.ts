@@ -1,5 +1,6 @@
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import type { TicketPermit } from './ticket-permit.js';
+import type { TicketListener } from './ticket-watch.js';
 import type { TicketInfo } from './ticket.js';
 
 /**
@@ -45,6 +46,14 @@ export interface TicketStore {
    * @throws NotAllowedError when there is none or it forbids `access`
    */
   authorize(id: string, access: TicketAccess): Promise<TicketPermit>;
+
+  /**
+   * Calls `listener` for what happens from now on to the ticket of this id, which need not exist yet, or to
+   * any ticket when `id` is undefined. Watching is no activity of a ticket, and removing one waits for
+   * nobody who watches.
+   * @returns ends it; idempotent
+   */
+  watch(id: string | undefined, listener: TicketListener): () => void;
 }
 
 export const TICKET_STORE = Symbol('TICKET_STORE');

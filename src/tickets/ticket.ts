@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import { NotAllowedError } from '../base/errors.js';
 import type { AbortRoot } from '../base/lease.js';
@@ -8,6 +9,7 @@ import { ReceivedRanges } from './received-ranges.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import { type LeaseOwner, TicketLease, type TicketLeaseOptions } from './ticket-lease.js';
 import type { TicketConnection, TicketPermit } from './ticket-permit.js';
+import { TicketWatchers, type TicketEventKind } from './ticket-watch.js';
 import { WriteOrder } from './write-order.js';
 
 /** The state of a ticket at one moment. Wire form: `ticket.dto.ts`. */
@@ -22,6 +24,14 @@ export interface TicketInfo extends TicketDefinition {
   readonly idleSeconds: number;
   /** Distinct bytes transferred; undefined for a ticket with both ops, where it would mean nothing. */
   readonly transferredBytes: number | undefined;
+  /** Bytes moved in either direction, those that were sent twice counted twice: what a speed is made of. */
+  readonly movedBytes: number;
+  /** Bytes of the image that the ticket has brought there, the durable ones among them. */
+  readonly receivedBytes: number;
+  /** Those of them that a loss of power would not undo. */
+  readonly durableBytes: number;
+  /** Names this state: that of any other state differs, also of a ticket that has the same id later. */
+  readonly stateId: string;
 }
 
 // Progress renews the expiry at most this often: nobody looks closer than a second. Short tickets are
@@ -49,6 +59,11 @@ export class Ticket implements TicketPermit, LeaseOwner {
   readonly #transferred = new RangeSet();
   readonly #writeOrder = new WriteOrder();
   readonly #idleWaiters: (() => void)[] = [];
+  readonly #watchers: TicketWatchers;
+  /** Distinguishes it from others that had or will have its id. */
+  #instance: string | undefined;
+  #changes = 0;
+  #movedBytes = 0;
   #expiresSeconds: number;
   #activeAtSeconds: number;
   #canceled = false;
@@ -60,8 +75,10 @@ export class Ticket implements TicketPermit, LeaseOwner {
     readonly definition: TicketDefinition,
     clock: Clock,
     { rangesMax }: TicketOptions,
+    watchers = new TicketWatchers(),
   ) {
     this.#clock = clock;
+    this.#watchers = watchers;
     this.received = new ReceivedRanges(rangesMax);
     this.sizeBytes = Number(
       definition.size > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : definition.size,
@@ -114,6 +131,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
     const lease = new TicketLease(this, kind, root.signal, write, onProgress);
     this.#leases.set(lease, root);
     this.#scheduleExpiry();
+    this.#tell('changed');
     return lease;
   }
 
@@ -127,21 +145,30 @@ export class Ticket implements TicketPermit, LeaseOwner {
   extend(timeoutSeconds: number): void {
     this.#expiresSeconds = this.#clock.monotonicSeconds() + timeoutSeconds;
     this.#scheduleExpiry();
+    this.#tell('extended');
+  }
+
+  /** Somebody watches it from now on, and so has to hear when it expires. */
+  watched(): void {
+    this.#scheduleExpiry();
   }
 
   attach(connection: TicketConnection): void {
     if (this.#canceled) throw new NotAllowedError('Ticket was canceled');
     this.#connections.add(connection);
+    this.#tell('changed');
   }
 
   detach(connection: TicketConnection): void {
-    this.#connections.delete(connection);
+    if (this.#connections.delete(connection)) this.#tell('changed');
   }
 
   /** New requests are refused and running operations stop after the I/O in flight. */
   cancel(): void {
+    const isNews = !this.#canceled;
     this.#canceled = true;
     clearTimeout(this.#expiryTimer);
+    if (isNews) this.#tell('cancelled');
     this.#stop(new NotAllowedError('Ticket was canceled'));
   }
 
@@ -153,7 +180,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
     await Promise.all(
       [...this.#connections].map(async (connection) => {
         await connection.close();
-        this.#connections.delete(connection);
+        this.detach(connection);
       }),
     );
   }
@@ -167,6 +194,10 @@ export class Ticket implements TicketPermit, LeaseOwner {
       connections: this.#connections.size,
       idleSeconds: this.active ? 0 : Math.floor(this.#clock.monotonicSeconds() - this.#activeAtSeconds),
       transferredBytes: new Set(this.definition.ops).size > 1 ? undefined : this.#transferred.coveredBytes,
+      movedBytes: this.#movedBytes,
+      receivedBytes: this.received.receivedBytes,
+      durableBytes: this.received.durableBytes,
+      stateId: this.#stateId,
     };
   }
 
@@ -174,6 +205,12 @@ export class Ticket implements TicketPermit, LeaseOwner {
     if (this.#counts(kind)) this.#transferred.add(offsetBytes, offsetBytes + lengthBytes);
     const intervalSeconds = Math.min(renewalIntervalSecondsMax, this.definition.timeoutSeconds / 4);
     if (this.#clock.monotonicSeconds() - this.#activeAtSeconds >= intervalSeconds) this.touch();
+    this.#movedBytes += lengthBytes;
+    this.#tell('changed');
+  }
+
+  flushed(): void {
+    this.#tell('flushed');
   }
 
   ended(lease: TicketLease): void {
@@ -182,8 +219,19 @@ export class Ticket implements TicketPermit, LeaseOwner {
     if (lease.signal.aborted) this.#activeAtSeconds = this.#clock.monotonicSeconds();
     // Whoever only asks how a ticket stands must not prolong it.
     else if (lease.kind !== 'preflight') this.touch();
+    this.#tell('changed');
     if (this.#leases.size > 0) return;
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  get #stateId(): string {
+    this.#instance ??= randomUUID();
+    return `${this.#instance}-${this.#changes}`;
+  }
+
+  #tell(kind: TicketEventKind): void {
+    this.#changes++;
+    this.#watchers.tell(kind, this.definition.id);
   }
 
   #stop(reason: Error): void {
@@ -199,16 +247,19 @@ export class Ticket implements TicketPermit, LeaseOwner {
   }
 
   /**
-   * Sets a timer that stops the running operations when the ticket expires. Each operation that moves
-   * bytes renews the expiry, so when the timer fires the expiry is usually later, and the timer is
-   * set again. It is not cleared when the last operation ends: short operations would set and clear
-   * it thousands of times a second.
+   * Sets a timer that stops the running operations when the ticket expires, and tells those who watch it.
+   * Each operation that moves bytes renews the expiry, so when the timer fires the expiry is usually later,
+   * and the timer is set again. It is not cleared when the last operation ends: short operations would set
+   * and clear it thousands of times a second.
    */
   #scheduleExpiry(): void {
-    if (this.#leases.size === 0 || this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;
-    clearTimeout(this.#expiryTimer);
+    if (this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;
     const nowSeconds = this.#clock.monotonicSeconds();
-    const remainingMilliseconds = Math.max(0, Math.ceil((this.#expiresSeconds - nowSeconds) * 1000));
+    const remainingSeconds = this.#expiresSeconds - nowSeconds;
+    if (this.#leases.size === 0 && (remainingSeconds <= 0 || !this.#watchers.isWatched(this.definition.id)))
+      return;
+    clearTimeout(this.#expiryTimer);
+    const remainingMilliseconds = Math.max(0, Math.ceil(remainingSeconds * 1000));
     const delayMilliseconds = Math.min(remainingMilliseconds, timerMillisecondsMax);
     this.#timerSeconds = nowSeconds + delayMilliseconds / 1000;
     this.#expiryTimer = setTimeout(() => {
@@ -218,6 +269,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
         return;
       }
       this.#stop(new NotAllowedError('Ticket expired'));
+      this.#tell('expired');
     }, delayMilliseconds);
     this.#expiryTimer.unref();
   }

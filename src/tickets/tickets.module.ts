@@ -5,6 +5,7 @@ import type { DaemonConfig } from '../config/sections/daemon.js';
 import type { LimitsConfig } from '../config/sections/limits.js';
 import type { Recipe } from '../framework/recipe.js';
 import { section } from '../framework/settings.module.js';
+import { EventStreams } from '../wire/event-stream.js';
 import { MemoryTicketStore } from './memory-ticket.store.js';
 import { OperationRunner } from './operation-runner.js';
 import { TICKET_DEFAULTS, type TicketDefaults } from './api/ticket.dto.js';
@@ -58,10 +59,16 @@ export class TicketsModule {
           inject: [TRANSFER_OBSERVER],
           useFactory: (observer?: TransferObserver) => new OperationRunner(observer),
         },
+        {
+          provide: EventStreams,
+          inject: [section('limits')],
+          useFactory: ({ eventStreamsMax }: LimitsConfig) =>
+            new EventStreams({ streamsMax: eventStreamsMax }),
+        },
         { provide: TICKET_FILES, useValue: ticketFiles },
         TicketFiles,
       ],
-      exports: [TICKET_STORE, OperationRunner],
+      exports: [TICKET_STORE, OperationRunner, EventStreams],
     };
   }
 }

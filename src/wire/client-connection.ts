@@ -12,6 +12,8 @@ export interface RunningExchange {
   readonly waitsForClient: boolean;
   readonly bodyPending: boolean;
   abort(reason: Error): void;
+  /** The service begins to stop. */
+  drain(): void;
   breakBody(reason: Error): void;
   clientEnded(): void;
 }

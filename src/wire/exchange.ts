@@ -48,6 +48,7 @@ export class Exchange implements RunningExchange, RequestLog {
   #waits = 0;
   #expectsContinue: boolean;
   #bodyBroken: Error | undefined;
+  #onDrain: (() => void) | undefined;
   #work: Promise<void> = Promise.resolve();
   readonly logFields: LogFields = {};
   readonly startedAt = performance.now();
@@ -112,6 +113,18 @@ export class Exchange implements RunningExchange, RequestLog {
 
   abort(reason: Error): void {
     this.#controller.abort(reason);
+  }
+
+  /**
+   * Has `listener` called when the service begins to stop: for work that would go on for as long as the
+   * client wants, and that a stop should not wait for.
+   */
+  onDrain(listener: () => void): void {
+    this.#onDrain = listener;
+  }
+
+  drain(): void {
+    this.#onDrain?.();
   }
 
   /**

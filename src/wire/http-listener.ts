@@ -209,11 +209,15 @@ export class HttpListener {
     return this.#certificate === undefined ? undefined : this.#certificate.validToDate.getTime() / 1000;
   }
 
-  /** Stops accepting, answers 503 to new requests on open connections and closes idle ones. */
+  /**
+   * Stops accepting, answers 503 to new requests on open connections, closes idle ones, and tells the running
+   * requests.
+   */
   drain(): void {
     this.#draining = true;
     this.#stopListening();
     this.#connections.closeIdle();
+    for (const exchange of this.#connections.exchanges) exchange.drain();
   }
 
   /** How many requests are being answered. */

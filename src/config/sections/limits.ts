@@ -182,6 +182,14 @@ export const limitsSection = defineSection({
         'smallest are forgotten and have to be sent again if the upload is resumed. An upload of 2 TiB ' +
         'that leaves out every other 16 MiB has as many.',
     }),
+    eventStreamsMax: count('event_streams', 1000, {
+      minimum: 0,
+      maximum: 1_000_000,
+      unit: 'streams',
+      description:
+        'Event streams that are open at once, each a connection and some 30 KiB of memory, of TLS mostly; ' +
+        'one more gets 503, and its client polls.',
+    }),
     sessionsMax: count('sessions', 100_000, {
       minimum: 1,
       maximum: 10_000_000,
