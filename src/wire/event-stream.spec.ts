@@ -2,40 +2,64 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { describe, test } from 'node:test';
-import { ListenerUnderTest } from '../../test/support/listener-under-test.js';
+import { ListenerUnderTest, type ListenerChanges } from '../../test/support/listener-under-test.js';
+import type { RawSocket } from '../../test/support/raw-socket.js';
 import { MiB } from '../base/units.js';
 import { ClientTimeoutError, UnavailableError } from '../base/errors.js';
-import { EventStreams, type EventStream } from './event-stream.js';
+import { EventStreams, type EventStream, type EventStreamsOptions } from './event-stream.js';
 
 const get = ['GET / HTTP/1.1', 'Host: localhost'];
 
-/** A listener that answers with streams, and the streams that it has begun. */
-async function openStreams(
-  options: { streamsMax?: number; commentSeconds?: number } = {},
-  changes: Parameters<typeof ListenerUnderTest.open>[1] = {},
-) {
-  const streams = new EventStreams({ streamsMax: 10, ...options });
-  const begun: EventStream[] = [];
-  const service = await ListenerUnderTest.open(async (exchange) => {
-    const stream = streams.begin(exchange);
-    begun.push(stream);
-    await stream.closed;
-  }, changes);
-  const stream = async (number = 1): Promise<EventStream> => {
-    await service.exchange(number);
-    const found = begun[number - 1];
+/** A listener that answers with streams. */
+class StreamingListener implements AsyncDisposable {
+  readonly #begun: EventStream[];
+
+  private constructor(
+    readonly service: ListenerUnderTest,
+    readonly streams: EventStreams,
+    begun: EventStream[],
+  ) {
+    this.#begun = begun;
+  }
+
+  static async open(
+    options: Partial<EventStreamsOptions> = {},
+    changes: ListenerChanges = {},
+  ): Promise<StreamingListener> {
+    const streams = new EventStreams({ streamsMax: 10, ...options });
+    const begun: EventStream[] = [];
+    const service = await ListenerUnderTest.open(async (exchange) => {
+      const stream = streams.begin(exchange);
+      begun.push(stream);
+      await stream.closed;
+    }, changes);
+    return new StreamingListener(service, streams, begun);
+  }
+
+  /** A client that has asked for a stream. */
+  async ask(): Promise<RawSocket> {
+    const client = await this.service.connect();
+    await client.sendHead(...get);
+    return client;
+  }
+
+  /** The stream of the nth request, when it has begun. */
+  async stream(number = 1): Promise<EventStream> {
+    await this.service.exchange(number);
+    const found = this.#begun[number - 1];
     assert.ok(found);
     return found;
-  };
-  return { streams, service, stream };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.service[Symbol.asyncDispose]();
+  }
 }
 
 describe('an event stream', () => {
   test('says that it is not to be kept or collected, and begins before there is an event', async () => {
-    const { service } = await openStreams();
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
+    await using listener = await StreamingListener.open();
+    const client = await listener.ask();
     const head = (await client.readUntil('\r\n\r\n')).toString();
     assert.match(head, /^HTTP\/1\.1 200 /);
     assert.match(head, /^Content-Type: text\/event-stream\r$/m);
@@ -44,25 +68,21 @@ describe('an event stream', () => {
   });
 
   test('sends each event with its type, its id and its data in one line', async () => {
-    const { service, stream } = await openStreams();
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
-    const events = await stream();
+    await using listener = await StreamingListener.open();
+    const client = await listener.ask();
+    const events = await listener.stream();
     events.send({ event: 'progress', data: { text: 'a\nb' }, id: 'x-1' });
     await client.readUntil('id: x-1\nevent: progress\ndata: {"text":"a\\nb"}\n\n');
     await events.taken();
     events.end({ event: 'removed', data: {} });
     await client.readUntil('event: removed\ndata: {}\n\n\r\n0\r\n\r\n');
-    assert.equal(await service.ended(), undefined);
+    assert.equal(await listener.service.ended(), undefined);
   });
 
   test('keeps only the newest event of a type while the socket has not taken the last one', async () => {
-    const { service, stream } = await openStreams();
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
-    const events = await stream();
+    await using listener = await StreamingListener.open();
+    const client = await listener.ask();
+    const events = await listener.stream();
     for (const number of [1, 2, 3]) events.send({ event: 'progress', data: number });
     events.send({ event: 'flushed', data: 1 });
     events.send({ event: 'progress', data: 4 });
@@ -77,11 +97,10 @@ describe('an event stream', () => {
   });
 
   test('sends what waits and the last event when it ends, to a reader of HTTP/1.0 as well', async () => {
-    const { service, stream } = await openStreams();
-    await using _service = service;
-    const client = await service.connect();
+    await using listener = await StreamingListener.open();
+    const client = await listener.service.connect();
     await client.sendHead('GET / HTTP/1.0');
-    const events = await stream();
+    const events = await listener.stream();
     events.send({ event: 'progress', data: 1 });
     events.send({ event: 'progress', data: 2 });
     events.end({ event: 'expired', data: {} });
@@ -91,13 +110,11 @@ describe('an event stream', () => {
   });
 
   test('costs one event and not a queue when its client never reads', async () => {
-    const { service, stream } = await openStreams();
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
+    await using listener = await StreamingListener.open();
+    const client = await listener.ask();
     client.pause();
-    const events = await stream();
-    const { response } = await service.exchange();
+    const events = await listener.stream();
+    const { response } = await listener.service.exchange();
     const data = 'x'.repeat(MiB);
     let mostBytes = 0;
     for (let count = 0; count < 200; count++) {
@@ -109,15 +126,10 @@ describe('an event stream', () => {
   });
 
   test('cuts a client that takes nothing for as long as its connection may be silent', async () => {
-    const { service, stream, streams } = await openStreams(
-      {},
-      { limits: { unauthorisedSilenceSeconds: 0.5 } },
-    );
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
+    await using listener = await StreamingListener.open({}, { limits: { unauthorisedSilenceSeconds: 0.5 } });
+    const client = await listener.ask();
     client.pause();
-    const events = await stream();
+    const events = await listener.stream();
     const data = 'x'.repeat(MiB);
     const fill = async (): Promise<void> => {
       while (!events.over) {
@@ -125,23 +137,19 @@ describe('an event stream', () => {
         await events.taken();
       }
     };
-    await Promise.all([
-      fill(),
-      service.ended().then((error) => assert.ok(error instanceof ClientTimeoutError)),
-    ]);
-    assert.equal(streams.open, 0);
+    const [failure] = await Promise.all([listener.service.ended(), fill()]);
+    assert.ok(failure instanceof ClientTimeoutError);
+    assert.equal(listener.streams.open, 0);
   });
 
   test('is not cut for silence while its client has all there is', async () => {
-    const { service, stream } = await openStreams(
+    await using listener = await StreamingListener.open(
       { commentSeconds: 60 },
       { limits: { unauthorisedSilenceSeconds: 0.1 } },
     );
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
-    const events = await stream();
-    const { request } = await service.exchange();
+    const client = await listener.ask();
+    const events = await listener.stream();
+    const { request } = await listener.service.exchange();
     // The limit of the connection passes three times.
     for (let count = 0; count < 3; count++) await once(request.socket, 'timeout');
     events.end({ event: 'removed', data: {} });
@@ -149,23 +157,20 @@ describe('an event stream', () => {
   });
 
   test('shows by comments that it is alive', async () => {
-    const { service } = await openStreams({ commentSeconds: 0.05 });
-    await using _service = service;
-    const client = await service.connect();
+    await using listener = await StreamingListener.open({ commentSeconds: 0.05 });
+    const client = await listener.service.connect();
     await client.sendHead('GET / HTTP/1.0');
     await client.readUntil(':\n\n:\n\n:\n\n');
   });
 
   test('has ended when its client leaves, which is no failure', async () => {
-    const { service, stream, streams } = await openStreams();
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
-    const events = await stream();
-    assert.equal(streams.open, 1);
+    await using listener = await StreamingListener.open();
+    const client = await listener.ask();
+    const events = await listener.stream();
+    assert.equal(listener.streams.open, 1);
     client.close();
-    assert.equal(await service.ended(), undefined);
-    assert.equal(streams.open, 0);
+    assert.equal(await listener.service.ended(), undefined);
+    assert.equal(listener.streams.open, 0);
     assert.equal(events.over, true);
     events.send({ event: 'progress', data: 1 });
     await events.taken();
@@ -173,34 +178,29 @@ describe('an event stream', () => {
   });
 
   test('is refused when too many are open, until one has ended', async () => {
-    const { service, stream } = await openStreams({ streamsMax: 1 });
-    await using _service = service;
-    const first = await service.connect();
-    await first.sendHead(...get);
-    await stream();
-    const second = await service.connect();
-    await second.sendHead(...get);
+    await using listener = await StreamingListener.open({ streamsMax: 1 });
+    const first = await listener.ask();
+    await listener.stream();
+    const second = await listener.ask();
     const refusal = (await second.readUntil('limit is 1')).toString();
     assert.match(refusal, /^HTTP\/1\.1 503 [^]*^Retry-After: 5\r$/m);
-    assert.ok((await service.ended(2)) instanceof UnavailableError);
+    assert.ok((await listener.service.ended(2)) instanceof UnavailableError);
     first.close();
-    await service.ended(1);
+    await listener.service.ended(1);
     await second.sendHead(...get);
     await second.readUntil('text/event-stream');
   });
 
   test('is told when the service begins to stop', async () => {
-    const { service, stream } = await openStreams();
-    await using _service = service;
-    const client = await service.connect();
-    await client.sendHead(...get);
-    const events = await stream();
-    const exchange = await service.exchange();
+    await using listener = await StreamingListener.open();
+    const client = await listener.ask();
+    const events = await listener.stream();
+    const exchange = await listener.service.exchange();
     exchange.onDrain(() => {
       events.end({ event: 'draining', data: {} });
     });
-    service.listener.drain();
+    listener.service.listener.drain();
     await client.readUntil('event: draining\ndata: {}\n\n\r\n0\r\n\r\n');
-    assert.equal(await service.ended(), undefined);
+    assert.equal(await listener.service.ended(), undefined);
   });
 });
