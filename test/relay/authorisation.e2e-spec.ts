@@ -107,7 +107,7 @@ describe('a session', () => {
     await cut(await daemon.request());
   });
 
-  test('is not needed for a stored signed ticket', async () => {
+  test('is not needed for a stored grant', async () => {
     await using daemon = await ScriptedDaemon.start(identity, tellsPath);
     await using relay = await RelayUnderTest.start(pki);
     const id = randomUUID();

@@ -10,7 +10,7 @@ import {
 import { sessionHeader, sessionQuery, signedTicket } from '../../contract/security.js';
 
 /**
- * The credentials of a relayed operation. The last one is for control tickets and stored signed tickets: the
+ * The credentials of a relayed operation. The last one is for control tickets and stored grants: the
  * id in the path is the permission. Made anew for each operation, as a decorator of the library adds to what
  * it did before.
  */

@@ -157,7 +157,7 @@ export class GrantsController {
     operationId: 'deleteSignedTicket',
     summary: 'Remove a signed ticket',
     description:
-      'Removes a stored ticket. Requests that are being relayed under it are cut off. Knowing the id is ' +
+      'Removes a stored grant. Requests that are being relayed under it are cut off. Knowing the id is ' +
       'the permission.',
     security: [],
   })
