@@ -27,6 +27,8 @@ export interface DemoParties {
   readonly controlSocket: string;
   readonly throughProxy: { readonly upload: Transfer; readonly downloadTicketId: string };
   readonly direct: { readonly upload: Transfer; readonly downloadTicketId: string };
+  /** For the client of this project. */
+  readonly client: { readonly upload: Transfer; readonly downloadTicketId: string };
 }
 
 /** Names of the files that the demo lays out for the commands. */
@@ -35,6 +37,7 @@ export const demoFiles = {
   image: 'demo.iso',
   uploadTicket: 'upload.ticket',
   downloadTicket: 'download.ticket',
+  client: 'imageio',
 } as const;
 
 /** curl's options with which a refusal fails the command and its text is still printed. */
@@ -47,12 +50,43 @@ const curl = `${plainCurl} --cacert ${demoFiles.ca}`;
 const interrupted = '--limit-rate 16M --max-time 2';
 const curlTimedOut = 28;
 const curlHttpError = 22;
+/** Of a program that was interrupted. */
+const interruptedExit = 130;
 
 /** The whole tour, in order: later commands use what earlier ones left in the folder. */
 export function demoChapters(parties: DemoParties): Chapter[] {
   return [
+    { title: 'With imageio, the client', commands: clientTour(parties) },
     { title: 'Through the proxy, with a signed ticket and a session', commands: proxyTour(parties) },
     { title: 'Directly at the daemon, with nothing but the ticket id', commands: daemonTour(parties) },
+  ];
+}
+
+function clientTour({ daemonUrl, client }: DemoParties): Command[] {
+  const { upload, downloadTicketId } = client;
+  const imageio = `./${demoFiles.client}`;
+  const upTo = `${daemonUrl}/images/${upload.ticketId} --cafile ${demoFiles.ca}`;
+  const slowly = `${imageio} upload ${demoFiles.image} ${upTo} --limit-rate 16m`;
+  return [
+    {
+      title: 'Upload, slowly, and interrupt it after two seconds, as Ctrl-C does',
+      line: `timeout --preserve-status --signal=INT 2 ${slowly}`,
+      exitCode: interruptedExit,
+    },
+    {
+      title: 'The same again goes on where it was, and compares digests at the end',
+      line: `${imageio} upload ${demoFiles.image} ${upTo} --verify`,
+    },
+    {
+      title: 'Download, with digests compared',
+      line:
+        `${imageio} download ${daemonUrl}/images/${downloadTicketId} client-download.iso ` +
+        `--cafile ${demoFiles.ca} --verify`,
+    },
+    {
+      title: 'All three are the same',
+      line: `cmp ${demoFiles.image} ${upload.targetFile} && cmp ${demoFiles.image} client-download.iso && echo equal`,
+    },
   ];
 }
 

@@ -23,7 +23,8 @@ export function printTour(
   for (const { title, commands } of chapters) {
     lines.push('', `== ${title}`);
     for (const command of commands) {
-      const expectation = command.exitCode === undefined ? '' : ` (curl ends with ${command.exitCode})`;
+      const expectation =
+        command.exitCode === undefined ? '' : ` (meant to end with exit code ${command.exitCode})`;
       lines.push('', `# ${command.title}${expectation}`, command.line);
     }
   }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Engine } from '../test/support/engine.js';
 import { Pki } from '../test/support/pki.js';
 import { Service } from '../test/support/processes.js';
-import { projectRoot } from '../test/support/project.js';
+import { pinnedNode, projectRoot } from '../test/support/project.js';
 import { demoFiles, type DemoParties, type Transfer } from './commands.js';
 import { writeDemoImage } from './image.js';
 
@@ -56,7 +56,12 @@ export class Stage {
           upload: await addUpload(daemon, folder, 'direct-upload.iso', imageBytes),
           downloadTicketId: await addDownload(daemon, folder, imageBytes),
         },
+        client: {
+          upload: await addUpload(daemon, folder, 'client-upload.iso', imageBytes),
+          downloadTicketId: await addDownload(daemon, folder, imageBytes),
+        },
       };
+      await writeClient(folder);
       const signer = new Engine(engine);
       const sign = (ticketId: string) =>
         signer.signTransfer({ ticketId, imagedUri: daemon.url, lifetimeSeconds: daySeconds });
@@ -77,6 +82,13 @@ export class Stage {
     await rm(this.folder, { recursive: true, force: true });
     for (const result of stopped) if (result.status === 'rejected') throw result.reason;
   }
+}
+
+/** The client as a command of the folder, whatever Node the machine has. */
+async function writeClient(folder: string): Promise<void> {
+  const program = join(projectRoot, 'dist', 'client', 'main.js');
+  const script = `#!/bin/sh\nexec "${pinnedNode}" "${program}" "$@"\n`;
+  await writeFile(join(folder, demoFiles.client), script, { mode: 0o755 });
 }
 
 /** In the project, unless that is so deep down that its sockets would have too long a path. */

@@ -174,7 +174,6 @@ describe('a transfer of the library', () => {
       sizeBytes: MiB,
       sourceIdentity: 'before',
       targetIdentity: '',
-      generation: undefined,
       durable: [],
     };
     const target = await remoteImage('write', await emptyImage(MiB), MiB);

@@ -27,9 +27,12 @@ export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
   if (state.sizeBytes !== source.sizeBytes || state.sourceIdentity !== sourceIdentity)
     throw new Error('The source has changed since the transfer began: start it anew');
   const isSameTarget = state.targetIdentity === targetIdentity;
-  if (isSameTarget && known !== undefined && known.generation === state.generation)
-    return RangeSet.of(known.ranges);
   const durable = RangeSet.of(state.durable);
+  if (isSameTarget && known !== undefined) {
+    const account = RangeSet.of(known.ranges);
+    // A service that was restarted may have begun a new account of the same ticket.
+    if (state.durable.every((range) => account.has(range))) return account;
+  }
   if (durable.coveredBytes === 0) return durable;
   return (isHashing(target) && (await equalBlocks(resumption))) || (isSameTarget ? durable : new RangeSet());
 }

@@ -8,8 +8,6 @@ export interface TransferState {
   readonly sourceIdentity: string;
   /** By what the target is known to be the same, e.g. the url of an image. */
   readonly targetIdentity: string;
-  /** Of the target when the transfer began, where it tells one. */
-  readonly generation: number | undefined;
   /** On stable storage of the target. */
   readonly durable: readonly ByteRange[];
 }

@@ -84,7 +84,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   readonly #durable = new RangeSet();
   /** Written, but not known to be flushed. */
   #written = new RangeSet();
-  #generation: number | undefined;
   #stopping = false;
   #checkpointAt = performance.now() + checkpointSeconds * 1000;
   #changed = Promise.withResolvers<undefined>();
@@ -196,7 +195,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       if (durable === undefined || durable.generation === before) return;
       done = RangeSet.of(durable.ranges);
       before = durable.generation;
-      this.#generation = before;
       this.#meter.restart();
     }
   }
@@ -208,7 +206,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     const { signal } = this.#controller;
     const state = await store?.load();
     const known = await this.#askDurable();
-    this.#generation = known?.generation;
     // Without a state nobody knows whose bytes they are.
     const ranges =
       state === undefined
@@ -361,7 +358,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       sizeBytes,
       sourceIdentity,
       targetIdentity,
-      generation: this.#generation,
       durable: [...this.#durable],
     });
   }
