@@ -85,7 +85,9 @@ function clientTour({ daemonUrl, client }: DemoParties): Command[] {
     },
     {
       title: 'All three are the same',
-      line: `cmp ${demoFiles.image} ${upload.targetFile} && cmp ${demoFiles.image} client-download.iso && echo equal`,
+      line:
+        `cmp ${demoFiles.image} ${upload.targetFile} && ` +
+        `cmp ${demoFiles.image} client-download.iso && echo equal`,
     },
   ];
 }
