@@ -48,7 +48,7 @@ const folders = {
     'tickets',
     'wire',
   ],
-  process: ['base', 'config', 'log', 'native', 'node-internals', 'roles'],
+  process: ['base', 'config', 'log', 'native', 'node-internals', 'roles', 'wire'],
   // It knows the service by its contract alone.
   ctl: ['base', 'config', 'contract'],
   // It has disks of this host, which it opens as a daemon does.

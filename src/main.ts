@@ -30,7 +30,11 @@ try {
     case 'start': {
       const { role, confDir, ticketFiles } = commandLine;
       const { refuseNewPrivileges } = await import('./node-internals/new-privileges.js');
+      const activation = await import('./process/socket-activation.js');
+      const sockets = activation.inheritedSockets(process.env, process.pid);
+      activation.keepForNextImage(sockets);
       restartWithRuntimeOptions(role, process.env, process.argv, refuseNewPrivileges());
+      activation.takeInheritedSockets(sockets, process.env);
       const load = () => loadConfig({ role, confDir, environment: process.env });
       const loaded = load();
       // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
@@ -38,7 +42,8 @@ try {
       // Loaded only here: the framework takes most of a second, which installers that only ask for the
       // configuration need not wait.
       const { run } = await import('./process/run.js');
-      await run(role, loaded, { ticketFiles, notifySocket: process.env['NOTIFY_SOCKET'], reload: load });
+      const notifySocket = process.env['NOTIFY_SOCKET'];
+      await run(role, loaded, { ticketFiles, notifySocket, sockets, reload: load });
       break;
     }
   }

@@ -13,12 +13,15 @@ import { returnStartMemory } from '../node-internals/start-memory.js';
 import { checkTricks } from '../node-internals/tricks.js';
 import { createRole } from '../roles/role.js';
 import { version } from '../base/version.js';
+import { InheritedSockets, type InheritedSocket } from '../wire/inherited-sockets.js';
 
 export interface RunOptions {
   /** JSON files of tickets to install before the service is ready. */
   readonly ticketFiles: readonly string[];
   /** NOTIFY_SOCKET of systemd. */
   readonly notifySocket: string | undefined;
+  /** Those that the service manager has made; others are bound here. */
+  readonly sockets: readonly InheritedSocket[];
   /** Loads the configuration anew, at SIGHUP. */
   readonly reload: () => LoadedConfig;
 }
@@ -30,7 +33,7 @@ export interface RunOptions {
 export async function run(
   role: Role,
   loaded: LoadedConfig,
-  { ticketFiles, notifySocket, reload }: RunOptions,
+  { ticketFiles, notifySocket, sockets, reload }: RunOptions,
 ): Promise<void> {
   const { config, warnings } = loaded;
   const { level, format } = config.logging;
@@ -38,7 +41,11 @@ export async function run(
   for (const warning of warnings) logger.warn(warning);
   for (const fallback of await checkTricks()) logger.warn(fallback);
   try {
-    const application = await createRole(role, { config, ticketFiles, logger });
+    const inherited = new InheritedSockets(sockets);
+    const application = await createRole(role, { config, ticketFiles, logger, inherited });
+    for (const address of inherited.closeRest()) {
+      logger.warn(`The socket ${address} was passed, but no listener is configured for it`);
+    }
     const service = application.get(Service);
     await service.open();
     const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;

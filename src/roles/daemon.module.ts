@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import type { Config } from '../config/config.js';
 import type { TlsConfig } from '../config/sections/tls.js';
 import { NotAllowedError } from '../base/errors.js';
 import { section, SettingsModule } from '../framework/settings.module.js';
@@ -15,6 +16,7 @@ import { RelayModule } from '../relay/relay.module.js';
 import { ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
+import type { EntranceOptions } from './entrance.js';
 import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
 import type { RoleInputs } from './role-inputs.js';
@@ -33,7 +35,7 @@ const ticketsOnly: SessionCredentials = {
  */
 @Module({})
 export class DaemonModule {
-  static of({ config, logger, ticketFiles }: RoleInputs): DynamicModule {
+  static of({ config, logger, ticketFiles, inherited }: RoleInputs): DynamicModule {
     const tickets = TicketsModule.register({
       imports: [ImageSourcesModule],
       schemes: {
@@ -51,11 +53,12 @@ export class DaemonModule {
       imports: [tickets],
       credentials: { useValue: ticketsOnly },
     });
-    const listeners = ListenersModule.of(tickets, ({ tls }) => {
+    const audienceOf = ({ tls }: Config): EntranceOptions['audienceOf'] => {
       const prefixes = relayedSchemes(tls).map((scheme) => `${scheme}:`);
       return (ticket) =>
         prefixes.some((prefix) => ticket?.url.startsWith(prefix) === true) ? 'relayed' : 'network';
-    });
+    };
+    const listeners = ListenersModule.of(tickets, audienceOf, inherited);
     return {
       module: DaemonModule,
       imports: [

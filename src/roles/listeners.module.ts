@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js';
 import type { ServiceAdapter } from '../framework/http-application.js';
 import { CONFIG } from '../framework/settings.module.js';
 import { LOCAL_SOCKET, type LocalSocket } from '../images/operations/options.handler.js';
+import type { InheritedSockets } from '../wire/inherited-sockets.js';
 import { ListenerFactory } from '../wire/listener-factory.js';
 import { LOGGER, type Logger } from '../log/logger.js';
 import type { Metrics } from '../observability/metrics.js';
@@ -22,10 +23,12 @@ export class ListenersModule {
   /**
    * @param tickets the module of the tickets
    * @param audienceOf whose routes a client of the network can reach
+   * @param inherited sockets that the process was started with
    */
   static of(
     tickets: DynamicModule,
     audienceOf: (config: Config) => EntranceOptions['audienceOf'],
+    inherited?: InheritedSockets,
   ): DynamicModule {
     return {
       module: ListenersModule,
@@ -35,7 +38,7 @@ export class ListenersModule {
           provide: ListenerFactory,
           inject: [CONFIG, LOGGER, METRICS],
           useFactory: (config: Config, logger: Logger, metrics?: Metrics) =>
-            new ListenerFactory(config, logger, metrics?.listeners),
+            new ListenerFactory(config, logger, metrics?.listeners, inherited),
         },
         {
           provide: LISTENERS,

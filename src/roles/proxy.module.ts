@@ -24,7 +24,7 @@ import { GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js'
  */
 @Module({})
 export class ProxyModule {
-  static of({ config, logger, ticketFiles }: RoleInputs): DynamicModule {
+  static of({ config, logger, ticketFiles, inherited }: RoleInputs): DynamicModule {
     const tickets = TicketsModule.register({
       schemes: { inject: [section('tls')], useFactory: relayedSchemes },
       ticketFiles,
@@ -42,7 +42,7 @@ export class ProxyModule {
       imports: [tickets, sessions],
       credentials: { useExisting: Credentials },
     });
-    const listeners = ListenersModule.of(tickets, () => () => 'network');
+    const listeners = ListenersModule.of(tickets, () => () => 'network', inherited);
     return {
       module: ProxyModule,
       imports: [

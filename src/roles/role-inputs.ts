@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import type { InheritedSockets } from '../wire/inherited-sockets.js';
 import type { Logger } from '../log/logger.js';
 
 /** What a role is made from. */
@@ -7,4 +8,6 @@ export interface RoleInputs {
   readonly logger: Logger;
   /** JSON files of tickets that are there from the start. */
   readonly ticketFiles: readonly string[];
+  /** Sockets that the process was started with; absent: the listeners bind their own. */
+  readonly inherited?: InheritedSockets | undefined;
 }

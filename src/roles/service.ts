@@ -61,9 +61,9 @@ export class Service implements OnApplicationShutdown {
     }
   }
 
+  /** The file of the control socket, if it has one that was made here. */
   get controlSocketPath(): string | undefined {
-    const address = this.parts.listeners.find(({ name }) => name === 'control')?.unixAddress;
-    return address?.kind === 'path' ? address.address : undefined;
+    return this.parts.listeners.find(({ name }) => name === 'control')?.ownSocketPath;
   }
 
   /**

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { closeSync, statSync } from 'node:fs';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { systemClock } from '../base/clock.js';
@@ -16,6 +17,7 @@ import { ListenerConnections, type ListenerConnectionsLimits } from './listener-
 import { createNodeServer, secureContextOf, type ServerTls } from './node-server.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
 import { StrangerRecords } from './stranger-records.js';
+import { describeInherited, type InheritedSocket } from './inherited-sockets.js';
 import { isSurplus } from '../node-internals/surplus-requests.js';
 import {
   AbstractNameTakenError,
@@ -23,6 +25,9 @@ import {
   type BoundUnixSocket,
   type UnixAddress,
 } from './unix-socket.js';
+
+/** S_IWOTH of inode(7): who may write to a socket file may connect. */
+const writableByOthers = 0o002;
 
 /** What answers requests: the router of a Nest application. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -42,6 +47,8 @@ export interface HttpListenerOptions extends RequestReportOptions {
    */
   readonly allowedMethods: () => readonly string[];
   readonly listen: TcpAddress | UnixAddress;
+  /** A socket that listens already takes the place of `listen`. */
+  readonly inherited?: InheritedSocket | undefined;
   /** Absent: plain HTTP. */
   readonly tls?: ServerTls | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
@@ -79,6 +86,7 @@ export class HttpListener {
   #certificate: X509Certificate | undefined;
   #draining = false;
   #absent = false;
+  #adopted = false;
 
   constructor(
     options: HttpListenerOptions,
@@ -141,8 +149,10 @@ export class HttpListener {
   async open(): Promise<void> {
     const server: NetServer = this.#server;
     const { listen } = this.#options;
+    const inherited = this.#usable(this.#options.inherited);
     try {
-      if (listen.kind === 'tcp') {
+      if (inherited !== undefined) await this.#adopt(inherited);
+      else if (listen.kind === 'tcp') {
         server.listen({ host: listen.host, port: listen.port });
         await once(server, 'listening');
       } else this.#unixSocket = await listenOnUnixSocket(server, listen);
@@ -168,6 +178,12 @@ export class HttpListener {
     return this.#absent;
   }
 
+  /** The socket file that it has made; undefined when there is none, or another process's. */
+  get ownSocketPath(): string | undefined {
+    const address = this.unixAddress;
+    return address?.kind === 'path' && !this.#adopted ? address.address : undefined;
+  }
+
   /** The file or abstract name it listens on; undefined for TCP. */
   get unixAddress(): UnixAddress | undefined {
     return this.#unixSocket?.address;
@@ -175,9 +191,11 @@ export class HttpListener {
 
   /** Where it listens, as a person would write it. */
   get address(): string {
+    // Node does not tell where an inherited unix socket listens.
+    if (this.#unixSocket !== undefined) return `unix:${this.#unixSocket.address.address}`;
     const address = this.#server.address();
-    if (address === null) throw new Error(`The ${this.name} listener is not open`);
-    if (typeof address === 'string') return `unix:${this.#unixSocket?.address.address ?? address}`;
+    if (address === null || typeof address === 'string')
+      throw new Error(`The ${this.name} listener is not open`);
     return `${this.#options.tls === undefined ? 'http' : 'https'}://${hostAndPort(address)}`;
   }
 
@@ -240,6 +258,39 @@ export class HttpListener {
   /** Writes log records that are still summed up: the last ones, once nothing runs any more. */
   flushRecords(): void {
     this.#strangerRecords.flush();
+  }
+
+  /**
+   * A socket whose file is gone cannot be connected to: it goes when the folder is removed that it was in.
+   * Then the listener makes one as if none had been passed.
+   */
+  #usable(socket: InheritedSocket | undefined): InheritedSocket | undefined {
+    if (socket?.address.kind !== 'path') return socket;
+    const { address } = socket.address;
+    if (statSync(address, { throwIfNoEntry: false })?.isSocket() === true) return socket;
+    closeSync(socket.fd);
+    this.logger.warn(
+      `The socket ${describeInherited(socket)} was passed, but its file is gone, so the service makes ` +
+        'its own. Restart the socket unit',
+    );
+    return undefined;
+  }
+
+  /** Listens on a socket whose file, mode and owner are the service manager's, and stay as they are. */
+  async #adopt(socket: InheritedSocket): Promise<void> {
+    const { fd, address } = socket;
+    this.#server.listen({ fd });
+    await once(this.#server, 'listening');
+    this.#adopted = true;
+    if (address.kind === 'tcp') return;
+    this.#unixSocket = { address, removeFile: () => false };
+    if (this.#options.trustsClients !== true || address.kind === 'abstract') return;
+    if ((statSync(address.address, { throwIfNoEntry: false })?.mode ?? 0) & writableByOthers) {
+      this.logger.warn(
+        `The socket ${describeInherited(socket)} was passed with a mode that lets every user of this host ` +
+          'add tickets: set SocketMode=0660 in its unit',
+      );
+    }
   }
 
   #stopListening(): void {

@@ -3,6 +3,7 @@ import type { Logger } from '../log/logger.js';
 import { listOfHosts } from '../config/sections/metrics.js';
 import { anyHost, localHost, monitoringHost, withoutWebPages } from './host-check.js';
 import { HttpListener, type HttpListenerOptions, type RequestHandler } from './http-listener.js';
+import { InheritedSockets } from './inherited-sockets.js';
 import type { ListenerObserver } from './listener-observer.js';
 import { readServerTls } from './tls-files.js';
 import { unixAddress } from './unix-socket.js';
@@ -22,6 +23,7 @@ export class ListenerFactory {
     private readonly config: Config,
     private readonly logger: Logger,
     private readonly observer?: ListenerObserver,
+    private readonly inherited = new InheritedSockets(),
   ) {}
 
   /** The service for the network: HTTPS, unless TLS is off. */
@@ -98,6 +100,7 @@ export class ListenerFactory {
     return new HttpListener(
       {
         ...options,
+        inherited: this.inherited.take(options.name, options.listen, options.trustsClients === true),
         handler: application.handle,
         allowedMethods: () => application.allowedMethods,
         observer: this.observer,

@@ -10,6 +10,8 @@ import { needs } from '../support/requirements.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 
 const units = ['ovirt-imageio.service', 'ovirt-imageio-proxy.service'];
+/** Of the daemon. */
+const socketUnit = 'ovirt-imageio.socket';
 const skip = needs('systemd-analyze');
 /** In tenths of systemd's scale from 0, closed, to 10, open. */
 const exposureMax = 20;
@@ -35,6 +37,7 @@ describe('the systemd units', () => {
       const text = read(unit).replace('ExecStart=/usr/bin/ovirt-imageio', `ExecStart=${pinnedNode}`);
       assert.notEqual(text, read(unit));
       await writeFile(folder.file(unit), text);
+      await writeFile(folder.file(socketUnit), read(socketUnit));
       const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', folder.file(unit)], {
         encoding: 'utf8',
       });
@@ -91,6 +94,22 @@ describe('the systemd units', () => {
       assert.equal(config.control.socket, `${config.daemon.runDir}/sock`);
     });
   }
+
+  test(`make the sockets where the configuration expects them, for nobody else: ${socketUnit}`, () => {
+    const { config } = loadConfig({
+      role: 'daemon',
+      confDir: join(projectRoot, 'packaging', 'examples', 'daemon'),
+      vendorDir: '/nonexistent',
+      environment: {},
+    });
+    const sockets = [...read(socketUnit).matchAll(/^ListenStream=(.*)$/gm)].map(([, address]) => address);
+    const local = config.local.socket.replace('\0', '@');
+    assert.deepEqual(sockets, [config.control.socket, local, String(config.remote.port)]);
+    assert.equal(setting(socketUnit, 'SocketMode'), '0660');
+    for (const name of ['SocketUser', 'SocketGroup'])
+      assert.equal(setting(socketUnit, name), config.daemon.userName);
+    assert.equal(setting('ovirt-imageio.service', 'Requires'), socketUnit);
+  });
 
   test('come with users that systemd-sysusers accepts', { skip: needs('systemd-sysusers') }, async () => {
     await using root = await TemporaryFolder.create();
