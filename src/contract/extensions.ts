@@ -5,6 +5,7 @@
  * and announces those that the daemon announces too.
  */
 export const extensions: readonly string[] = [
+  'digests',
   // GET /images/{id}/preflight
   'preflight',
 ];

@@ -21,6 +21,7 @@ import {
   rangeParameter,
 } from './image-headers.js';
 import {
+  BlockDigestDto,
   ChecksumAlgorithmsDto,
   ChecksumDto,
   ExtentDto,
@@ -386,6 +387,27 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
     ),
   );
 
+const algorithmParameter = ApiQuery({
+  name: 'algorithm',
+  required: false,
+  description: 'One of `/images/{id}/checksum/algorithms`.',
+  schema: { type: 'string', default: 'blake2b', maxLength: 100 },
+});
+
+const blockSizeParameter = ApiQuery({
+  name: 'block_size',
+  required: false,
+  description: 'Bytes of a block: a multiple of 4096 from 1 MiB to 16 MiB.',
+  schema: {
+    type: 'integer',
+    format: 'int32',
+    minimum: 1_048_576,
+    maximum: 16_777_216,
+    multipleOf: 4096,
+    default: 4_194_304,
+  },
+});
+
 export const GetChecksum = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
@@ -399,25 +421,8 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
       },
       access.anyOperation,
     ),
-    ApiQuery({
-      name: 'algorithm',
-      required: false,
-      description: 'One of `/images/{id}/checksum/algorithms`.',
-      schema: { type: 'string', default: 'blake2b', maxLength: 100 },
-    }),
-    ApiQuery({
-      name: 'block_size',
-      required: false,
-      description: 'Bytes of a block: a multiple of 4096 from 1 MiB to 16 MiB.',
-      schema: {
-        type: 'integer',
-        format: 'int32',
-        minimum: 1_048_576,
-        maximum: 16_777_216,
-        multipleOf: 4096,
-        default: 4_194_304,
-      },
-    }),
+    algorithmParameter,
+    blockSizeParameter,
     ApiOkResponse({ description: 'The checksum.', headers: access.headers, type: ChecksumDto }),
     refusal(
       400,
@@ -425,6 +430,73 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
       "Unknown algorithm 'x', available: 'blake2b', 'sha256'",
       access.refusalHeaders,
     ),
+  );
+
+const digestsExample = [
+  {
+    start: 0,
+    length: 4_194_304,
+    digest: '8c4f1a9b0b7d4a3a1f0c4c5f6a5be4c1c0c6d4b6b8d9f7aa2f8a5e5f3b0a7c11',
+  },
+  {
+    start: 4_194_304,
+    length: 4_194_304,
+    digest: 'fbc7b1d4b4d2dd7f0a5f3a5b6e5a3e0c0d8c3f1b5f2d6a7c9e1b4a8d7c6f5e40',
+    zero: true,
+  },
+];
+
+export const ListBlockDigests = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        summary: 'Digests of the blocks of the image',
+        description:
+          'The digest of each block of `block_size` bytes in order, the last may be shorter. The ' +
+          'checksum of the same `algorithm` and `block_size` is the hash of all of them, one after the ' +
+          'other. Blocks that are known to be zero say so, and are not read. By comparing them with ' +
+          'digests of your own you find which blocks differ, and send only those.\n\n' +
+          'The head comes when the image is open, and each digest when it is known, within a second. When ' +
+          'computing fails later the connection is cut: an incomplete list never ends well.',
+      },
+      access.anyOperation,
+    ),
+    algorithmParameter,
+    blockSizeParameter,
+    ApiQuery({
+      name: 'start',
+      required: false,
+      description: 'First byte: a multiple of `block_size`.',
+      schema: { ...byteCount, default: 0 },
+    }),
+    ApiQuery({
+      name: 'length',
+      required: false,
+      description: 'How many bytes, by default all that follow. The last block ends where these do.',
+      schema: byteCount,
+    }),
+    ApiOkResponse({
+      description: 'The digests, or one of them in each line where `Accept` prefers that.',
+      headers: access.headers,
+      content: {
+        'application/json': {
+          schema: { type: 'array', items: { $ref: getSchemaPath(BlockDigestDto) } },
+          example: digestsExample,
+        },
+        'application/x-ndjson': {
+          schema: { type: 'string', description: 'Lines, each of them a `BlockDigest`.' },
+          example: digestsExample.map((digest) => `${JSON.stringify(digest)}\n`).join(''),
+        },
+      },
+    }),
+    ApiExtraModels(BlockDigestDto),
+    refusal(
+      400,
+      'The request is malformed, or the algorithm is not known; the text names those that are.',
+      'Invalid start, expected a multiple of the block size',
+      access.refusalHeaders,
+    ),
+    rangeRefused(access),
   );
 
 export const ListChecksumAlgorithms = (access: ImageAccess): MethodDecorator =>

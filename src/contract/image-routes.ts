@@ -3,6 +3,7 @@ import {
   GetChecksum,
   HeadImage,
   ImageOptions,
+  ListBlockDigests,
   ListChecksumAlgorithms,
   ListExtents,
   PatchImage,
@@ -103,6 +104,15 @@ export const imageRoutes = [
     relayed: true,
     isLongWork: true,
     hasEarlyHead: true,
+  },
+  {
+    name: 'listBlockDigests',
+    method: 'GET',
+    path: '/digests',
+    kind: 'checksum',
+    contract: ListBlockDigests,
+    relayed: true,
+    isLongWork: true,
   },
   {
     name: 'listChecksumAlgorithms',

@@ -148,6 +148,37 @@ export class ChecksumDto {
   checksum!: string;
 }
 
+/** One item of GET /images/{id}/digests */
+@ApiSchema({ name: 'BlockDigest', description: 'A block of an image and its digest.' })
+export class BlockDigestDto {
+  @ApiProperty({ ...byteCount, description: 'First byte.', example: 0 })
+  start!: number;
+
+  @ApiProperty({
+    description: 'Length in bytes: the block size, or less for the last block.',
+    type: 'integer',
+    format: 'int32',
+    minimum: 1,
+    maximum: 16_777_216,
+    example: 4_194_304,
+  })
+  length!: number;
+
+  @ApiProperty({
+    description: 'Hash of the block, hexadecimal.',
+    pattern: '^[0-9a-f]+$',
+    maxLength: 256,
+    example: '8c4f1a9b0b7d4a3a1f0c4c5f6a5be4c1c0c6d4b6b8d9f7aa2f8a5e5f3b0a7c11',
+  })
+  digest!: string;
+
+  @ApiPropertyOptional({
+    description: 'True when the block is known to be zero, and was not read. Absent otherwise.',
+    example: true,
+  })
+  zero?: boolean;
+}
+
 /** GET /images/{id}/checksum/algorithms */
 @ApiSchema({
   name: 'ChecksumAlgorithms',

@@ -13,6 +13,7 @@ import { section } from '../framework/settings.module.js';
 import { BufferPool } from './buffers/buffer-pool.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
 import { CHECKSUM_TURNS, ChecksumHandler } from './operations/checksum.handler.js';
+import { DigestsHandler } from './operations/digests.handler.js';
 import { HashWorkers } from './checksum/hash-workers.js';
 import { ExtentsHandler } from './operations/extents.handler.js';
 import { FairShares } from './buffers/fair-shares.js';
@@ -40,6 +41,7 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   patchImage: PatchHandler,
   listImageExtents: ExtentsHandler,
   getImageChecksum: ChecksumHandler,
+  listBlockDigests: DigestsHandler,
   listChecksumAlgorithms: AlgorithmsHandler,
   preflightImage: PreflightHandler,
 };

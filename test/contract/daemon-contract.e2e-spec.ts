@@ -71,6 +71,7 @@ describe('the contract of the daemon', () => {
     patchImage: [200, 400, 403, 408, 413, 415, 416, 431, 500, 501, 503, 507],
     listImageExtents: [200, 400, 403, 404, 431, 500, 501, 503],
     getImageChecksum: [200, 400, 403, 431, 500, 501, 503],
+    listBlockDigests: [200, 400, 403, 416, 431, 500, 501, 503],
     listChecksumAlgorithms: [200, 400, 431, 501, 503],
     preflightImage: [200, 400, 403, 431, 501, 503],
   };

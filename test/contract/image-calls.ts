@@ -8,6 +8,7 @@ export const imageOperations = [
   'patchImage',
   'listImageExtents',
   'getImageChecksum',
+  'listBlockDigests',
   'listChecksumAlgorithms',
   'preflightImage',
 ] as const;
@@ -29,6 +30,7 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     patchImage: { method: 'PATCH', ...json({ op: 'zero', offset: 0, size: 4096 }) },
     listImageExtents: { method: 'GET', suffix: '/extents' },
     getImageChecksum: { method: 'GET', suffix: '/checksum' },
+    listBlockDigests: { method: 'GET', suffix: '/digests' },
     listChecksumAlgorithms: { method: 'GET', suffix: '/checksum/algorithms' },
     preflightImage: { method: 'GET', suffix: '/preflight' },
   };
@@ -46,6 +48,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     listImageExtents: { suffix: '/extents?context=none' },
     getImageChecksum: { suffix: '/checksum?algorithm=none' },
     preflightImage: { suffix: '/preflight?op=both' },
+    listBlockDigests: { suffix: '/digests?start=1' },
   },
   404: { listImageExtents: { suffix: '/extents?context=dirty' } },
   408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },
@@ -59,6 +62,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     headImage: { headers: ['Range: bytes=0-999999999'] },
     writeImage: { headers: ['Content-Range: bytes 999999999-1000000002/*'] },
     patchImage: json({ op: 'zero', offset: 999_999_999, size: 4096 }),
+    listBlockDigests: { suffix: '/digests?start=1073741824' },
   },
   507: {
     writeImage: { headers: [], body: 'x'.repeat(3 * 1024 * 1024) },

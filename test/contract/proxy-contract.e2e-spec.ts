@@ -118,6 +118,7 @@ describe('the contract of the proxy', () => {
     patchImage: [200, 400, 408, 413, 415, 416, 507, ...relayed],
     listImageExtents: [200, 400, 404, ...relayed],
     getImageChecksum: [200, 400, ...relayed],
+    listBlockDigests: [200, 400, 416, ...relayed],
     listChecksumAlgorithms: [200, 400, ...relayed.filter((status) => status !== 500)],
     preflightImage: [200, 400, ...relayed.filter((status) => status !== 500)],
   };

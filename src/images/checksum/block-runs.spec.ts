@@ -30,6 +30,17 @@ describe('blockRuns', () => {
     ]);
   });
 
+  it('begins where the extents do', async () => {
+    const runs: BlockRun[] = [];
+    for await (const run of blockRuns([{ start: 4096, length: 1500, zero: false, hole: false }], 1024)) {
+      runs.push(run);
+    }
+    assert.deepEqual(runs, [
+      { offsetBytes: 4096, blockBytes: 1024, count: 1, zero: false },
+      { offsetBytes: 5120, blockBytes: 476, count: 1, zero: false },
+    ]);
+  });
+
   it('gives nothing for an empty image', async () => {
     assert.deepEqual(await list([], 1024), []);
   });

@@ -12,18 +12,20 @@ export interface BlockRun {
 }
 
 /**
- * Cuts an image into blocks of one size, the last may be shorter, and says which are zero by the extents
- * alone. Runs of zero blocks come together, however long, because a sparse image can have millions.
- * @param extents of the whole image, in order and without gaps
+ * Cuts an image, or a part of it, into blocks of one size, the last may be shorter, and says which are zero
+ * by the extents alone. Runs of zero blocks come together, however long, because a
+ * sparse image can have millions.
+ * @param extents in order and without gaps, from the first byte of a block on
  */
 export async function* blockRuns(
   extents: AsyncIterable<Extent> | Iterable<Extent>,
   blockSizeBytes: number,
 ): AsyncGenerator<BlockRun> {
-  let offsetBytes = 0;
+  let offsetBytes: number | undefined;
   let filledBytes = 0;
   let zero = true;
   for await (const extent of extents) {
+    offsetBytes ??= extent.start;
     let remainingBytes = extent.length;
     while (remainingBytes > 0) {
       const wholeBlocks = Math.floor(remainingBytes / blockSizeBytes);
@@ -45,7 +47,7 @@ export async function* blockRuns(
       }
     }
   }
-  if (filledBytes > 0) {
+  if (offsetBytes !== undefined && filledBytes > 0) {
     yield { offsetBytes, blockBytes: filledBytes, count: 1, zero };
   }
 }

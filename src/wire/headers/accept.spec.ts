@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { prefersJson } from './accept.js';
+import { prefersJson, prefersJsonLines } from './accept.js';
 
 const cases: readonly (readonly [string | undefined, boolean])[] = [
   [undefined, false],
@@ -24,5 +24,22 @@ const cases: readonly (readonly [string | undefined, boolean])[] = [
 for (const [accept, json] of cases) {
   test(`Accept: ${accept ?? '(none)'} prefers ${json ? 'JSON' : 'text'}`, () => {
     assert.equal(prefersJson(accept), json);
+  });
+}
+
+const listCases: readonly (readonly [string | undefined, boolean])[] = [
+  [undefined, false],
+  ['*/*', false],
+  ['application/json', false],
+  ['application/x-ndjson', true],
+  ['application/x-ndjson, application/json', true],
+  ['application/json, application/x-ndjson', false],
+  ['application/json;q=0.9, application/x-ndjson', true],
+  ['application/x-ndjson;q=0.5, */*', false],
+  ['application/x-ndjson;q=0', false],
+];
+for (const [accept, lines] of listCases) {
+  test(`Accept: ${accept ?? '(none)'} prefers ${lines ? 'a line for each item' : 'one array'}`, () => {
+    assert.equal(prefersJsonLines(accept), lines);
   });
 }

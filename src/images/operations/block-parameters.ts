@@ -1,0 +1,39 @@
+import { InvalidRequestError } from '../../base/errors.js';
+import { MiB } from '../../base/units.js';
+import { checksumAlgorithms } from '../checksum/block-hash.js';
+import type { QueryValues } from './image-handler.js';
+
+/** How the blocks of an image are hashed (docs/protocol.md, "Checksum"). */
+export interface BlockParameters {
+  readonly algorithm: string;
+  readonly blockSizeBytes: number;
+}
+
+const defaultAlgorithm = 'blake2b';
+const defaultBlockSizeBytes = 4 * MiB;
+// Smaller blocks make more digests than they are worth, larger ones make buffers that a host
+// full of VMs does not want to give.
+const blockSizeBytesMin = MiB;
+const blockSizeBytesMax = 16 * MiB;
+const blockSizeMultipleBytes = 4096;
+
+/** @throws InvalidRequestError naming what is allowed */
+export function blockParameters(query: QueryValues): BlockParameters {
+  const { algorithm = defaultAlgorithm, block_size: blockSize = String(defaultBlockSizeBytes) } = query;
+  if (typeof algorithm !== 'string' || !checksumAlgorithms.includes(algorithm)) {
+    const available = checksumAlgorithms.map((name) => `'${name}'`).join(', ');
+    throw new InvalidRequestError(`Unknown algorithm '${String(algorithm)}', available: ${available}`);
+  }
+  const blockSizeBytes = typeof blockSize === 'string' && /^\d{1,9}$/.test(blockSize) ? Number(blockSize) : 0;
+  if (
+    blockSizeBytes < blockSizeBytesMin ||
+    blockSizeBytes > blockSizeBytesMax ||
+    blockSizeBytes % blockSizeMultipleBytes !== 0
+  ) {
+    throw new InvalidRequestError(
+      `Invalid block_size, expected a multiple of ${blockSizeMultipleBytes} from ${blockSizeBytesMin} to ` +
+        `${blockSizeBytesMax}`,
+    );
+  }
+  return { algorithm, blockSizeBytes };
+}

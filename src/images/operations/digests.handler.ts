@@ -1,0 +1,185 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InvalidRequestError } from '../../base/errors.js';
+import { settledWithin } from '../../base/settled-within.js';
+import type { ByteRange } from '../../base/units.js';
+import { checkWithinImage, checkWithinTicket } from '../../tickets/range-check.js';
+import { EarlyHead } from '../../wire/early-head.js';
+import type { Exchange } from '../../wire/exchange.js';
+import { prefersJsonLines } from '../../wire/headers/accept.js';
+import { BufferPool } from '../buffers/buffer-pool.js';
+import type { FairShares } from '../buffers/fair-shares.js';
+import { blockDigests } from '../checksum/block-digests.js';
+import { extentsOfPart } from '../checksum/extents-of-part.js';
+import { HashWorkers } from '../checksum/hash-workers.js';
+import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
+import { blockParameters, type BlockParameters } from './block-parameters.js';
+import { CHECKSUM_TURNS } from './checksum.handler.js';
+import { DigestList } from './digest-list.js';
+import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
+
+interface DigestsRequest extends BlockParameters {
+  readonly startBytes: number;
+  /** Undefined for all that follows. */
+  readonly lengthBytes: number | undefined;
+}
+
+/**
+ * How many blocks of a run are told at once, before other work of the process gets its turn: a million zero
+ * blocks have 130 MB of text.
+ */
+const entriesPerTurn = 512;
+
+/** A client that takes longer to read keeps nobody from computing. */
+const unreadSecondsMax = 1;
+
+/**
+ * GET /images/{id}/digests: the digest of each block, told as soon as it is known (docs/protocol.md,
+ * "Digests of blocks"). Each ends up in the checksum of the same algorithm and block size.
+ */
+@Injectable()
+export class DigestsHandler implements ImageHandler {
+  constructor(
+    private readonly operations: ImageOperations,
+    private readonly pool: BufferPool,
+    private readonly workers: HashWorkers,
+    @Inject(CHECKSUM_TURNS) private readonly turns: FairShares,
+  ) {}
+
+  async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
+    const request = digestsRequest(query);
+    const asLines = prefersJsonLines(exchange.request.headers.accept);
+    const body = new EarlyHead(exchange, {
+      'Content-Type': asLines ? 'application/x-ndjson' : 'application/json',
+    });
+    try {
+      await this.operations.run(
+        exchange,
+        {
+          ticketId,
+          access: 'read',
+          kind: 'checksum',
+          check: ({ sizeBytes }) => {
+            checkWithinTicket(askedRange(request), sizeBytes);
+          },
+        },
+        async (context) => {
+          const range = await existingRange(request, context);
+          exchange.logFields['offset'] = range.offsetBytes;
+          exchange.logFields['length'] = range.lengthBytes;
+          body.start();
+          await this.#sendAll(body, new DigestList(asLines), context, request, range);
+        },
+      );
+    } finally {
+      body.stop();
+    }
+  }
+
+  async #sendAll(
+    body: EarlyHead,
+    list: DigestList,
+    context: OperationContext,
+    parameters: BlockParameters,
+    range: ByteRange,
+  ): Promise<void> {
+    const { permit, lease, backend } = context;
+    const turn = new Turn(this.turns, context);
+    await turn.take();
+    try {
+      const digests = blockDigests({
+        ...parameters,
+        backend,
+        extents: extentsOfPart(backend.extents('zero'), range),
+        pool: this.pool,
+        claimant: permit,
+        workers: this.workers,
+        signal: lease.signal,
+      });
+      for await (const run of digests) {
+        for (let first = 0; first < run.count; first += entriesPerTurn) {
+          if (first > 0) await new Promise(setImmediate);
+          const sent = body.write(list.entries(run, first, Math.min(first + entriesPerTurn, run.count)));
+          if (sent !== undefined) await turn.restDuring(sent);
+        }
+        const { offsetBytes, blockBytes, count } = run;
+        lease.progressed({ offsetBytes, lengthBytes: blockBytes * count });
+      }
+      body.end(list.end());
+    } finally {
+      turn.give();
+    }
+  }
+}
+
+/** Being one of those that compute, which who waits for its client is not. */
+class Turn {
+  #taken = false;
+
+  constructor(
+    private readonly turns: FairShares,
+    private readonly context: OperationContext,
+  ) {}
+
+  async take(): Promise<void> {
+    await this.turns.take(this.context.permit, this.context.lease.signal);
+    this.#taken = true;
+  }
+
+  /** Idempotent. */
+  give(): void {
+    if (!this.#taken) return;
+    this.#taken = false;
+    this.turns.give(this.context.permit);
+  }
+
+  async restDuring(sent: Promise<void>): Promise<void> {
+    const isLate = await settledWithin(
+      sent.then(() => false),
+      unreadSecondsMax,
+      () => true,
+    );
+    if (!isLate) return;
+    this.give();
+    await sent;
+    await this.take();
+  }
+}
+
+/** What the request names of the image, which may be too much. */
+function askedRange({ startBytes, lengthBytes = 0 }: DigestsRequest): ByteRange {
+  return { offsetBytes: startBytes, lengthBytes };
+}
+
+/** @throws RangeNotSatisfiableError when the image does not have it */
+async function existingRange(
+  request: DigestsRequest,
+  { permit, backend }: OperationContext,
+): Promise<ByteRange> {
+  const asked = askedRange(request);
+  const imageBytes = await backend.sizeBytes(
+    request.lengthBytes === undefined ? undefined : asked.offsetBytes + asked.lengthBytes,
+  );
+  checkWithinImage(asked, imageBytes);
+  const restBytes = Math.min(permit.sizeBytes, imageBytes) - asked.offsetBytes;
+  return { offsetBytes: asked.offsetBytes, lengthBytes: request.lengthBytes ?? restBytes };
+}
+
+/** @throws InvalidRequestError */
+function digestsRequest(query: QueryValues): DigestsRequest {
+  const parameters = blockParameters(query);
+  const startBytes = byteCount(query, 'start') ?? 0;
+  if (startBytes % parameters.blockSizeBytes !== 0) {
+    throw new InvalidRequestError(`Invalid start, expected a multiple of the block size`);
+  }
+  return { ...parameters, startBytes, lengthBytes: byteCount(query, 'length') };
+}
+
+function byteCount(query: QueryValues, name: string): number | undefined {
+  const value = query[name];
+  if (value === undefined) return undefined;
+  const count = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : NaN;
+  if (!Number.isSafeInteger(count)) {
+    throw new InvalidRequestError(`Invalid ${name}, expected a number of bytes`);
+  }
+  return count;
+}
