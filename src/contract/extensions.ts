@@ -6,6 +6,8 @@
  */
 export const extensions: readonly string[] = [
   'digests',
+  // GET /images/{id}/extents?start=&length=&limit=
+  'extents-pages',
   // GET /images/{id}/preflight
   'preflight',
 ];

@@ -42,6 +42,18 @@ export const exceededRange: ResponseHeaders = {
   },
 };
 
+/** Header of a list that is told in pages. */
+export const nextPageHeader: ResponseHeaders = {
+  Link: {
+    description: 'The next page, relative to this request (RFC 8288); absent from the last one.',
+    schema: {
+      type: 'string',
+      pattern: '^<\\?[^<>]*>; rel="next"$',
+      example: '<?limit=1000&start=1073741824>; rel="next"',
+    },
+  },
+};
+
 export const allowHeader: ResponseHeaders = {
   Allow: {
     description: 'The methods that can be used, separated by commas.',

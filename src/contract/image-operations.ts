@@ -17,6 +17,7 @@ import {
   contentRangeParameter,
   downloadHeaders,
   exceededRange,
+  nextPageHeader,
   partHeaders,
   rangeParameter,
 } from './image-headers.js';
@@ -359,9 +360,29 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
         'checkpoint.',
       schema: { type: 'string', enum: ['zero', 'dirty'], default: 'zero' },
     }),
+    ApiQuery({
+      name: 'start',
+      required: false,
+      description: 'First byte; from the size on there are no extents.',
+      schema: { ...byteCount, default: 0 },
+    }),
+    ApiQuery({
+      name: 'length',
+      required: false,
+      description: 'How many bytes, by default all that follow. The last extent ends where these do.',
+      schema: byteCount,
+    }),
+    ApiQuery({
+      name: 'limit',
+      required: false,
+      description:
+        'Answers with a page of at most so many extents, or 10 000. It may have fewer where storage is slow. ' +
+        'When it is not the last, `Link` leads to the next.',
+      schema: { ...byteCount, minimum: 1 },
+    }),
     ApiOkResponse({
-      description: 'The extents.',
-      headers: access.headers,
+      description: 'The extents, or one of them in each line where `Accept` prefers that.',
+      headers: { ...nextPageHeader, ...access.headers },
       content: {
         'application/json': {
           schema: {
@@ -369,6 +390,10 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
             items: { $ref: getSchemaPath(ExtentDto) },
           },
           examples: extentExamples,
+        },
+        'application/x-ndjson': {
+          schema: { type: 'string', description: 'Lines, each of them an `Extent`.' },
+          example: extentExamples.zero.value.map((extent) => `${JSON.stringify(extent)}\n`).join(''),
         },
       },
     }),

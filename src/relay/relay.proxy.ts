@@ -8,6 +8,7 @@ import { downloadBody } from './bodies/body-download.js';
 import type { BufferLoan } from './buffers/buffer-loan.js';
 import type { DaemonAgents } from './upstream/daemon-agents.js';
 import { clipExtents, ExtentsClip } from './bodies/extents-clip.js';
+import { nextPageLink, nextPageStart, pageParameters, queryOf } from '../wire/headers/page-link.js';
 import { answerHead, type AnswerHead } from './upstream/daemon-answer.js';
 import { DaemonRequest, type DaemonTimeouts } from './upstream/daemon-request.js';
 import type { RelayBufferPool } from './buffers/relay-buffer-pool.js';
@@ -43,7 +44,7 @@ export interface RelayOptions {
    * of the daemon's host.
    */
   readonly isCapabilities?: boolean;
-  /** The request is for extents, which are told up to here. */
+  /** The request is for extents, which are told up to here; `Infinity` for all that the daemon tells. */
   readonly extentsEndBytes?: number | undefined;
   /** The daemon may work for as long as it takes before it answers. */
   readonly isLongWork?: boolean;
@@ -156,8 +157,10 @@ async function sendAnswer(
 ): Promise<void> {
   const { response, signal } = exchange;
   const { observer, closes } = options;
-  const endBytes = isExtents(exchange, status) ? options.extentsEndBytes : undefined;
-  const rewrite = rewriteOfWhole(answer, endBytes, options);
+  const { extentsEndBytes } = options;
+  if (extentsEndBytes !== undefined) headers.push(...pageLink(exchange, answer, extentsEndBytes));
+  const clip = extentsClip(exchange, answer, extentsEndBytes);
+  const rewrite = rewriteOfWhole(answer, clip, options);
   if (rewrite !== undefined) {
     // A body as short as this is a few packets, so all of it has to arrive within the time
     // that the daemon may be silent.
@@ -168,11 +171,11 @@ async function sendAnswer(
     response.end(body);
     return;
   }
-  writeHead(exchange, status, endBytes === undefined ? headers : withoutContentLength(headers), closes);
+  writeHead(exchange, status, clip === undefined ? headers : withoutContentLength(headers), closes);
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
     buffers: isLongAnswer(exchange, answer) ? buffers : undefined,
-    rewrite: endBytes === undefined ? undefined : new ExtentsClip(endBytes),
+    rewrite: clip,
     onReceived: (lengthBytes) => observer?.received(lengthBytes),
   });
 }
@@ -187,20 +190,35 @@ function isLongAnswer({ request }: Exchange, { headers, statusCode = 0 }: Incomi
 }
 
 /** Only a successful GET has a list of extents: a refusal has a problem instead, HEAD has no body. */
-function isExtents({ request }: Exchange, status: number): boolean {
-  return status === 200 && request.method === 'GET';
+function extentsClip(
+  { request }: Exchange,
+  { headers, statusCode }: IncomingMessage,
+  endBytes: number | undefined,
+): ExtentsClip | undefined {
+  if (endBytes === undefined || endBytes === Infinity) return undefined;
+  if (statusCode !== 200 || request.method !== 'GET') return undefined;
+  const asLines = headers['content-type']?.includes('ndjson') === true;
+  return new ExtentsClip(endBytes, { startBytes: pageParameters(queryOf(request.url)).start, asLines });
+}
+
+/** The link to the next page, made anew: of what the daemon says only where that begins is believed. */
+function pageLink({ request }: Exchange, { headers }: IncomingMessage, endBytes: number): readonly string[] {
+  const nextBytes = nextPageStart(headers.link);
+  const { start } = pageParameters(queryOf(request.url));
+  const isNext = nextBytes !== undefined && nextBytes > start && nextBytes < endBytes;
+  return isNext ? ['Link', nextPageLink(request.url, nextBytes)] : [];
 }
 
 /** How an answer is changed that is read as a whole; undefined for an answer that is streamed. */
 function rewriteOfWhole(
   { headers }: IncomingMessage,
-  extentsEndBytes: number | undefined,
+  clip: ExtentsClip | undefined,
   { isCapabilities }: RelayOptions,
 ): ((body: Buffer) => Buffer) | undefined {
   if (isCapabilities === true) return relayedCapabilities;
   const { 'content-length': contentLength = Infinity } = headers;
-  if (extentsEndBytes === undefined || Number(contentLength) > smallBodyBytesMax) return undefined;
-  return (body) => clipExtents(body, extentsEndBytes);
+  if (clip === undefined || Number(contentLength) > smallBodyBytesMax) return undefined;
+  return (body) => clipExtents(body, clip);
 }
 
 /** With Node's own reason phrase: a daemon's may have bytes that cannot be sent. */

@@ -84,7 +84,7 @@ export class RelayedImages {
             observer: boundedProgress(exchange, kind, lease, sizeBytes),
             ticket: hasLongBody(exchange.request, kind) ? ticketOf(permit) : undefined,
             daemonTime: backendTime,
-            extentsEndBytes: kind === 'extents' ? sizeBytes : undefined,
+            extentsEndBytes: kind === 'extents' ? (sizeBytes ?? Infinity) : undefined,
             isLongWork: wanted.isLongWork,
             earlyHead: relayedEarlyHead(exchange, wanted),
             isCapabilities: kind === 'options' && subResource === '',

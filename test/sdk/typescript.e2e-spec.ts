@@ -116,6 +116,16 @@ describe('the TypeScript client', () => {
       extents.reduce((sum, { length }) => sum + length, 0),
       imageBytes,
     );
+    for (const part of [undefined, { offsetBytes: MiB, lengthBytes: 3 * MiB }]) {
+      const { offsetBytes, lengthBytes } = part ?? { offsetBytes: 0, lengthBytes: imageBytes };
+      let at = offsetBytes;
+      for await (const page of image.extentPages({ limit: 1, ...(part && { range: part }) })) {
+        assert.equal(page.length, 1);
+        assert.equal(page[0]?.start, at);
+        at += page[0].length;
+      }
+      assert.equal(at, offsetBytes + lengthBytes);
+    }
     assert.match((await image.checksum('sha256')).checksum, /^[0-9a-f]{64}$/);
   });
 

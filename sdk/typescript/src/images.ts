@@ -21,6 +21,14 @@ export interface UploadOptions extends ByteRange {
   readonly signal?: AbortSignal;
 }
 
+/** Which extents, and how many of them at once. */
+export interface ExtentPagesOptions {
+  readonly context?: 'zero' | 'dirty';
+  readonly range?: ByteRange;
+  /** Extents of a page, at most 10 000. */
+  readonly limit?: number;
+}
+
 /** What a transfer is to be; by default all that the ticket allows. */
 export interface PreflightOptions {
   readonly op?: 'read' | 'write';
@@ -109,7 +117,29 @@ export class ImageClient implements AsyncDisposable {
   /** Which parts are data, zero or dirty; the lengths add up to the size of the image. */
   async extents(context: 'zero' | 'dirty' = 'zero'): Promise<readonly Extent[]> {
     const { path } = this.#id.params;
-    return dataOf(await this.api.GET('/images/{id}/extents', { params: { path, query: { context } } }));
+    const answer = await this.api.GET('/images/{id}/extents', { params: { path, query: { context } } });
+    return extentsOf(dataOf(answer));
+  }
+
+  /**
+   * The extents page by page, so that of a list of millions only a page is in memory. Extents at the border
+   * of two pages may be alike.
+   * @throws ImageioError
+   */
+  async *extentPages({ context = 'zero', range, limit = 1000 }: ExtentPagesOptions = {}): AsyncGenerator<
+    readonly Extent[]
+  > {
+    const { path } = this.#id.params;
+    const endBytes = range === undefined ? undefined : range.offsetBytes + range.lengthBytes;
+    let start: number | undefined = range?.offsetBytes ?? 0;
+    while (start !== undefined) {
+      const length = endBytes === undefined ? {} : { length: endBytes - start };
+      const query = { context, start, limit, ...length };
+      const answer = await this.api.GET('/images/{id}/extents', { params: { path, query } });
+      yield extentsOf(dataOf(answer));
+      const next = nextPageStart(answer.response.headers.get('link'));
+      start = next !== undefined && next > start ? next : undefined;
+    }
   }
 
   /** @param algorithm one that `/images/{id}/checksum/algorithms` lists */
@@ -155,4 +185,15 @@ export class ImageClient implements AsyncDisposable {
 
 function bounds({ offsetBytes, lengthBytes }: ByteRange): string {
   return `${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
+}
+
+/** Lines come to those alone who ask for them. */
+function extentsOf(body: string | Extent[]): readonly Extent[] {
+  if (typeof body === 'string') throw new TypeError('Expected a list of extents');
+  return body;
+}
+
+function nextPageStart(link: string | null): number | undefined {
+  const [, start] = /^<\?(?:[^<>]*&)?start=(\d+)[&>]/.exec(link ?? '') ?? [];
+  return start === undefined ? undefined : Number(start);
 }

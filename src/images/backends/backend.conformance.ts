@@ -6,6 +6,7 @@ import fc from 'fast-check';
 
 import { StorageError } from '../../base/errors.js';
 import { MiB } from '../../base/units.js';
+import type { ByteRange } from '../../base/units.js';
 import type { Backend, Extent } from './backend.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
 
@@ -169,6 +170,28 @@ export function describeBackend(
       }
       const zeroBytes = extents.reduce((sum, { zero, length }) => sum + (zero ? length : 0), 0);
       assert.equal(zeroBytes, options.reportsZeroExtents ? 32_768 : 0);
+    });
+
+    it('lists extents of a part, as those of the whole are there', async () => {
+      await backend.zero({ offsetBytes: 32_768, lengthBytes: 32_768 }, { sparse: true });
+      await backend.flush();
+      const whole = await listExtents(backend);
+      for (const [start, end] of [
+        [0, 1],
+        [32_767, 32_769],
+        [40_000, content.length],
+        [1000, content.length + 4096],
+        [content.length, content.length + 1],
+        [5, 5],
+      ] as const) {
+        const expected = whole.flatMap((extent) => {
+          const cutStart = Math.max(extent.start, start);
+          const length = Math.min(extent.start + extent.length, end) - cutStart;
+          return length > 0 ? [{ ...extent, start: cutStart, length }] : [];
+        });
+        const part = { offsetBytes: start, lengthBytes: end - start };
+        assert.deepEqual(await listExtents(backend, part), expected);
+      }
     });
 
     it('agrees with a model over any sequence of operations on two connections', async () => {
@@ -381,9 +404,9 @@ async function read(backend: Backend, offsetBytes: number, lengthBytes: number):
   }
 }
 
-export async function listExtents(backend: Backend): Promise<Extent[]> {
+export async function listExtents(backend: Backend, part?: ByteRange): Promise<Extent[]> {
   const extents: Extent[] = [];
-  for await (const list of backend.extents('zero')) {
+  for await (const list of backend.extents('zero', part)) {
     extents.push(...list);
   }
   return extents;

@@ -93,8 +93,10 @@ export interface Backend {
    * The extents of the whole image, in order, without gaps, neighbours that are alike merged, their lengths
    * summing to its size. They come in lists of at least one, bounded in length, since waiting for each of
    * 10^5 extents takes longer than finding them. `dirty` is asked only when `canDirtyExtents`.
+   * @param range of which part alone they are: those at its ends are cut, and storage is not asked for what
+   *   is outside of it; all of the image when absent
    */
-  extents(context: ExtentContext): AsyncIterable<readonly Extent[]>;
+  extents(context: ExtentContext, range?: ByteRange): AsyncIterable<readonly Extent[]>;
 
   /**
    * Nobody wants the outcome of the calls in flight any more. Those that only read, or have not reached the

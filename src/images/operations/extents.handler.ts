@@ -1,42 +1,41 @@
 import { Injectable } from '@nestjs/common';
-import { InvalidRequestError, NotFoundError } from '../../base/errors.js';
+import { NotFoundError } from '../../base/errors.js';
 import { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
-import type { Extent, ExtentContext } from '../backends/backend.js';
-import { clippedExtents } from './clipped-extents.js';
-import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
-import { ImageOperations } from '../transfer/image-operations.js';
+import { prefersJsonLines } from '../../wire/headers/accept.js';
+import { nextPageLink } from '../../wire/headers/page-link.js';
+import type { ByteRange } from '../../base/units.js';
+import { ExtentsList } from './extents-list.js';
+import { extentsPage } from './extents-page.js';
+import { extentsRequest, type ExtentsRequest } from './extents-request.js';
+import type { AskedImage, ImageHandler } from './image-handler.js';
+import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 
-/** GET /images/{id}/extents: a JSON list, made while it is sent, because it may have 10^5 entries. */
+/**
+ * GET /images/{id}/extents: a list that is made while it is sent, because it may have 10^6 entries, or with
+ * `limit` a page of it (docs/protocol.md, "Extents").
+ */
 @Injectable()
 export class ExtentsHandler implements ImageHandler {
   constructor(private readonly operations: ImageOperations) {}
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
-    const context = extentContext(query);
-    const body = new EarlyHead(exchange, { 'Content-Type': 'application/json' });
+    const request = extentsRequest(query);
+    const list = new ExtentsList(request.context, hasJsonLines(exchange));
+    const body = new EarlyHead(exchange, { 'Content-Type': list.contentType });
+    const isDirty = request.context === 'dirty';
     // That there are no dirty extents is an answer which clients go on with, and only the image knows it.
-    const earlyHead = context === 'dirty' ? undefined : body;
+    const earlyHead = isDirty || request.limit !== undefined ? undefined : body;
     try {
       await this.operations.run(
         exchange,
         { ticketId, access: 'read', kind: 'extents', earlyHead },
-        async ({ permit, lease, backend }) => {
-          if (context === 'dirty' && !(permit.definition.dirty && backend.canDirtyExtents)) {
+        async (context) => {
+          if (isDirty && !(context.permit.definition.dirty && context.backend.canDirtyExtents)) {
             throw new NotFoundError('Ticket has no dirty extents');
           }
-          body.start();
-          let separator = '[';
-          for await (const list of clippedExtents(backend.extents(context), permit.sizeBytes)) {
-            lease.signal.throwIfAborted();
-            let text = '';
-            for (const extent of list) {
-              text += separator + JSON.stringify(wireExtent(extent, context));
-              separator = ', ';
-            }
-            await body.write(text);
-          }
-          body.end(separator === '[' ? '[]' : ']');
+          if (request.limit === undefined) await sendAll(body, list, request, context);
+          else await sendPage(exchange, list, request, request.limit, context);
         },
       );
     } finally {
@@ -45,11 +44,42 @@ export class ExtentsHandler implements ImageHandler {
   }
 }
 
-function extentContext({ context = 'zero' }: QueryValues): ExtentContext {
-  if (context === 'zero' || context === 'dirty') return context;
-  throw new InvalidRequestError('Invalid context, expected zero or dirty');
+/** A client of HTTP/1.0 knows by its last bracket alone that a list is whole. */
+function hasJsonLines({ request: { headers, httpVersion } }: Exchange): boolean {
+  return httpVersion === '1.1' && prefersJsonLines(headers.accept);
 }
 
-function wireExtent({ start, length, zero, hole, dirty }: Extent, context: ExtentContext): object {
-  return context === 'dirty' ? { start, length, dirty: dirty ?? false, zero } : { start, length, zero, hole };
+async function sendAll(
+  body: EarlyHead,
+  list: ExtentsList,
+  request: ExtentsRequest,
+  { permit, lease, backend }: OperationContext,
+): Promise<void> {
+  body.start();
+  const range = rangeWithin(request, permit.sizeBytes);
+  if (range.lengthBytes > 0) {
+    for await (const extents of backend.extents(request.context, range)) {
+      lease.signal.throwIfAborted();
+      await body.write(list.entries(extents));
+    }
+  }
+  body.end(list.end());
+}
+
+async function sendPage(
+  exchange: Exchange,
+  list: ExtentsList,
+  request: ExtentsRequest,
+  limit: number,
+  { permit, backend }: OperationContext,
+): Promise<void> {
+  const range = rangeWithin(request, Math.min(permit.sizeBytes, await backend.sizeBytes()));
+  const { extents, nextBytes } = await extentsPage(backend, request.context, range, { limit });
+  const link = nextBytes === undefined ? {} : { Link: nextPageLink(exchange.request.url, nextBytes) };
+  exchange.send(200, { 'Content-Type': list.contentType, ...link }, list.entries(extents) + list.end());
+}
+
+/** What of the request there is before `sizeBytes`: nothing past the ticket is told, or asked for. */
+function rangeWithin({ startBytes, endBytes }: ExtentsRequest, sizeBytes: number): ByteRange {
+  return { offsetBytes: startBytes, lengthBytes: Math.max(0, Math.min(endBytes, sizeBytes) - startBytes) };
 }

@@ -64,11 +64,11 @@ export class TimedBackend implements Backend {
     return this.time.during(() => this.backend.flush());
   }
 
-  async *extents(context: ExtentContext): AsyncGenerator<readonly Extent[]> {
+  async *extents(context: ExtentContext, range?: ByteRange): AsyncGenerator<readonly Extent[]> {
     // While the caller works on a list, storage is not waited for, so the clock stands still.
     this.time.enter();
     try {
-      for await (const list of this.backend.extents(context)) {
+      for await (const list of this.backend.extents(context, range)) {
         this.time.leave();
         try {
           yield list;

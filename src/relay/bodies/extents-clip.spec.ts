@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BadGatewayError } from '../../base/errors.js';
-import { ExtentsClip } from './extents-clip.js';
+import { ExtentsClip, type ExtentsClipOptions } from './extents-clip.js';
 
 const list = [
   { start: 0, length: 10, zero: false, hole: false },
@@ -10,8 +10,13 @@ const list = [
 ];
 
 /** Clips `text` in pieces of that many bytes. */
-function clipped(text: string, endBytes: number, pieceBytes = text.length): string {
-  const clip = new ExtentsClip(endBytes);
+function clipped(
+  text: string,
+  endBytes: number,
+  pieceBytes = text.length,
+  options: ExtentsClipOptions = {},
+): string {
+  const clip = new ExtentsClip(endBytes, options);
   let kept = '';
   for (let at = 0; at < text.length; at += pieceBytes)
     kept += clip.push(Buffer.from(text.slice(at, at + pieceBytes))).toString();
@@ -35,6 +40,29 @@ describe('extents that pass through', () => {
   test('stay byte for byte when none of them ends later', () => {
     for (const text of ['[]', ' \n[ ]', JSON.stringify(list), JSON.stringify(list, null, 1)])
       assert.equal(clipped(text, 100, 3), text);
+  });
+
+  test('that are lines stay lines', () => {
+    const lines = list.map((extent) => `${JSON.stringify(extent)}\n`);
+    for (const pieceBytes of [1, 7, 1000]) {
+      const clipping = (endBytes: number): string =>
+        clipped(lines.join(''), endBytes, pieceBytes, { asLines: true });
+      assert.equal(clipping(100), lines.join(''));
+      assert.equal(clipping(30), lines.slice(0, 2).join(''));
+      assert.equal(clipping(29), lines[0]! + lines[1]!.replace('20', '19'));
+      assert.equal(clipping(0), '');
+    }
+    assert.throws(() => clipped('[]', 100, 1, { asLines: true }), BadGatewayError);
+  });
+
+  test('of a part begin where it does, or at 0 from a daemon that knows no parts', () => {
+    for (const from of [0, 1]) {
+      const part = list.slice(from);
+      const kept = clipped(JSON.stringify(part), 31, 5, { startBytes: 10 });
+      assert.deepEqual(JSON.parse(kept), [...part.slice(0, -1), { ...list[2]!, length: 1 }]);
+    }
+    const elsewhere = JSON.stringify(list.slice(2));
+    assert.throws(() => clipped(elsewhere, 31, 5, { startBytes: 10 }), BadGatewayError);
   });
 
   test('hold nothing back that stands before them', () => {

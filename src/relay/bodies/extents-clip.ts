@@ -7,6 +7,13 @@ const extentBytesMax = KiB;
 /** What stands around extents: brackets, commas and white space, which may be a daemon's sign of life. */
 const betweenExtents = /^[\s[\],]*$/;
 
+export interface ExtentsClipOptions {
+  /** Where the list was asked to begin. A daemon that knows no parts of lists begins at 0. */
+  readonly startBytes?: number;
+  /** Each extent is a line. */
+  readonly asLines?: boolean;
+}
+
 /**
  * Ends a list of extents where a ticket of the proxy ends, while the list passes by: the daemon may have been
  * given a larger one. It is JSON of flat objects, so that an extent is what stands between two braces.
@@ -15,10 +22,20 @@ export class ExtentsClip {
   /** What arrived of an extent that has not ended. */
   #begun = '';
   /** Where the next extent has to begin. */
-  #nextBytes = 0;
-  #closed = false;
+  #nextBytes: number;
+  #closed: boolean;
+  #isFirst = true;
+  readonly #asLines: boolean;
 
-  constructor(private readonly endBytes: number) {}
+  constructor(
+    private readonly endBytes: number,
+    { startBytes = 0, asLines = false }: ExtentsClipOptions = {},
+  ) {
+    this.#nextBytes = startBytes;
+    this.#asLines = asLines;
+    // The end of lines is said by their framing alone.
+    this.#closed = asLines;
+  }
 
   /**
    * @returns what of the next piece goes on to the client; it may be empty
@@ -50,6 +67,10 @@ export class ExtentsClip {
   }
 
   #between(text: string): string {
+    if (this.#asLines) {
+      if (text.trim() !== '') throw noList();
+      return text.replaceAll('\n', '');
+    }
     if (!betweenExtents.test(text)) throw noList();
     if (text.includes(']')) this.#closed = true;
     return this.#nextBytes < this.endBytes ? text : text.replaceAll(',', '');
@@ -58,16 +79,18 @@ export class ExtentsClip {
   #extent(text: string): string {
     if (this.#nextBytes >= this.endBytes) return '';
     const extent = parseExtent(text);
-    if (extent.start !== this.#nextBytes) throw noList();
+    const begins = extent.start === this.#nextBytes || (this.#isFirst && extent.start === 0);
+    if (!begins) throw noList();
+    this.#isFirst = false;
     this.#nextBytes = extent.start + extent.length;
-    if (this.#nextBytes <= this.endBytes) return text;
-    return JSON.stringify({ ...extent, length: this.endBytes - extent.start });
+    const isWhole = this.#nextBytes <= this.endBytes;
+    const kept = isWhole ? text : JSON.stringify({ ...extent, length: this.endBytes - extent.start });
+    return this.#asLines ? `${kept}\n` : kept;
   }
 }
 
-/** The list that `body` is, up to `endBytes`. @throws BadGatewayError when it is none */
-export function clipExtents(body: Buffer, endBytes: number): Buffer {
-  const clip = new ExtentsClip(endBytes);
+/** The list that `body` is, clipped. @throws BadGatewayError when it is none */
+export function clipExtents(body: Buffer, clip: ExtentsClip): Buffer {
   const clipped = clip.push(body);
   clip.end();
   return clipped;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { StorageError } from '../../../base/errors.js';
 import type { Extent } from '../backend.js';
-import { fileExtents, type Seek } from './extents.js';
+import { fileExtents, type FilePart, type Seek } from './extents.js';
 import { SEEK_DATA } from '../../../native/storage-calls.js';
 
 function failure(code: string): Error {
@@ -27,6 +27,10 @@ function seekIn(data: readonly (readonly [number, number])[], sizeBytes: number)
   };
 }
 
+function whole(endBytes: number): FilePart {
+  return { startBytes: 0, endBytes };
+}
+
 async function list(lists: AsyncIterable<readonly Extent[]>): Promise<[number, number, boolean][]> {
   const found: [number, number, boolean][] = [];
   for await (const extents of lists) {
@@ -39,6 +43,23 @@ async function list(lists: AsyncIterable<readonly Extent[]>): Promise<[number, n
 }
 
 describe('fileExtents', () => {
+  it('lists a part alone, and looks nowhere else', async () => {
+    const seek = seekIn([[100, 200]], 500);
+    const looked: number[] = [];
+    const extents = fileExtents(
+      (offsetBytes, whence) => {
+        looked.push(offsetBytes);
+        return seek(offsetBytes, whence);
+      },
+      { startBytes: 150, endBytes: 300 },
+    );
+    assert.deepEqual(await list(extents), [
+      [150, 50, false],
+      [200, 100, true],
+    ]);
+    assert.ok(looked.every((offsetBytes) => offsetBytes >= 150 && offsetBytes < 300));
+  });
+
   it('lists data and holes alternately', async () => {
     assert.deepEqual(
       await list(
@@ -50,7 +71,7 @@ describe('fileExtents', () => {
             ],
             500,
           ),
-          500,
+          whole(500),
         ),
       ),
       [
@@ -64,15 +85,15 @@ describe('fileExtents', () => {
   });
 
   it('lists a file of one kind as one extent, and an empty one as none', async () => {
-    assert.deepEqual(await list(fileExtents(seekIn([[0, 500]], 500), 500)), [[0, 500, false]]);
-    assert.deepEqual(await list(fileExtents(seekIn([], 500), 500)), [[0, 500, true]]);
-    assert.deepEqual(await list(fileExtents(seekIn([], 0), 0)), []);
+    assert.deepEqual(await list(fileExtents(seekIn([[0, 500]], 500), whole(500))), [[0, 500, false]]);
+    assert.deepEqual(await list(fileExtents(seekIn([], 500), whole(500))), [[0, 500, true]]);
+    assert.deepEqual(await list(fileExtents(seekIn([], 0), whole(0))), []);
   });
 
   for (const code of ['EINVAL', 'ENOTSUP']) {
     it(`takes everything for data where the file system says ${code}`, async () => {
       const seek: Seek = () => Promise.reject(failure(code));
-      assert.deepEqual(await list(fileExtents(seek, 500)), [[0, 500, false]]);
+      assert.deepEqual(await list(fileExtents(seek, whole(500))), [[0, 500, false]]);
     });
   }
 
@@ -80,7 +101,7 @@ describe('fileExtents', () => {
     const seek = seekIn([[100, 200]], 500);
     const failing: Seek = (offsetBytes, whence) =>
       offsetBytes < 200 ? seek(offsetBytes, whence) : Promise.reject(failure('EIO'));
-    assert.deepEqual(await list(fileExtents(failing, 500)), [
+    assert.deepEqual(await list(fileExtents(failing, whole(500))), [
       [0, 100, true],
       [100, 400, false],
     ]);
@@ -88,17 +109,17 @@ describe('fileExtents', () => {
 
   it('ends though data is deallocated just after it was found', async () => {
     const seek: Seek = async (offsetBytes) => offsetBytes;
-    assert.deepEqual(await list(fileExtents(seek, 500)), [[0, 500, false]]);
+    assert.deepEqual(await list(fileExtents(seek, whole(500))), [[0, 500, false]]);
   });
 
   it('fails when the image is closed half-way', async () => {
     const closed = () => Promise.reject(new StorageError('The image was closed'));
-    await assert.rejects(list(fileExtents(closed, 500)), StorageError);
+    await assert.rejects(list(fileExtents(closed, whole(500))), StorageError);
   });
 
   it('covers the size it was given, no more and no less, when the file grows or shrinks', async () => {
-    assert.deepEqual(await list(fileExtents(seekIn([[0, 900]], 900), 500)), [[0, 500, false]]);
-    assert.deepEqual(await list(fileExtents(seekIn([[0, 100]], 100), 500)), [
+    assert.deepEqual(await list(fileExtents(seekIn([[0, 900]], 900), whole(500))), [[0, 500, false]]);
+    assert.deepEqual(await list(fileExtents(seekIn([[0, 100]], 100), whole(500))), [
       [0, 100, false],
       [100, 400, true],
     ]);
@@ -113,7 +134,7 @@ describe('fileExtents', () => {
       calls += 1;
       return (calls <= 2 ? before : later)(offsetBytes, whence);
     };
-    assert.deepEqual(await list(fileExtents(seek, 500)), [[0, 500, false]]);
+    assert.deepEqual(await list(fileExtents(seek, whole(500))), [[0, 500, false]]);
   });
 
   it('looks no further than it is asked', async () => {
@@ -129,7 +150,7 @@ describe('fileExtents', () => {
     const extents = fileExtents((offsetBytes, whence) => {
       calls += 1;
       return seek(offsetBytes, whence);
-    }, 700);
+    }, whole(700));
     await extents.next();
     assert.ok(calls <= 3, `${calls}`);
     await extents.return(undefined);

@@ -7,16 +7,22 @@ import { errorCode } from '../../../base/error-details.js';
 /** `lseek(2)` on the image. */
 export type Seek = (offsetBytes: number, whence: number) => Promise<number>;
 
+/** A part of the file: where it begins, and where it ends. */
+export interface FilePart {
+  readonly startBytes: number;
+  readonly endBytes: number;
+}
+
 /**
- * The data and holes of a sparse file, each as long as possible, handed out as soon as their ends are
+ * The data and holes of a part of a sparse file, each as long as possible, handed out as soon as their ends are
  * known. The file may change meanwhile; the list is then a mix of before and after, but always without gaps
- * and `sizeBytes` long. Where the file system cannot tell, or fails to, all of the rest is data: that is
+ * and as long as the part. Where the file system cannot tell, or fails to, all of the rest is data: that is
  * never wrong, and if the storage is broken, reading will say so.
  */
-export async function* fileExtents(seek: Seek, sizeBytes: number): AsyncGenerator<readonly Extent[]> {
+export async function* fileExtents(seek: Seek, part: FilePart): AsyncGenerator<readonly Extent[]> {
   // A file that changed under us can show, say, data begin where data has just ended.
   const merged = new MergedExtents();
-  for await (const extent of alternating(seek, sizeBytes)) {
+  for await (const extent of alternating(seek, part)) {
     merged.add(extent);
     if (merged.completeCount > 0) yield merged.takeComplete();
   }
@@ -24,12 +30,12 @@ export async function* fileExtents(seek: Seek, sizeBytes: number): AsyncGenerato
   if (rest.length > 0) yield rest;
 }
 
-async function* alternating(seek: Seek, sizeBytes: number): AsyncGenerator<Extent> {
-  let start = 0;
-  while (start < sizeBytes) {
-    const dataStart = await find(seek, start, SEEK_DATA, sizeBytes);
+async function* alternating(seek: Seek, { startBytes, endBytes }: FilePart): AsyncGenerator<Extent> {
+  let start = startBytes;
+  while (start < endBytes) {
+    const dataStart = await find(seek, start, SEEK_DATA, endBytes);
     if (dataStart === undefined) {
-      yield { start, length: sizeBytes - start, zero: false, hole: false };
+      yield { start, length: endBytes - start, zero: false, hole: false };
       return;
     }
     if (dataStart > start) {
@@ -37,30 +43,30 @@ async function* alternating(seek: Seek, sizeBytes: number): AsyncGenerator<Exten
       start = dataStart;
       continue;
     }
-    const dataEnd = (await find(seek, start, SEEK_HOLE, sizeBytes)) ?? sizeBytes;
+    const dataEnd = (await find(seek, start, SEEK_HOLE, endBytes)) ?? endBytes;
     // No way forward means that the data was deallocated between the two calls. Looking
     // again might never end.
-    const end = dataEnd > start ? dataEnd : sizeBytes;
+    const end = dataEnd > start ? dataEnd : endBytes;
     yield { start, length: end - start, zero: false, hole: false };
     start = end;
   }
 }
 
-/** @returns where it is, at most `sizeBytes`; `undefined` when it can't be told here */
+/** @returns where it is, at most `endBytes`; `undefined` when it can't be told here */
 async function find(
   seek: Seek,
   offsetBytes: number,
   whence: number,
-  sizeBytes: number,
+  endBytes: number,
 ): Promise<number | undefined> {
   try {
-    return Math.min(await seek(offsetBytes, whence), sizeBytes);
+    return Math.min(await seek(offsetBytes, whence), endBytes);
   } catch (error: unknown) {
     if (error instanceof StorageError) {
       // Not the answer of the file system: the image was closed.
       throw error;
     }
     // ENXIO means that nothing of what was looked for follows, or that the file became shorter.
-    return errorCode(error) === 'ENXIO' ? sizeBytes : undefined;
+    return errorCode(error) === 'ENXIO' ? endBytes : undefined;
   }
 }

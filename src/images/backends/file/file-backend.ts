@@ -1,11 +1,11 @@
 import { StorageError } from '../../../base/errors.js';
 import type { ByteRange } from '../../../base/units.js';
 import { pageBytes } from '../../buffers/aligned-memory.js';
-import type { Backend, Extent, StorageRoom } from '../backend.js';
+import type { Backend, Extent, ExtentContext, StorageRoom } from '../backend.js';
 import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
-import { fileExtents } from './extents.js';
+import { fileExtents, type Seek } from './extents.js';
 import type { FileTurns } from './file-turns.js';
 import {
   allocatedFileBytes,
@@ -37,6 +37,8 @@ export interface OpenedFile {
 
 /** From one position to the end of everything, see `FileBackend.#holding`. */
 const toTheEnd = Infinity;
+
+const whole: ByteRange = { offsetBytes: 0, lengthBytes: toTheEnd };
 
 /**
  * A regular file or block device.
@@ -157,16 +159,16 @@ export class FileBackend implements Backend {
     });
   }
 
-  async *extents(): AsyncGenerator<readonly Extent[]> {
-    const sizeBytes = await this.sizeBytes();
-    if (sizeBytes === 0) {
-      return;
-    }
+  async *extents(_context?: ExtentContext, range = whole): AsyncGenerator<readonly Extent[]> {
+    const startBytes = range.offsetBytes;
+    const endBytes = Math.min(await this.sizeBytes(), startBytes + range.lengthBytes);
+    if (startBytes >= endBytes) return;
     if (this.#file.isBlockDevice) {
-      yield [{ start: 0, length: sizeBytes, zero: false, hole: false }];
+      yield [{ start: startBytes, length: endBytes - startBytes, zero: false, hole: false }];
       return;
     }
-    yield* fileExtents((...position) => this.#track(() => lseek(this.#file.fd, ...position)), sizeBytes);
+    const seek: Seek = (...position) => this.#track(() => lseek(this.#file.fd, ...position));
+    yield* fileExtents(seek, { startBytes, endBytes });
   }
 
   abandon(): void {

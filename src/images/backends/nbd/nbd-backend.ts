@@ -4,7 +4,7 @@ import type { Backend, Extent, ExtentContext, StorageRoom } from '../backend.js'
 import type { RangeLock } from '../range-lock.js';
 import { type BlockIo, readRange, writeRange, zeroRange } from './nbd-block-io.js';
 import type { NbdClient } from './nbd-client.js';
-import { nbdExtents } from './nbd-extents.js';
+import { type AskBlockStatus, nbdExtents } from './nbd-extents.js';
 
 export interface NbdBackendOptions {
   /**
@@ -99,10 +99,14 @@ export class NbdBackend implements Backend {
     });
   }
 
-  async *extents(context: ExtentContext): AsyncGenerator<readonly Extent[], void, undefined> {
+  async *extents(
+    context: ExtentContext,
+    range?: ByteRange,
+  ): AsyncGenerator<readonly Extent[], void, undefined> {
     // Context ids belong to a connection: the whole list has to come over the same one.
     const client = await this.#run(async (io) => io.client);
-    yield* nbdExtents(client.info, context, (range) => this.#run(() => client.blockStatus(range)));
+    const ask: AskBlockStatus = (asked) => this.#run(() => client.blockStatus(asked));
+    yield* nbdExtents(client.info, context, ask, range);
   }
 
   /**

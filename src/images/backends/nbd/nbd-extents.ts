@@ -20,8 +20,10 @@ const dirtyFlag = 1 << 0;
 
 export type AskBlockStatus = (range: ByteRange) => Promise<BlockStatus>;
 
+const whole: ByteRange = { offsetBytes: 0, lengthBytes: Infinity };
+
 /**
- * The extents of an export, in order, neighbours that are alike merged, in lists of at least one. Where
+ * The extents of an export, or of a part of it, in order, neighbours that are alike merged, in lists of at least one. Where
  * the server cannot tell, or fails to, the rest is one extent of data (changed data, in the dirty
  * context): reading it is always right.
  * @param ask sends one BLOCK_STATUS for a range of at most 2 GiB; at most one is ahead of what
@@ -31,36 +33,46 @@ export async function* nbdExtents(
   { sizeBytes, blockSizes, contexts }: NbdExport,
   context: ExtentContext,
   ask: AskBlockStatus,
+  { offsetBytes, lengthBytes: partBytes } = whole,
 ): AsyncGenerator<readonly Extent[], void, undefined> {
   const reading = context === 'dirty' ? dirtyReading(contexts) : zeroReading(contexts);
+  const endBytes = Math.min(sizeBytes, offsetBytes + partBytes);
+  if (offsetBytes >= endBytes) return;
   if (reading === undefined) {
-    if (sizeBytes > 0) yield [unknownExtent(context, 0, sizeBytes)];
+    yield [unknownExtent(context, offsetBytes, endBytes - offsetBytes)];
     return;
   }
-  const rangeAt = (offsetBytes: number): ByteRange => ({
-    offsetBytes,
-    lengthBytes: Math.min(requestBytesMax, sizeBytes - offsetBytes),
+  const { minimumBytes } = blockSizes;
+  // Requests have to begin and end at a block, or where the export ends.
+  const askedEndBytes = Math.min(sizeBytes, Math.ceil(endBytes / minimumBytes) * minimumBytes);
+  const rangeAt = (position: number): ByteRange => ({
+    offsetBytes: position,
+    lengthBytes: Math.min(requestBytesMax, askedEndBytes - position),
   });
   const merged = new MergedExtents();
-  let at = 0;
-  let asked = sizeBytes > 0 ? askAhead(ask, rangeAt(at)) : undefined;
+  let at = offsetBytes - (offsetBytes % minimumBytes);
+  const add = (extent: Extent): void => {
+    const start = Math.max(extent.start, offsetBytes);
+    const end = Math.min(extent.start + extent.length, endBytes);
+    if (start < end) merged.add({ ...extent, start, length: end - start });
+  };
+  let asked: Promise<BlockStatus> | undefined = askAhead(ask, rangeAt(at));
   try {
     while (asked !== undefined) {
       const range = rangeAt(at);
       const answers = await answersOf(asked, reading.ids);
       const covered = coveredBytes(answers, range.lengthBytes);
       // The next request has to begin at a block.
-      const lengthBytes =
-        covered === range.lengthBytes ? covered : covered - (covered % blockSizes.minimumBytes);
+      const lengthBytes = covered === range.lengthBytes ? covered : covered - (covered % minimumBytes);
       if (lengthBytes === 0) {
         asked = undefined;
-        merged.add(unknownExtent(context, at, sizeBytes - at));
+        add(unknownExtent(context, at, endBytes - at));
         break;
       }
       const end = at + lengthBytes;
-      asked = end < sizeBytes ? askAhead(ask, rangeAt(end)) : undefined;
+      asked = end < endBytes ? askAhead(ask, rangeAt(end)) : undefined;
       for (const stretch of overlay(answers, lengthBytes)) {
-        merged.add(reading.extentOf(at, stretch));
+        add(reading.extentOf(at, stretch));
         at += stretch.lengthBytes;
         if (merged.completeCount === listLengthMax) yield merged.takeComplete();
       }
