@@ -376,8 +376,8 @@ export const ListExtents = (access: ImageAccess): MethodDecorator =>
       name: 'limit',
       required: false,
       description:
-        'Answers with a page of at most so many extents, or 10 000. It may have fewer where storage is slow. ' +
-        'When it is not the last, `Link` leads to the next.',
+        'Answers with a page of at most so many extents, or 10 000. It may have fewer where storage is ' +
+        'slow. When it is not the last, `Link` leads to the next.',
       schema: { ...byteCount, minimum: 1 },
     }),
     ApiOkResponse({

@@ -18,18 +18,16 @@ const sizeBytes = pieces * distanceBytes;
 /** Asks for `path` and the pages after it, each by the link of the one before. */
 async function pagesOf(wire: Wire, path: string): Promise<readonly Answer[]> {
   const pages: Answer[] = [];
-  let next: string | undefined = path;
-  while (next !== undefined) {
+  for (let next = path; ;) {
     const page: Answer = await wire.client().request('GET', next);
     assert.equal(page.status, 200, page.text);
     pages.push(page);
     const { link } = page.headers;
-    if (link === undefined) break;
+    if (link === undefined) return pages;
     const [, target = ''] = /^<([^>]*)>; rel="next"$/.exec(String(link)) ?? [];
     assert.ok(nextPageStart(link));
     next = new URL(target, `http://localhost${next}`).href.slice('http://localhost'.length);
   }
-  return pages;
 }
 
 function spread(file: string, count: number, pieceBytes: number): void {

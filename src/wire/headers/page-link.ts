@@ -17,8 +17,8 @@ export function pageParameters(parameters: URLSearchParams): PageParameters {
 }
 
 /**
- * The `Link` (RFC 8288) to the page after the one that was asked for. Its target is relative, and only a query,
- * so that it holds wherever the request came in.
+ * The `Link` (RFC 8288) to the page after the one that was asked for. Its target is relative, and only a
+ * query, so that it holds wherever the request came in.
  * @param url of the request for this page
  * @param nextBytes where the next page begins
  */

@@ -14,8 +14,9 @@ export interface FilePart {
 }
 
 /**
- * The data and holes of a part of a sparse file, each as long as possible, handed out as soon as their ends are
- * known. The file may change meanwhile; the list is then a mix of before and after, but always without gaps
+ * The data and holes of a part of a sparse file, each as long as possible, handed out as soon as their
+ * ends are known. The file may change meanwhile; the list is then a mix of before and after, but always
+ * without gaps
  * and as long as the part. Where the file system cannot tell, or fails to, all of the rest is data: that is
  * never wrong, and if the storage is broken, reading will say so.
  */

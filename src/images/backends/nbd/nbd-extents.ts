@@ -23,9 +23,9 @@ export type AskBlockStatus = (range: ByteRange) => Promise<BlockStatus>;
 const whole: ByteRange = { offsetBytes: 0, lengthBytes: Infinity };
 
 /**
- * The extents of an export, or of a part of it, in order, neighbours that are alike merged, in lists of at least one. Where
- * the server cannot tell, or fails to, the rest is one extent of data (changed data, in the dirty
- * context): reading it is always right.
+ * The extents of an export, or of a part of it, in order, neighbours that are alike merged, in lists of at
+ * least one. Where the server cannot tell, or fails to, the rest is one extent of data (changed data, in the
+ * dirty context): reading it is always right.
  * @param ask sends one BLOCK_STATUS for a range of at most 2 GiB; at most one is ahead of what
  *   the reader of the extents took
  */
