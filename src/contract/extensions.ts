@@ -10,4 +10,6 @@ export const extensions: readonly string[] = [
   'extents-pages',
   // GET /images/{id}/preflight
   'preflight',
+  // Prefer: respond-async, and /images/{id}/jobs
+  'jobs',
 ];

@@ -11,6 +11,7 @@ import {
   ApiResponse,
   getSchemaPath,
 } from './decorators.js';
+import { mayBeJob } from './begun-job.js';
 import type { SchemaObject } from './schemas.js';
 import {
   allowHeader,
@@ -140,7 +141,8 @@ const bodyTooLarge = (access: ImageAccess): MethodDecorator =>
     access.refusalHeaders,
   );
 
-const operation = (options: ApiOperationOptions, access: MethodDecorator): MethodDecorator =>
+/** What every operation of an image has, and its name and credentials. */
+export const operation = (options: ApiOperationOptions, access: MethodDecorator): MethodDecorator =>
   applyDecorators(ApiOperation(options), idParameter, access, headRefusals);
 
 export const ImageOptions = (access: ImageAccess): MethodDecorator =>
@@ -305,6 +307,7 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
         },
       },
     }),
+    mayBeJob(access.headers),
     ApiOkResponse({ description: 'Done.', headers: access.headers }),
     refusal(
       400,
@@ -448,6 +451,7 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
     ),
     algorithmParameter,
     blockSizeParameter,
+    mayBeJob(access.headers),
     ApiOkResponse({ description: 'The checksum.', headers: access.headers, type: ChecksumDto }),
     refusal(
       400,

@@ -1,4 +1,5 @@
 import type { OperationKind } from './operation-kind.js';
+import { CancelJob, GetJob, ListJobs } from './job-operations.js';
 import {
   GetChecksum,
   HeadImage,
@@ -17,8 +18,11 @@ import {
 export interface ImageRoute {
   /** The name of its handler, and of the operation in the contracts. */
   readonly name: string;
-  readonly method: 'OPTIONS' | 'GET' | 'HEAD' | 'PUT' | 'PATCH' | 'POST';
-  /** What follows the id in the path, such as `/extents`; empty for the image itself. */
+  readonly method: 'OPTIONS' | 'GET' | 'HEAD' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
+  /**
+   * What follows the id in the path, such as `/extents`; empty for the image itself. `:job` stands for the
+   * number of a job.
+   */
   readonly path: '' | `/${string}`;
   /** What it counts as, in metrics and for those who watch a ticket, where it is relayed. */
   readonly kind: OperationKind;
@@ -131,6 +135,33 @@ export const imageRoutes = [
     contract: PreflightImage,
     relayed: true,
     isLongWork: false,
+  },
+  {
+    name: 'listImageJobs',
+    method: 'GET',
+    path: '/jobs',
+    kind: 'jobs',
+    contract: ListJobs,
+    relayed: true,
+    isLongWork: false,
+  },
+  {
+    name: 'getImageJob',
+    method: 'GET',
+    path: '/jobs/:job',
+    kind: 'jobs',
+    contract: GetJob,
+    relayed: true,
+    isLongWork: false,
+  },
+  {
+    name: 'cancelImageJob',
+    method: 'DELETE',
+    path: '/jobs/:job',
+    kind: 'jobs',
+    contract: CancelJob,
+    relayed: true,
+    isLongWork: true,
   },
 ] as const satisfies readonly ImageRoute[];
 

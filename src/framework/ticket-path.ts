@@ -1,16 +1,24 @@
 import { imageRoutes } from '../contract/image-routes.js';
 import { InvalidRequestError } from '../base/errors.js';
 
-/** What can follow the id of an image, longest first, as one may be the end of another. */
-const imageSubResources = [...new Set(imageRoutes.map(({ path }) => path))]
-  .filter((path) => path !== '')
-  .sort((one, other) => other.length - one.length);
+/** The number of a job. No id of a ticket ends like this by chance: those that do say `%2F`. */
+const jobNumber = '[1-9][0-9]{0,14}';
+
+/** What can follow the id of an image. The first match is the longest, as one may be the end of another. */
+const imageSubResource = new RegExp(
+  `(?:${[...new Set(imageRoutes.map(({ path }) => path))]
+    .filter((path) => path !== '')
+    .map((path) => path.replace(':job', jobNumber))
+    .join('|')})$`,
+);
+
+const nothing = /$/;
 
 /** Collections whose ids may have slashes, and what can follow an id. */
-const subResources: Readonly<Record<string, readonly string[]>> = {
-  images: imageSubResources,
-  tickets: [],
-  sessions: [],
+const subResources: Readonly<Record<string, RegExp>> = {
+  images: imageSubResource,
+  tickets: nothing,
+  sessions: nothing,
 };
 
 /**
@@ -29,7 +37,7 @@ export function routableUrl(url: string): string {
   const [, collection = '', rest = ''] = match ?? [];
   const known = Object.hasOwn(subResources, collection) ? subResources[collection] : undefined;
   if (known === undefined) return url;
-  const subResource = known.find((suffix) => rest.endsWith(suffix)) ?? '';
+  const [subResource = ''] = known.exec(rest) ?? [];
   const id = rest.slice(0, rest.length - subResource.length);
   // An empty id is the collection itself, whatever was asked of it: `/images//extents` misses its id like
   // `/images/`.

@@ -22,6 +22,9 @@ import { ImageOperations } from './transfer/image-operations.js';
 import { AlgorithmsHandler } from './operations/algorithms.handler.js';
 import { imageHandler, ImageHandlers, type ImageHandler } from './operations/image-handler.js';
 import { imagesController } from './api/images.controller.js';
+import { ImageJobs } from './jobs/image-jobs.js';
+import { RunningJobs } from './jobs/running-jobs.js';
+import { CancelJobHandler, JobHandler, ListJobsHandler } from './operations/jobs.handlers.js';
 import { OpenImages } from './transfer/open-images.js';
 import { OptionsHandler } from './operations/options.handler.js';
 import { PatchHandler } from './operations/patch.handler.js';
@@ -44,6 +47,9 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   listBlockDigests: DigestsHandler,
   listChecksumAlgorithms: AlgorithmsHandler,
   preflightImage: PreflightHandler,
+  listImageJobs: ListJobsHandler,
+  getImageJob: JobHandler,
+  cancelImageJob: CancelJobHandler,
 };
 
 const handlerProviders: readonly Provider[] = [
@@ -78,6 +84,8 @@ export class ImagesModule implements OnModuleDestroy {
         ImageOperations,
         TrialImages,
         ImageInspection,
+        RunningJobs,
+        ImageJobs,
         HashWorkers,
         // A PATCH is one of these two.
         ZeroHandler,
@@ -101,7 +109,7 @@ export class ImagesModule implements OnModuleDestroy {
           useFactory: ({ checksumsMax }: LimitsConfig) => new FairShares(checksumsMax),
         },
       ],
-      exports: [BufferPool],
+      exports: [BufferPool, RunningJobs],
     };
   }
 

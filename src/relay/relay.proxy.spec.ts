@@ -29,14 +29,18 @@ class ProxyUnderTest implements AsyncDisposable {
 
   static async start(
     script: DaemonScript,
-    { limits, ...options }: RelayOptions & { readonly limits?: Partial<DaemonTimeouts> } = {},
+    { limits, ...options }: Partial<RelayOptions> & { readonly limits?: Partial<DaemonTimeouts> } = {},
   ): Promise<ProxyUnderTest> {
     const daemon = await PlainDaemon.start(script);
     const agents = new DaemonAgents({ caPem: undefined });
     const buffers = new RelayBufferPool(bufferLimits);
     const proxy = new RelayProxy(agents, buffers, { ...timeouts, ...limits });
     const service = await ListenerUnderTest.open((exchange) =>
-      proxy.relay(exchange, { origin: daemon.origin, path: '/images/x' }, options),
+      proxy.relay(
+        exchange,
+        { origin: daemon.origin, path: '/images/x' },
+        { imagePath: '/images/x', ...options },
+      ),
     );
     return new ProxyUnderTest(daemon, service, agents);
   }

@@ -8,6 +8,7 @@ import { downloadBody } from './bodies/body-download.js';
 import type { BufferLoan } from './buffers/buffer-loan.js';
 import type { DaemonAgents } from './upstream/daemon-agents.js';
 import { clipExtents, ExtentsClip } from './bodies/extents-clip.js';
+import { begunJobHeaders } from './upstream/begun-job.js';
 import { nextPageLink, nextPageStart, pageParameters, queryOf } from '../wire/headers/page-link.js';
 import { answerHead, type AnswerHead } from './upstream/daemon-answer.js';
 import { DaemonRequest, type DaemonTimeouts } from './upstream/daemon-request.js';
@@ -52,6 +53,8 @@ export interface RelayOptions {
   readonly earlyHead?: EarlyHead | undefined;
   /** The client asked for the connection to be closed after the answer. */
   readonly closes?: boolean;
+  /** The path by which the client knows the image. */
+  readonly imagePath: string;
 }
 
 /** Signs of life that a daemon is asked for in the time that it may be silent: one or two may come late. */
@@ -157,6 +160,7 @@ async function sendAnswer(
 ): Promise<void> {
   const { response, signal } = exchange;
   const { observer, closes } = options;
+  headers.push(...begunJobHeaders(answer, options.imagePath));
   const { extentsEndBytes } = options;
   if (extentsEndBytes !== undefined) headers.push(...pageLink(exchange, answer, extentsEndBytes));
   const clip = extentsClip(exchange, answer, extentsEndBytes);

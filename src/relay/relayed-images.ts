@@ -28,6 +28,13 @@ import { transferProgress } from './bodies/transfer-progress.js';
 /** What the images of other hosts are called where images of this host are called by their storage. */
 const backend = 'http';
 
+/** The parameters of a path. */
+export interface AskedRelay {
+  /** Decoded. */
+  readonly ticketId: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
 /** Answers requests for images from the daemons that have them. */
 @Injectable()
 export class RelayedImages {
@@ -40,21 +47,21 @@ export class RelayedImages {
 
   /**
    * Answers the request, or throws what is to be answered.
-   * @param ticketId as in the path, decoded
+   * @param asked what the path says beside the route
    */
-  async answer(exchange: Exchange, ticketId: string, route: RelayedRoute): Promise<void> {
+  async answer(exchange: Exchange, asked: AskedRelay, route: RelayedRoute): Promise<void> {
     const { request, response } = exchange;
     // Of images, and of refusals that name them, nobody may keep a copy.
     response.setHeader('Cache-Control', 'no-cache, no-store');
     if (isPreflight(request)) exchange.send(200, { Allow: relayedMethods.join(',') });
-    else if (isAboutService(request, ticketId, route)) sendServiceCapabilities(exchange);
-    else await this.#relay(exchange, ticketId, route);
+    else if (isAboutService(request, asked.ticketId, route)) sendServiceCapabilities(exchange);
+    else await this.#relay(exchange, asked, route);
   }
 
-  async #relay(exchange: Exchange, ticketId: string, route: RelayedRoute): Promise<void> {
+  async #relay(exchange: Exchange, { ticketId, parameters }: AskedRelay, route: RelayedRoute): Promise<void> {
     const { request, response, logFields } = exchange;
     if (route.path === '') refuseUnusableBody(request);
-    const wanted = imageRequest(request, ticketId, route);
+    const wanted = imageRequest(request, ticketId, route, parameters);
     const permit = await this.access.permit(wanted, {
       authorization: request.headers.authorization,
       sessionId: [request.headers['session-id']].flat()[0],
@@ -89,6 +96,7 @@ export class RelayedImages {
             earlyHead: relayedEarlyHead(exchange, wanted),
             isCapabilities: kind === 'options' && subResource === '',
             closes: wanted.closes,
+            imagePath: `/images/${encodeURIComponent(wanted.ticketId)}`,
           },
         );
       } catch (error: unknown) {

@@ -8,6 +8,7 @@ import { IMAGE_SOURCES, type ImageSource } from '../images/backends/backend.js';
 import { BufferPool } from '../images/buffers/buffer-pool.js';
 import { ImageSourcesModule } from '../images/backends/image-sources.module.js';
 import { bufferGauges } from '../images/buffers/buffer-gauges.js';
+import { jobsGauge, RunningJobs } from '../images/jobs/running-jobs.js';
 import { ImagesModule } from '../images/images.module.js';
 import type { SessionCredentials } from '../relay/access/relay-access.js';
 import { relayBufferGauges } from '../relay/buffers/relay-buffer-gauges.js';
@@ -21,7 +22,7 @@ import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
 import type { RoleInputs } from './role-inputs.js';
 import { relayedSchemes } from './relayed-schemes.js';
-import { GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
+import { BACKGROUND_WORK, GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
 
 /** A daemon has no sessions: a ticket of its own is the only permission. */
 const ticketsOnly: SessionCredentials = {
@@ -73,14 +74,16 @@ export class DaemonModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, BufferPool, RelayBufferPool],
-          useFactory: (store: TicketStore, pool: BufferPool, relayPool: RelayBufferPool) => [
-            ticketGauge(store),
-            ...bufferGauges(pool),
-            ...relayBufferGauges(relayPool),
-          ],
+          inject: [TICKET_STORE, BufferPool, RelayBufferPool, RunningJobs],
+          useFactory: (
+            store: TicketStore,
+            pool: BufferPool,
+            relayPool: RelayBufferPool,
+            jobs: RunningJobs,
+          ) => [ticketGauge(store), ...bufferGauges(pool), ...relayBufferGauges(relayPool), jobsGauge(jobs)],
         },
         { provide: HEALTH_CHECKS, useValue: [] },
+        { provide: BACKGROUND_WORK, useExisting: RunningJobs },
         ...serviceProviders,
       ],
     };

@@ -16,7 +16,7 @@ import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
 import type { RoleInputs } from './role-inputs.js';
 import { relayedSchemes } from './relayed-schemes.js';
-import { GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
+import { BACKGROUND_WORK, GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
 
 /**
  * The proxy: relays clients that cannot reach the hosts, for sessions that signed tickets open, and for the
@@ -69,6 +69,7 @@ export class ProxyModule {
           inject: [PROXY_STORES],
           useFactory: ({ checks }: ProxyStores) => checks,
         },
+        { provide: BACKGROUND_WORK, useValue: undefined },
         ...serviceProviders,
       ],
     };

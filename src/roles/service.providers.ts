@@ -4,7 +4,7 @@ import { CONFIG } from '../framework/settings.module.js';
 import { certificateReload } from '../wire/certificate-reload.js';
 import { ListenerFactory } from '../wire/listener-factory.js';
 import { createMonitoring } from './monitoring.js';
-import { Service } from './service.js';
+import { Service, type BackgroundWork } from './service.js';
 import { LOGGER, type Logger } from '../log/logger.js';
 import type { HealthCheck } from '../observability/health.js';
 import type { Metrics } from '../observability/metrics.js';
@@ -19,6 +19,9 @@ export const GAUGES = Symbol('GAUGES');
 
 /** What must work, beside the listeners, for the role to be ready. */
 export const HEALTH_CHECKS = Symbol('HEALTH_CHECKS');
+
+/** What may run without a request; undefined in a role that has no such thing. */
+export const BACKGROUND_WORK = Symbol('BACKGROUND_WORK');
 
 const MONITORING = Symbol('MONITORING');
 
@@ -41,11 +44,12 @@ export const serviceProviders: readonly Provider[] = [
   },
   {
     provide: Service,
-    inject: [LISTENERS, MONITORING, DaemonAgents, CONFIG, LOGGER],
+    inject: [LISTENERS, MONITORING, DaemonAgents, BACKGROUND_WORK, CONFIG, LOGGER],
     useFactory: (
       listeners: ServiceListeners,
       monitoring: ReturnType<typeof createMonitoring> | undefined,
       agents: DaemonAgents,
+      background: BackgroundWork | undefined,
       { limits, tls }: Config,
       logger: Logger,
     ) =>
@@ -53,6 +57,7 @@ export const serviceProviders: readonly Provider[] = [
         {
           listeners: allOf(listeners),
           monitoring,
+          background,
           reloadables: tls.enable
             ? [certificateReload(listeners.remote, logger), authoritiesReload(agents)]
             : [],

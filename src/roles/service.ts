@@ -6,12 +6,22 @@ import type { Config } from '../config/config.js';
 import type { HttpListener } from '../wire/http-listener.js';
 import type { Reloadable } from '../config/reloadable.js';
 
+/** Work that goes on although no request waits for it. */
+export interface BackgroundWork {
+  /** How many there are of it. */
+  readonly running: number;
+  /** Stops all of it after the I/O in flight. */
+  abort(reason: Error): void;
+}
+
 export interface ServiceParts {
   readonly listeners: readonly HttpListener[];
   /**
    * The listener for metrics and health. It answers from before the start until after the stop of the others.
    */
   readonly monitoring?: HttpListener | undefined;
+  /** What runs without a request that waits for it. */
+  readonly background?: BackgroundWork | undefined;
   readonly reloadables?: readonly Reloadable[];
   /** How long running requests may go on after a stop was asked for. */
   readonly graceSeconds: number;
@@ -67,14 +77,16 @@ export class Service implements OnApplicationShutdown {
   }
 
   /**
-   * Lets running requests end within the grace period, cancels the rest and closes the listeners; what is
+   * Lets running requests and jobs end within the grace period, cancels the rest and closes the listeners; what is
    * behind them is closed with the application.
    */
   async stop(): Promise<void> {
     const { listeners, graceSeconds } = this.parts;
     for (const listener of listeners) listener.drain();
     await this.#idleWithin(graceSeconds);
-    for (const listener of listeners) listener.abort(new UnavailableError('The service is stopping'));
+    const stopping = new UnavailableError('The service is stopping');
+    for (const listener of listeners) listener.abort(stopping);
+    this.parts.background?.abort(stopping);
     if (!(await this.#idleWithin(cancelSeconds))) this.logger.warn('Requests still run, storage may be hung');
     for (const listener of listeners) listener.close();
   }
@@ -92,9 +104,14 @@ export class Service implements OnApplicationShutdown {
     return monitoring === undefined ? listeners : [monitoring, ...listeners];
   }
 
+  get #isBusy(): boolean {
+    const { listeners, background } = this.parts;
+    return [...listeners, background].some((part) => part !== undefined && part.running > 0);
+  }
+
   async #idleWithin(seconds: number): Promise<boolean> {
     const deadline = performance.now() + seconds * 1000;
-    while (this.parts.listeners.some(({ running }) => running > 0)) {
+    while (this.#isBusy) {
       if (performance.now() >= deadline) return false;
       await delay(pollMilliseconds);
     }

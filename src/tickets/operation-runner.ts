@@ -1,14 +1,14 @@
 import { BusyTime } from '../base/busy-time.js';
 import type { Exchange } from '../wire/exchange.js';
-import { showSignsOfLife } from '../wire/signs-of-life.js';
 import type { Lease, Permit, ProgressListener } from '../base/lease.js';
 import type { OperationKind } from '../contract/operation-kind.js';
+import type { OperationRoot } from './operation-root.js';
 import type { TransferObserver } from './transfer-observer.js';
 
 export interface OperationStart<L extends Lease> {
   readonly kind: OperationKind;
   /**
-   * Takes the lease, whose root is the exchange.
+   * Takes the lease, whose root is that of the operation.
    * @throws what refuses the operation, which has not begun then
    */
   readonly begin: (onProgress: ProgressListener) => L;
@@ -28,7 +28,7 @@ export interface RunningOperation<L extends Lease> {
  * runs it has a lease of what permits it, and a client that asked for signs of life gets them. How much it
  * moved, and where its time went, is told to the log and to whoever observes.
  *
- * Whatever ends an operation early aborts its exchange: the client leaves or is silent for too long, the
+ * Whatever ends an operation early aborts its root: the client leaves or is silent for too long, the
  * service stops, the permit is withdrawn.
  */
 export class OperationRunner {
@@ -40,13 +40,13 @@ export class OperationRunner {
     logFields['transfer_id'] = permit.transferId;
   }
 
-  /** @throws what `begin` and `work` throw, or the reason for which the exchange was aborted */
+  /** @throws what `begin` and `work` throw, or the reason for which the root was aborted */
   async run<L extends Lease, T>(
-    exchange: Exchange,
+    root: OperationRoot,
     { kind, begin }: OperationStart<L>,
     work: (operation: RunningOperation<L>) => Promise<T>,
   ): Promise<T> {
-    const { logFields, signal } = exchange;
+    const { logFields, signal } = root;
     logFields['operation'] = kind;
     let doneBytes = 0;
     const lease = begin(({ lengthBytes }) => {
@@ -55,12 +55,12 @@ export class OperationRunner {
     });
     const startedAt = performance.now();
     const backendTime = new BusyTime();
-    const observed = this.observer?.begin(kind, exchange.listener);
+    const observed = this.observer?.begin(kind, root.listener);
     const located = (backend: string): void => {
       logFields['backend'] = backend;
       observed?.located(backend);
     };
-    const endSigns = showSignsOfLife(exchange);
+    const endSigns = root.showSignsOfLife();
     try {
       signal.throwIfAborted();
       return await work({ lease, backendTime, located });
@@ -76,7 +76,7 @@ export class OperationRunner {
       observed?.ended({
         totalSeconds: (performance.now() - startedAt) / 1000,
         backendSeconds,
-        clientSeconds: exchange.clientSeconds,
+        clientSeconds: root.clientSeconds,
       });
     }
   }

@@ -79,21 +79,36 @@ export function errorResponse(
   { accept, retryAfterSeconds }: ErrorResponseOptions,
 ): ErrorResponse {
   const status = errorStatus(error);
-  const known = error instanceof ServiceError;
   const asJson = prefersJson(accept);
-  const type = `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`;
-  const title = known ? error.message : 'Internal server error, see the log of the service';
+  const problem = problemOf(error);
   return {
     status,
     headers: {
       ...detailHeaders(error, retryAfterSeconds),
       'Content-Type': asJson ? 'application/problem+json' : 'text/plain; charset=UTF-8',
     },
-    body: asJson ? `${JSON.stringify({ type, title, status })}\n` : `${title}\n`,
+    body: asJson ? `${JSON.stringify(problem)}\n` : `${problem.title}\n`,
     // A client that was refused access gets no further tries on the same connection, nor does one that was
     // too slow (docs/protocol.md, "Refusals"), nor one with a head that only an attacker sends. After a body
     // in an unknown framing nobody knows where the next request begins.
     closes: status === 403 || status === 408 || status === 431 || status === 501,
+  };
+}
+
+/** What RFC 9457 calls problem details. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+}
+
+/** What programs are told of `error`. Of one that is not of the domain only that there was one. */
+export function problemOf(error: unknown): Problem {
+  const known = error instanceof ServiceError;
+  return {
+    type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`,
+    title: known ? error.message : 'Internal server error, see the log of the service',
+    status: errorStatus(error),
   };
 }
 

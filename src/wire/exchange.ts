@@ -7,6 +7,7 @@ import type { ClientConnection, RunningExchange } from './client-connection.js';
 import { errorResponse } from './error-response.js';
 import type { RecordSink } from './record-sink.js';
 import { requestIdHeader, requestIdOf } from './headers/request-id.js';
+import { showSignsOfLife } from './signs-of-life.js';
 
 /**
  * The property of a request that holds its exchange. A WeakMap would do the same, but costs memory: V8's
@@ -140,6 +141,11 @@ export class Exchange implements RunningExchange, RequestLog {
     await this.#work;
   }
 
+  /** Sends signs of life to a peer that asked for them. @returns ends them; idempotent */
+  showSignsOfLife(): () => void {
+    return showSignsOfLife(this);
+  }
+
   /** The request announces a body that is not wholly received. */
   get bodyPending(): boolean {
     const { headers, complete } = this.request;
@@ -214,12 +220,15 @@ export class Exchange implements RunningExchange, RequestLog {
     if (this.bodyPending || this.#bodyBroken !== undefined) this.connection.lingerAfterResponse(this.request);
   }
 
-  /** Sends a whole response. `Content-Length` is always said, 0 without a body. */
+  /**
+   * Sends a whole response. `Content-Length` is always said, 0 without a body, but for 204, which may not
+   * have it (RFC 9110 section 8.6).
+   */
   send(status: number, headers: Readonly<Record<string, string>> = {}, body: string | Uint8Array = ''): void {
     this.settleFraming();
     this.response.writeHead(status, {
       ...headers,
-      'Content-Length': String(typeof body === 'string' ? Buffer.byteLength(body) : body.length),
+      ...(status === 204 ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
     });
     this.response.end(this.request.method === 'HEAD' ? undefined : body);
   }

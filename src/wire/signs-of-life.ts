@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { Exchange } from './exchange.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
  * By this header a peer says that it takes `102 Processing` (RFC 2518 section 10.1) while it waits, and that
@@ -12,6 +11,13 @@ const intervalSecondsMin = 1;
 /** Firewalls forget connections that are silent for some minutes. */
 const intervalSecondsMax = 60;
 
+/** A request whose answer takes a while. */
+export interface AwaitedAnswer {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly waitsForClient: boolean;
+}
+
 const wholeSeconds = /^\d{1,9}$/;
 
 /**
@@ -19,7 +25,7 @@ const wholeSeconds = /^\d{1,9}$/;
  * Nothing is sent while the service waits for the peer.
  * @returns ends it; idempotent
  */
-export function showSignsOfLife(exchange: Exchange): () => void {
+export function showSignsOfLife(exchange: AwaitedAnswer): () => void {
   const { request, response } = exchange;
   const intervalSeconds = signsOfLifeInterval(request);
   if (intervalSeconds === undefined) return nothing;

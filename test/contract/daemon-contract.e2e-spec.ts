@@ -6,8 +6,10 @@ import { MiB } from '../../src/base/units.js';
 import { DaemonUnderTest, type ImageTicket } from '../e2e/daemon-under-test.js';
 import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
+import { hangingZeroes, needsHangingZeroes } from './hanging-zeroes.js';
+import { Workspace } from '../nbd/servers.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
-import { imageCall, imageOperations, type ImageOperation } from './image-calls.js';
+import { hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
 describe('the contract of the daemon', () => {
@@ -18,10 +20,20 @@ describe('the contract of the daemon', () => {
   let image: ImageTicket;
   let broken: ImageTicket;
   let cramped: ImageTicket | undefined;
+  let workspace: Workspace;
+  /** Its first job never ends. */
+  let hung: ImageTicket | undefined;
 
   before(async () => {
-    fixture = await DaemonUnderTest.start(impatient);
+    fixture = await DaemonUnderTest.start({ ...impatient, control: { remove_timeout: 1 } });
     image = await fixture.addImage(MiB, { inactivity_timeout: 3, filename: 'disk.raw' });
+    await send({ ...imageCall('patchImage', image.path, 202) });
+    workspace = await Workspace.create();
+    if (needsHangingZeroes() === false) {
+      const { url, sizeBytes } = await hangingZeroes(workspace);
+      hung = await fixture.addImage(undefined, { size: sizeBytes, url });
+      await send(imageCall('patchImage', hung.path, 202));
+    }
     broken = await fixture.addImage(undefined, { size: MiB });
     if (needsFullStorage() === false) {
       full = new FullStorage(fixture.folder.path);
@@ -43,6 +55,7 @@ describe('the contract of the daemon', () => {
     await stoppingWorld[Symbol.asyncDispose]();
     await fixture.daemon.stop();
     full?.[Symbol.dispose]();
+    await workspace[Symbol.asyncDispose]();
     await fixture[Symbol.asyncDispose]();
   });
 
@@ -52,9 +65,8 @@ describe('the contract of the daemon', () => {
     if (status === 403) return `/images/${randomUUID()}`;
     if (status === 500) return broken.path;
     if (status === 507) return cramped?.path ?? '';
-    // Where nothing but the id can be malformed.
-    const onlyId = operation === 'getImageOptions' || operation === 'listChecksumAlgorithms';
-    return status === 400 && onlyId ? '/images/%ff' : image.path;
+    if (status === 409) return hung?.path ?? '';
+    return status === 400 && hasOnlyId(operation) ? '/images/%ff' : image.path;
   }
 
   const drive =
@@ -68,12 +80,15 @@ describe('the contract of the daemon', () => {
     readImage: [200, 206, 400, 403, 416, 431, 500, 501, 503],
     headImage: [200, 206, 400, 403, 416, 431, 500, 501, 503],
     writeImage: [200, 400, 403, 408, 415, 416, 431, 500, 501, 503, 507],
-    patchImage: [200, 400, 403, 408, 413, 415, 416, 431, 500, 501, 503, 507],
+    patchImage: [200, 202, 400, 403, 408, 413, 415, 416, 431, 500, 501, 503, 507],
     listImageExtents: [200, 400, 403, 404, 431, 500, 501, 503],
-    getImageChecksum: [200, 400, 403, 431, 500, 501, 503],
+    getImageChecksum: [200, 202, 400, 403, 431, 500, 501, 503],
     listBlockDigests: [200, 400, 403, 416, 431, 500, 501, 503],
     listChecksumAlgorithms: [200, 400, 431, 501, 503],
     preflightImage: [200, 400, 403, 431, 501, 503],
+    listImageJobs: [200, 400, 403, 431, 501, 503],
+    getImageJob: [200, 400, 403, 404, 431, 501, 503],
+    cancelImageJob: [204, 400, 403, 404, 409, 431, 501, 503],
   };
   const info = (status: number): Call => ({
     method: 'GET',
@@ -97,6 +112,6 @@ describe('the contract of the daemon', () => {
         503: () => stopping.answerTo(info(503)),
       },
     },
-    (status) => (status === 507 ? needsFullStorage() : false),
+    (status) => (status === 507 ? needsFullStorage() : status === 409 && needsHangingZeroes()),
   );
 });

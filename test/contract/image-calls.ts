@@ -11,6 +11,9 @@ export const imageOperations = [
   'listBlockDigests',
   'listChecksumAlgorithms',
   'preflightImage',
+  'listImageJobs',
+  'getImageJob',
+  'cancelImageJob',
 ] as const;
 
 export type ImageOperation = (typeof imageOperations)[number];
@@ -33,12 +36,22 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     listBlockDigests: { method: 'GET', suffix: '/digests' },
     listChecksumAlgorithms: { method: 'GET', suffix: '/checksum/algorithms' },
     preflightImage: { method: 'GET', suffix: '/preflight' },
+    listImageJobs: { method: 'GET', suffix: '/jobs' },
+    // The first job of the image must have been begun before.
+    getImageJob: { method: 'GET', suffix: '/jobs/1' },
+    cancelImageJob: { method: 'DELETE', suffix: '/jobs/1' },
   };
+
+const asJob = 'Prefer: respond-async';
 
 type Change = Partial<Omit<Call, 'method' | 'path'>> & { readonly suffix?: string };
 
 /** How each plain call is changed so that a good service gives it this status, whatever the ticket. */
 export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Change>>>> = {
+  202: {
+    patchImage: { headers: ['Content-Type: application/json', asJob] },
+    getImageChecksum: { headers: [asJob] },
+  },
   206: { readImage: { headers: ['Range: bytes=0-99'] }, headImage: { headers: ['Range: bytes=-100'] } },
   400: {
     readImage: { suffix: '?close=perhaps' },
@@ -50,7 +63,11 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     preflightImage: { suffix: '/preflight?op=both' },
     listBlockDigests: { suffix: '/digests?start=1' },
   },
-  404: { listImageExtents: { suffix: '/extents?context=dirty' } },
+  404: {
+    listImageExtents: { suffix: '/extents?context=dirty' },
+    getImageJob: { suffix: '/jobs/999' },
+    cancelImageJob: { suffix: '/jobs/999' },
+  },
   408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },
   413: { patchImage: { body: `"${'x'.repeat(65_536)}"` } },
   415: {
@@ -69,6 +86,20 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     patchImage: json({ op: 'zero', offset: 0, size: 16 * 1024 * 1024 }),
   },
 };
+
+/** Operations of which nothing but the id can be malformed. */
+const onlyIds: readonly ImageOperation[] = [
+  'getImageOptions',
+  'listChecksumAlgorithms',
+  'listImageJobs',
+  'getImageJob',
+  'cancelImageJob',
+];
+
+/** Whether nothing but the id can be malformed. */
+export function hasOnlyId(operation: ImageOperation): boolean {
+  return onlyIds.includes(operation);
+}
 
 /** The call of an operation on an image, such that a good service answers with `status`. */
 export function imageCall(

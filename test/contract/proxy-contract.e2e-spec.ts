@@ -8,8 +8,10 @@ import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
+import { hangingZeroes, needsHangingZeroes } from './hanging-zeroes.js';
+import { Workspace } from '../nbd/servers.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
-import { imageCall, imageOperations, type ImageOperation } from './image-calls.js';
+import { hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
 // All operations: those of images, of sessions, of signed tickets, and info.
@@ -24,13 +26,15 @@ describe('the contract of the proxy', () => {
   let silentDaemon: Server;
   /** Tells nobody of this address any more what is wrong with a credential. */
   let strict: Deployment;
-  const tickets = { image: '', broken: '', cramped: '' };
+  const tickets = { image: '', broken: '', cramped: '', hung: '' };
+  let workspace: Workspace;
 
   before(async () => {
     // The proxy gives up on it in the middle of the handshake, which may come as a reset.
     silentDaemon = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(silentDaemon, 'listening');
     deployment = await Deployment.start({
+      daemon: { control: { remove_timeout: 1 } },
       proxy: {
         ...impatient,
         // How long the silence of a client of a session may last.
@@ -43,6 +47,20 @@ describe('the contract of the proxy', () => {
     const file = folder.file('image.raw');
     await writeFile(file, Buffer.alloc(MiB, 'x'));
     tickets.image = await deployment.addTicket('write', file, MiB);
+    await begin(tickets.image);
+    workspace = await Workspace.create();
+    if (needsHangingZeroes() === false) {
+      const { url, sizeBytes } = await hangingZeroes(workspace);
+      tickets.hung = randomUUID();
+      await deployment.daemon.vdsm.addTicket({
+        uuid: tickets.hung,
+        size: sizeBytes,
+        ops: ['write'],
+        timeout: 300,
+        url,
+      });
+      await begin(tickets.hung);
+    }
     tickets.broken = await deployment.addTicket('write', folder.file('none'), MiB);
     if (needsFullStorage() === false) {
       full = new FullStorage(folder.path);
@@ -70,10 +88,14 @@ describe('the contract of the proxy', () => {
     await stoppingDeployment[Symbol.asyncDispose]();
     await deployment.daemon.stop();
     full?.[Symbol.dispose]();
+    await workspace[Symbol.asyncDispose]();
     await deployment[Symbol.asyncDispose]();
     silentDaemon.close();
   });
 
+  /** Begins the first job of a ticket. */
+  const begin = (ticketId: string) =>
+    send(imageCall('patchImage', `/images/${ticketId}`, 202, withTicket(signed(ticketId))));
   const send = (call: Call) => answerTo(deployment.proxy.address('remote'), call);
   const sendToStrict = (call: Call) => answerTo(strict.proxy.address('remote'), call);
   const signed = (ticketId: string, imagedUri = deployment.daemon.url): string =>
@@ -94,6 +116,7 @@ describe('the contract of the proxy', () => {
   function ticketFor(status: number): string {
     if (status === 500) return tickets.broken;
     if (status === 507) return tickets.cramped;
+    if (status === 409) return tickets.hung;
     // One that the daemon knows is authorised by its id at the daemon only.
     return status === 401 || status === 403 || status === 429 ? randomUUID() : tickets.image;
   }
@@ -102,25 +125,27 @@ describe('the contract of the proxy', () => {
     (operation: ImageOperation, status: number): Drive =>
     () => {
       const ticketId = ticketFor(status);
-      // Where nothing but the id can be malformed.
-      const onlyId = operation === 'getImageOptions' || operation === 'listChecksumAlgorithms';
-      const path = status === 400 && onlyId ? `/images/${randomUUID()}` : `/images/${ticketId}`;
+      const path = status === 400 && hasOnlyId(operation) ? `/images/${randomUUID()}` : `/images/${ticketId}`;
       const call = imageCall(operation, path, status, credential(status, ticketId));
       if (status === 429) return sendToStrict(call);
       return status === 503 ? stopping.answerTo(call) : send(call);
     };
   const relayed = [401, 403, 429, 431, 500, 501, 502, 503, 504];
+  const withoutStorage = relayed.filter((status) => status !== 500);
   const imageStatuses: Readonly<Record<ImageOperation, readonly number[]>> = {
     getImageOptions: [200, 400, ...relayed],
     readImage: [200, 206, 400, 416, ...relayed],
     headImage: [200, 206, 400, 416, ...relayed],
     writeImage: [200, 400, 408, 415, 416, 507, ...relayed],
-    patchImage: [200, 400, 408, 413, 415, 416, 507, ...relayed],
+    patchImage: [200, 202, 400, 408, 413, 415, 416, 507, ...relayed],
     listImageExtents: [200, 400, 404, ...relayed],
-    getImageChecksum: [200, 400, ...relayed],
+    getImageChecksum: [200, 202, 400, ...relayed],
     listBlockDigests: [200, 400, 416, ...relayed],
-    listChecksumAlgorithms: [200, 400, ...relayed.filter((status) => status !== 500)],
-    preflightImage: [200, 400, ...relayed.filter((status) => status !== 500)],
+    listChecksumAlgorithms: [200, 400, ...withoutStorage],
+    preflightImage: [200, 400, ...withoutStorage],
+    listImageJobs: [200, 400, ...withoutStorage],
+    getImageJob: [200, 400, 404, ...withoutStorage],
+    cancelImageJob: [204, 400, 404, 409, ...withoutStorage],
   };
 
   /** What every operation of the proxy itself may get. */
@@ -211,6 +236,6 @@ describe('the contract of the proxy', () => {
         ...anyway(drop),
       },
     },
-    (status) => (status === 507 ? needsFullStorage() : false),
+    (status) => (status === 507 ? needsFullStorage() : status === 409 && needsHangingZeroes()),
   );
 });

@@ -19,7 +19,7 @@ const runSecondsMax = 180;
 // right form and contradict itself (400), and whether a range fits only the ticket knows (416). To
 // invalid ones: some of them are too large as well (413, 431), and whether Range or another parameter is
 // looked at first is not told (416).
-const goodForValid = [200, 204, 206, 400, 401, 403, 404, 409, 416, 507];
+const goodForValid = [200, 202, 204, 206, 400, 401, 403, 404, 409, 416, 507];
 const goodForInvalid = [400, 401, 403, 404, 405, 409, 413, 416, 431];
 
 // A collection without an id answers "Ticket id is required" to methods that need one, which is

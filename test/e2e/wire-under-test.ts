@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
-import { imageRoutes } from '../../src/contract/image-routes.js';
+import { ticketIdOfImage } from '../../src/framework/ticket-path.js';
 import type { Address } from '../support/address.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import type { Configuration } from '../support/configuration.js';
@@ -25,12 +25,6 @@ export const wireRoutes = [
 
 /** With the one of clients on the daemon's host, which has a listener of its own but the same connections. */
 export const allWireRoutes = [...wireRoutes, 'over the local socket'] as const;
-
-/** What follows the id in paths, longest first, so that each is found before those that it ends with. */
-const suffixes = imageRoutes
-  .map(({ path }): string => path)
-  .filter((path) => path !== '')
-  .sort((one, other) => other.length - one.length);
 
 export type WireRoute = (typeof allWireRoutes)[number];
 
@@ -137,10 +131,7 @@ export class Wire {
 
   /** The headers with which a client may use the image at `path`. */
   readonly credentials = (path: string): Record<string, string> => {
-    const target = path.replace(/\?.*/, '');
-    const suffix = suffixes.find((name) => target.endsWith(name)) ?? '';
-    const image = target.slice(0, target.length - suffix.length);
-    const session = this.#sessions.get(image);
+    const session = this.#sessions.get(imagePath(ticketIdOfImage(path) ?? ''));
     return session === undefined ? {} : { 'Session-Id': session };
   };
 

@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { ImageClient, ImageioError, SessionsClient, TicketsClient, type Endpoint } from '#sdk';
 import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
+import { eventually } from '../support/deadline.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';
 
@@ -103,6 +104,22 @@ describe('the TypeScript client', () => {
     await using file = await open(source);
     const { buffer } = await file.read(Buffer.alloc(1000), 0, 1000, MiB);
     assert.ok(Buffer.concat(part as Buffer[]).equals(buffer));
+  });
+
+  test('has work done as jobs, looks at them and cancels one', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    const checksum = await image.beginChecksum('sha256');
+    assert.ok('state' in checksum);
+    const done = await eventually(async () => {
+      const job = await image.job(checksum.id);
+      return job.state === 'running' ? undefined : job;
+    }, 'the checksum is computed');
+    assert.deepEqual(done.result, await image.checksum('sha256'));
+    const flush = await image.beginFlush();
+    assert.equal(flush?.kind, 'flush');
+    await image.cancelJob(flush.id);
+    assert.equal((await image.jobs()).length, 2);
+    await assert.rejects(image.job(3), refusal(404));
   });
 
   test('zeroes a range, which extents and the data show', async () => {

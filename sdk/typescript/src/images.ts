@@ -8,6 +8,7 @@ export type ImageOptions = components['schemas']['ImageOptions'];
 export type Extent = components['schemas']['Extent'];
 export type Checksum = components['schemas']['Checksum'];
 export type Preflight = components['schemas']['Preflight'];
+export type Job = components['schemas']['Job'];
 
 /** A part of an image. */
 export interface ByteRange {
@@ -145,7 +146,47 @@ export class ImageClient implements AsyncDisposable {
   /** @param algorithm one that `/images/{id}/checksum/algorithms` lists */
   async checksum(algorithm = 'blake2b'): Promise<Checksum> {
     const { path } = this.#id.params;
-    return dataOf(await this.api.GET('/images/{id}/checksum', { params: { path, query: { algorithm } } }));
+    const params = { path, query: { algorithm } };
+    // Without the preference the answer is no job.
+    return dataOf(await this.api.GET('/images/{id}/checksum', { params })) as Checksum;
+  }
+
+  /**
+   * Has the checksum computed as a job, which goes on when this client leaves.
+   * @returns the job, or what it would have for its result where the service knows no jobs
+   */
+  async beginChecksum(algorithm = 'blake2b'): Promise<Job | Checksum> {
+    const { path } = this.#id.params;
+    const params = { path, query: { algorithm }, header: asJob };
+    return dataOf(await this.api.GET('/images/{id}/checksum', { params }));
+  }
+
+  /** The same of a zero. @returns the job; undefined where the service knows none, and all is done */
+  async beginZero({ offsetBytes, lengthBytes }: ByteRange, flush = false): Promise<Job | undefined> {
+    return this.#begin({ op: 'zero', offset: offsetBytes, size: lengthBytes, flush });
+  }
+
+  /** The same of a flush. @returns the job; undefined where the service knows none, and all is done */
+  async beginFlush(): Promise<Job | undefined> {
+    return this.#begin({ op: 'flush' });
+  }
+
+  /** The jobs of the ticket, in the order in which they began. */
+  async jobs(): Promise<readonly Job[]> {
+    return dataOf(await this.api.GET('/images/{id}/jobs', this.#id));
+  }
+
+  /** @throws ImageioError 404 when there is no such job, or not any more */
+  async job(number: number): Promise<Job> {
+    return dataOf(await this.api.GET('/images/{id}/jobs/{job}', this.#job(number)));
+  }
+
+  /**
+   * Cancels a job; resolves when nothing of it runs any more.
+   * @throws ImageioError 409 while storage does not answer: try again
+   */
+  async cancelJob(number: number): Promise<void> {
+    dataOf(await this.api.DELETE('/images/{id}/jobs/{job}', { ...this.#job(number), parseAs: 'text' }));
   }
 
   /**
@@ -174,6 +215,17 @@ export class ImageClient implements AsyncDisposable {
     return { params: { path: { id: this.ticketId } } };
   }
 
+  #job(job: number) {
+    return { params: { path: { id: this.ticketId, job } } };
+  }
+
+  async #begin(operation: components['schemas']['ImageOperation']): Promise<Job | undefined> {
+    const params = { ...this.#id.params, header: asJob };
+    const answer = await this.api.PATCH('/images/{id}', { params, body: operation, parseAs: 'text' });
+    const text = dataOf(answer) as string;
+    return answer.response.status === 202 ? (JSON.parse(text) as Job) : undefined;
+  }
+
   get #path(): string {
     return `/images/${encodeURIComponent(this.ticketId)}`;
   }
@@ -182,6 +234,8 @@ export class ImageClient implements AsyncDisposable {
     dataOf(await this.api.PATCH('/images/{id}', { ...this.#id, body: operation, parseAs: 'text' }));
   }
 }
+
+const asJob = { Prefer: 'respond-async' };
 
 function bounds({ offsetBytes, lengthBytes }: ByteRange): string {
   return `${offsetBytes}-${offsetBytes + lengthBytes - 1}`;

@@ -6,6 +6,7 @@ export {
   type ImageOptions,
   type Preflight,
   type PreflightOptions,
+  type Job,
   type UploadOptions,
 } from './images.js';
 export { NodeTransport, type NodeTransportOptions } from './node-transport.js';

@@ -225,6 +225,15 @@ export const limitsSection = defineSection({
       unit: 'addresses',
       description: 'Addresses whose failures are remembered, about 200 bytes each; beyond it the oldest go.',
     }),
+    jobsPerTicketMax: count('jobs_per_ticket', 16, {
+      minimum: 1,
+      maximum: 1000,
+      unit: 'jobs',
+      description:
+        'Jobs of one ticket, those that ended included, about 1 KiB each, and a file or a connection to ' +
+        'storage while it runs. The oldest that ended makes room for one more; when all of them run it ' +
+        'gets 503.',
+    }),
     corsMaxAgeSeconds: count('cors_max_age_sec', 86_400, {
       minimum: 0,
       maximum: 86_400,

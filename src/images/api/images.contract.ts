@@ -5,17 +5,14 @@ import { bodilessRefusal, refusal, stopping } from '../../contract/refusals.js';
 const notAllowed =
   'There is no such ticket, or it expired, was canceled or forbids the operation, or its image is in a ' +
   'place where none may be. The connection is closed.';
-const noSuchTicket = 'You are not allowed to access this resource: No such ticket';
 const failed = 'The storage failed; the log of the service says how.';
+
+const forbidden = refusal(403, notAllowed, 'You are not allowed to access this resource: No such ticket');
 
 /** The images API of a daemon: the id in the path is the permission, and the storage is its own. */
 export const daemonAccess: ImageAccess = {
-  anyOperation: applyDecorators(
-    refusal(403, notAllowed, noSuchTicket),
-    refusal(500, failed, 'Opening the image failed'),
-    stopping,
-  ),
-  anyStorage: applyDecorators(refusal(403, notAllowed, noSuchTicket), stopping),
+  anyOperation: applyDecorators(forbidden, refusal(500, failed, 'Opening the image failed'), stopping),
+  anyStorage: applyDecorators(forbidden, stopping),
   head: applyDecorators(
     bodilessRefusal(403, notAllowed),
     bodilessRefusal(500, failed),

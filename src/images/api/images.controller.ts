@@ -28,10 +28,10 @@ export function imagesController(): Type {
   for (const { name, method, path, contract } of routes) {
     const route = { name, method, path: `:id${path}`, decorator: contract(daemonAccess) };
     addRoute(ImagesController, route, ({ handlers, logger }, request, reply) => {
-      const { id: ticketId } = request.params as { id: string };
+      const { id: ticketId, ...parameters } = request.params as { id: string };
       const query = request.query as QueryValues;
       return hijack(request, reply, logger, (exchange) =>
-        handlers.of(name).handle(exchange, { ticketId, query }),
+        handlers.of(name).handle(exchange, { ticketId, query, parameters }),
       );
     });
   }

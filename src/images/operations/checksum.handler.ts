@@ -8,7 +8,12 @@ import { HashWorkers } from '../checksum/hash-workers.js';
 import type { FairShares } from '../buffers/fair-shares.js';
 import { blockParameters, type BlockParameters } from './block-parameters.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
-import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
+import { ImageJobs, wantsJob } from '../jobs/image-jobs.js';
+import {
+  ImageOperations,
+  type OperationContext,
+  type OperationRequest,
+} from '../transfer/image-operations.js';
 
 /** Shares among tickets how many checksums are computed at once. */
 export const CHECKSUM_TURNS = Symbol('CHECKSUM_TURNS');
@@ -20,6 +25,7 @@ export const CHECKSUM_TURNS = Symbol('CHECKSUM_TURNS');
 export class ChecksumHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
+    private readonly jobs: ImageJobs,
     private readonly pool: BufferPool,
     private readonly workers: HashWorkers,
     /** How many are computed at once: of one image half of them, and fair between tickets. Others wait. */
@@ -28,25 +34,26 @@ export class ChecksumHandler implements ImageHandler {
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
     const parameters = blockParameters(query);
+    const request: OperationRequest = { ticketId, access: 'read', kind: 'checksum' };
+    const work = (context: OperationContext): Promise<object> => this.#inTurn(context, parameters);
+    if (wantsJob(exchange)) {
+      await this.jobs.start(exchange, { request, total: summedBytes, work });
+      return;
+    }
     const earlyHead = new EarlyHead(exchange, { 'Content-Type': 'application/json' });
     try {
-      const checksum = await this.operations.run(
-        exchange,
-        { ticketId, access: 'read', kind: 'checksum', earlyHead },
-        (context) => this.#inTurn(context, parameters),
-      );
-      const { algorithm, blockSizeBytes } = parameters;
-      earlyHead.end(JSON.stringify({ algorithm, block_size: blockSizeBytes, checksum }));
+      earlyHead.end(JSON.stringify(await this.operations.run(exchange, { ...request, earlyHead }, work)));
     } finally {
       earlyHead.stop();
     }
   }
 
-  async #inTurn(context: OperationContext, parameters: BlockParameters): Promise<string> {
+  async #inTurn(context: OperationContext, parameters: BlockParameters): Promise<object> {
     const { permit, lease } = context;
     await this.turns.take(permit, lease.signal);
     try {
-      return await this.#compute(context, parameters);
+      const checksum = await this.#compute(context, parameters);
+      return { algorithm: parameters.algorithm, block_size: parameters.blockSizeBytes, checksum };
     } finally {
       this.turns.give(permit);
     }
@@ -68,4 +75,8 @@ export class ChecksumHandler implements ImageHandler {
       },
     });
   }
+}
+
+async function summedBytes({ permit, backend }: OperationContext): Promise<number> {
+  return Math.min(permit.sizeBytes, await backend.sizeBytes());
 }

@@ -8,6 +8,8 @@ export interface AskedImage {
   /** As in the path, decoded. */
   readonly ticketId: string;
   readonly query: QueryValues;
+  /** The other parameters of the path, by the names that the table of routes has for them. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /**

@@ -26,7 +26,9 @@ class FailingBackend extends MemoryBackend {
 }
 
 async function serve(image: ImageUnderTest, query: QueryValues = {}): Promise<ListenerUnderTest> {
-  return ListenerUnderTest.open((exchange) => image.reading.handle(exchange, { ticketId: 'id-1', query }));
+  return ListenerUnderTest.open((exchange) =>
+    image.reading.handle(exchange, { ticketId: 'id-1', query, parameters: {} }),
+  );
 }
 
 async function ask(service: ListenerUnderTest, method = 'GET', ...headers: string[]): Promise<RawSocket> {

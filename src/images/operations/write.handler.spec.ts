@@ -32,7 +32,9 @@ class WatchedBackend extends MemoryBackend {
 }
 
 async function serve(image: ImageUnderTest, query: QueryValues = { flush: 'n' }): Promise<ListenerUnderTest> {
-  return ListenerUnderTest.open((exchange) => image.writing.handle(exchange, { ticketId: 'id-1', query }));
+  return ListenerUnderTest.open((exchange) =>
+    image.writing.handle(exchange, { ticketId: 'id-1', query, parameters: {} }),
+  );
 }
 
 describe('writing an image', () => {

@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EarlyHead } from '../../wire/early-head.js';
+import type { ProgressListener } from '../../base/lease.js';
 import type { Exchange } from '../../wire/exchange.js';
 import type { OperationKind } from '../../contract/operation-kind.js';
+import type { OperationRoot } from '../../tickets/operation-root.js';
 import { OperationRunner } from '../../tickets/operation-runner.js';
 import type { TicketAccess } from '../../tickets/ticket-definition.js';
 import type { TicketLease } from '../../tickets/ticket-lease.js';
@@ -65,34 +67,79 @@ export class ImageOperations {
     work: (context: OperationContext) => Promise<T>,
   ): Promise<T> {
     const permit = await this.authorize(exchange, request);
-    const { kind, changes, check } = request;
-    return this.runner.run(
-      exchange,
-      {
-        kind,
-        begin: (onProgress) => {
-          check?.(permit);
-          return permit.begin(kind, exchange, { changes, onProgress });
-        },
-      },
-      async ({ lease, backendTime, located }) => {
-        const { signal } = lease;
-        request.earlyHead?.start();
-        const backend = await backendTime.during(() => this.images.open(exchange.connection, permit, signal));
+    const open = async (signal: AbortSignal): Promise<OpenedImage> => ({
+      backend: await this.images.open(exchange.connection, permit, signal),
+      // The connection keeps it for its next request.
+      release: async () => undefined,
+    });
+    return this.#run(exchange, { permit, request, open }, work);
+  }
+
+  /**
+   * The same for work that belongs to no connection: its image is opened for it alone, and is closed before
+   * its lease ends.
+   * @param operation the request, a permit that was found good for it, and who is told of its progress
+   * @throws what `run` throws
+   */
+  async runAlone<T>(
+    root: OperationRoot,
+    operation: Pick<Operation, 'permit' | 'request' | 'onProgress'>,
+    work: (context: OperationContext) => Promise<T>,
+  ): Promise<T> {
+    const open = async (signal: AbortSignal): Promise<OpenedImage> => {
+      const backend = await this.images.openAnew(operation.permit, signal);
+      return { backend, release: () => backend.close() };
+    };
+    return this.#run(root, { ...operation, open }, work);
+  }
+
+  #run<T>(
+    root: OperationRoot,
+    { permit, request: { kind, changes, check, earlyHead }, open, onProgress: onOwnProgress }: Operation,
+    work: (context: OperationContext) => Promise<T>,
+  ): Promise<T> {
+    const begin = (onProgress: ProgressListener): TicketLease => {
+      check?.(permit);
+      const both = (range: ByteRange): void => {
+        onProgress(range);
+        onOwnProgress?.(range);
+      };
+      return permit.begin(kind, root, {
+        changes,
+        onProgress: onOwnProgress === undefined ? onProgress : both,
+      });
+    };
+    return this.runner.run(root, { kind, begin }, async ({ lease, backendTime, located }) => {
+      const { signal } = lease;
+      earlyHead?.start();
+      const { backend, release } = await backendTime.during(() => open(signal));
+      const abandon = (): void => {
+        backend.abandon();
+      };
+      signal.addEventListener('abort', abandon);
+      try {
         located(backend.kind);
         signal.throwIfAborted();
-        const abandon = (): void => {
-          backend.abandon();
-        };
-        signal.addEventListener('abort', abandon);
-        try {
-          return await work({ permit, lease, backend: new TimedBackend(backend, backendTime) });
-        } finally {
-          // The exchange may still be aborted while its answer leaves, and others use the image then.
-          signal.removeEventListener('abort', abandon);
-          if (lease.overtakenBytes > 0) exchange.logFields['overtaken_bytes'] = lease.overtakenBytes;
-        }
-      },
-    );
+        return await work({ permit, lease, backend: new TimedBackend(backend, backendTime) });
+      } finally {
+        // The root may still be aborted while an answer leaves, and others use the image then.
+        signal.removeEventListener('abort', abandon);
+        if (lease.overtakenBytes > 0) root.logFields['overtaken_bytes'] = lease.overtakenBytes;
+        await release();
+      }
+    });
   }
+}
+
+/** An image that was opened for an operation, and what becomes of it when that has ended. */
+interface OpenedImage {
+  readonly backend: Backend;
+  readonly release: () => Promise<void>;
+}
+
+interface Operation {
+  readonly permit: TicketPermit;
+  readonly request: OperationRequest;
+  readonly open: (signal: AbortSignal) => Promise<OpenedImage>;
+  readonly onProgress?: ProgressListener;
 }

@@ -22,6 +22,7 @@ export interface ImageRequest {
 
 const sessionParameter = 'session_id';
 
+/** @param parameters of the path, beside the id */
 export function imageRequest(
   { method = '', url = '' }: IncomingMessage,
   ticketId: string,
@@ -31,21 +32,22 @@ export function imageRequest(
     isLongWork,
     hasEarlyHead = false,
   }: Pick<RelayedRoute, 'path' | 'kind' | 'isLongWork' | 'hasEarlyHead'>,
+  parameters: Readonly<Record<string, string>> = {},
 ): ImageRequest {
   const queryStart = url.indexOf('?');
   const rawQuery = queryStart < 0 ? '' : url.slice(queryStart + 1);
-  const parameters = new URLSearchParams(rawQuery);
+  const queryParameters = new URLSearchParams(rawQuery);
   const isWrite = method === 'PUT' || method === 'PATCH' || method === 'POST';
   return {
     ticketId,
-    subResource: path,
+    subResource: path.replace(':job', () => parameters['job'] ?? ''),
     kind,
     isLongWork,
     hasEarlyHead,
     access: isWrite ? 'write' : 'read',
     query: withoutSession(rawQuery),
-    sessionIdQuery: parameters.get(sessionParameter) ?? undefined,
-    closes: parameters.get('close') === 'y',
+    sessionIdQuery: queryParameters.get(sessionParameter) ?? undefined,
+    closes: queryParameters.get('close') === 'y',
   };
 }
 

@@ -1,6 +1,9 @@
 import { imageRoutes, type ImageRoute } from '../../contract/image-routes.js';
 
-/** What can be asked of a relayed image, and of what belongs to it. */
+/**
+ * What can be asked of a relayed image, and of what belongs to it. DELETE is relayed only where the table has
+ * it: no daemon, however new, deletes an image.
+ */
 export const relayedMethods = ['OPTIONS', 'GET', 'HEAD', 'PUT', 'PATCH', 'POST'] as const;
 
 type RelayedMethod = (typeof relayedMethods)[number];

@@ -40,8 +40,10 @@ export function relayController(audience: Audience): Type {
     const decorator = contract?.(proxyAccess) ?? ApiExcludeEndpoint();
     const route = { name, method, path: `:id${path}`, decorator };
     addRoute(RelayController, route, ({ images, logger }, request, reply) => {
-      const { id } = request.params as { id: string };
-      return hijack(request, reply, logger, (exchange) => images.answer(exchange, id, relayed));
+      const { id, ...parameters } = request.params as { id: string };
+      return hijack(request, reply, logger, (exchange) =>
+        images.answer(exchange, { ticketId: id, parameters }, relayed),
+      );
     });
   }
   for (const method of relayedMethods.filter((name) => name !== 'OPTIONS')) {

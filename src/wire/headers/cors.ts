@@ -14,6 +14,7 @@ const allowedHeaders = [
   'Content-Range',
   'Content-Type',
   'Pragma',
+  'Prefer',
   'Range',
   'Session-Id',
 ].join(', ');
@@ -26,6 +27,7 @@ const exposedHeaders = [
   'Allow',
   'Accept-Ranges',
   'Location',
+  'Preference-Applied',
 ].join(', ');
 
 /**

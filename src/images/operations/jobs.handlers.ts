@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import type { Exchange } from '../../wire/exchange.js';
+import type { AskedImage, ImageHandler } from './image-handler.js';
+import { ImageJobs } from '../jobs/image-jobs.js';
+
+const json = { 'Content-Type': 'application/json' };
+
+/** GET /images/{id}/jobs: those of the ticket, in the order in which they began. */
+@Injectable()
+export class ListJobsHandler implements ImageHandler {
+  constructor(private readonly jobs: ImageJobs) {}
+
+  async handle(exchange: Exchange, { ticketId }: AskedImage): Promise<void> {
+    const { all } = await this.jobs.of(exchange, ticketId);
+    exchange.send(200, json, JSON.stringify(all.map((job) => job.info())));
+  }
+}
+
+/** GET /images/{id}/jobs/{n} */
+@Injectable()
+export class JobHandler implements ImageHandler {
+  constructor(private readonly jobs: ImageJobs) {}
+
+  async handle(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<void> {
+    const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
+    exchange.send(200, json, JSON.stringify(job.info()));
+  }
+}
+
+/** DELETE /images/{id}/jobs/{n}: answers when nothing of the job runs any more. */
+@Injectable()
+export class CancelJobHandler implements ImageHandler {
+  constructor(private readonly jobs: ImageJobs) {}
+
+  async handle(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<void> {
+    const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
+    await this.jobs.cancel(job);
+    exchange.send(204);
+  }
+}
