@@ -77,8 +77,8 @@ export class Service implements OnApplicationShutdown {
   }
 
   /**
-   * Lets running requests and jobs end within the grace period, cancels the rest and closes the listeners; what is
-   * behind them is closed with the application.
+   * Lets running requests and jobs end within the grace period, cancels the rest and closes the listeners;
+   * what is behind them is closed with the application.
    */
   async stop(): Promise<void> {
     const { listeners, graceSeconds } = this.parts;

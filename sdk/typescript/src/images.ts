@@ -222,7 +222,7 @@ export class ImageClient implements AsyncDisposable {
   async #begin(operation: components['schemas']['ImageOperation']): Promise<Job | undefined> {
     const params = { ...this.#id.params, header: asJob };
     const answer = await this.api.PATCH('/images/{id}', { params, body: operation, parseAs: 'text' });
-    const text = dataOf(answer) as string;
+    const text = dataOf<string>(answer);
     return answer.response.status === 202 ? (JSON.parse(text) as Job) : undefined;
   }
 
