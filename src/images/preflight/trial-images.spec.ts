@@ -59,6 +59,20 @@ describe('an image that is opened to be looked at', () => {
     assert.equal(source.backend.closeCount, 1);
   });
 
+  test('is not opened for a ticket that was cancelled while another one hung', async () => {
+    const { source, ticket, trials } = trial();
+    const patience = new AbortController();
+    const first = trials.look(ticket, patience.signal, (image) => image.sizeBytes());
+    const second = trials.look(ticket, patience.signal, (image) => image.sizeBytes());
+    source.answer();
+    ticket.cancel();
+    patience.abort(new Error('the ticket was cancelled'));
+    await assert.rejects(first, /cancelled/);
+    await assert.rejects(second, /cancelled/);
+    await ticket.closed();
+    assert.deepEqual([source.openings, source.backend.closeCount], [1, 1]);
+  });
+
   test('is not opened a second time while it hangs', async () => {
     const { source, ticket, trials } = trial();
     const patience = new AbortController();

@@ -22,6 +22,8 @@ export class TrialImages {
   async look<T>(permit: TicketPermit, signal: AbortSignal, look: (image: Backend) => Promise<T>): Promise<T> {
     for (let earlier; (earlier = this.#unsettled.get(permit)) !== undefined;)
       await abortable(earlier, signal);
+    // A ticket that was cancelled meanwhile would not wait for what is opened now.
+    signal.throwIfAborted();
     const looking = this.#look(permit, signal, look);
     const settled = looking.then(
       () => undefined,
