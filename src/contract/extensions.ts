@@ -8,6 +8,8 @@ export const extensions: readonly string[] = [
   'digests',
   // GET /images/{id}/extents?start=&length=&limit=
   'extents-pages',
+  // GET /images/{id}/events
+  'events',
   // GET /images/{id}/preflight
   'preflight',
   // Prefer: respond-async, and /images/{id}/jobs

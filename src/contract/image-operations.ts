@@ -4,6 +4,7 @@ import {
   ApiBody,
   ApiConsumes,
   ApiExtraModels,
+  ApiHeader,
   ApiOkResponse,
   ApiOperation,
   ApiParam,
@@ -39,6 +40,7 @@ import {
   refusal,
   type ResponseHeaders,
 } from './refusals.js';
+import { TicketProgressDto } from './event.dto.js';
 import { PreflightDto } from './preflight.dto.js';
 import {
   byteCount,
@@ -607,4 +609,62 @@ export const PreflightImage = (access: ImageAccess): MethodDecorator =>
       example: preflightExample,
     }),
     refusal(400, 'The request is malformed.', 'Invalid op, expected read or write', access.refusalHeaders),
+  );
+
+const eventsExample = [
+  'id: 5f0c4f0e-33a5-4b0c-9a53-0d0e7b0d3f5a-17\nevent: progress',
+  'data: {"transferred":134217728,"received_bytes":134217728,"durable_bytes":67108864,"active":true,' +
+    '"connections":4,"bytes_per_second":104857600}\n',
+  ':\n',
+  'id: 5f0c4f0e-33a5-4b0c-9a53-0d0e7b0d3f5a-18\nevent: flushed',
+  'data: {"transferred":134217728,"received_bytes":134217728,"durable_bytes":134217728,"active":true,' +
+    '"connections":4,"bytes_per_second":104857600}\n',
+  'id: 5f0c4f0e-33a5-4b0c-9a53-0d0e7b0d3f5a-21\nevent: removed',
+  'data: {"transferred":134217728,"received_bytes":134217728,"durable_bytes":134217728,"active":false,' +
+    '"connections":0,"bytes_per_second":0}\n\n',
+].join('\n');
+
+export const FollowTicket = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        summary: 'What happens to the ticket, as it happens',
+        description:
+          'Server-sent events (HTML standard), instead of polling. The first one comes at once; then ' +
+          '`progress`, on change and at most once a second, `flushed`, `extended`. The stream ends with ' +
+          '`cancelled`, `expired` or `removed`, after which the ticket is of no use, or with `draining` ' +
+          'when the service stops. The data of each is a `TicketProgress`. A comment each 15 s shows that ' +
+          'the stream is alive. A client that reads too slowly gets the newest state, never a queue.\n\n' +
+          'Following is no activity: the ticket is not extended, and its removal waits for nobody who ' +
+          'follows.',
+      },
+      access.anyStorage,
+    ),
+    ApiExtraModels(TicketProgressDto),
+    ApiHeader({
+      name: 'Last-Event-ID',
+      required: false,
+      description:
+        'The id of the newest event that the client has. Nothing is replayed; the first event is left out ' +
+        'when the state is still that one.',
+      schema: { type: 'string', maxLength: 200 },
+    }),
+    ApiOkResponse({
+      description: 'The events, until the client leaves or the ticket ends.',
+      headers: {
+        ...access.headers,
+        'Cache-Control': {
+          description: 'The stream is never to be kept or changed on its way.',
+          required: true,
+          schema: { type: 'string', example: 'no-store, no-transform' },
+        },
+        'X-Accel-Buffering': {
+          description: 'Proxies that know it do not collect the stream.',
+          required: true,
+          schema: { type: 'string', example: 'no' },
+        },
+      },
+      content: { 'text/event-stream': { schema: { type: 'string' }, example: eventsExample } },
+    }),
+    refusal(400, 'The request is malformed.', 'Invalid path', access.refusalHeaders),
   );

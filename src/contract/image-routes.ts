@@ -1,6 +1,7 @@
 import type { OperationKind } from './operation-kind.js';
 import { CancelJob, GetJob, ListJobs } from './job-operations.js';
 import {
+  FollowTicket,
   GetChecksum,
   HeadImage,
   ImageOptions,
@@ -162,6 +163,15 @@ export const imageRoutes = [
     contract: CancelJob,
     relayed: true,
     isLongWork: true,
+  },
+  {
+    name: 'followTicket',
+    method: 'GET',
+    path: '/events',
+    kind: 'events',
+    contract: FollowTicket,
+    relayed: true,
+    isLongWork: false,
   },
 ] as const satisfies readonly ImageRoute[];
 

@@ -3,4 +3,4 @@
  * what is asked of jobs does nothing to the image at all.
  */
 export type OperationKind =
-  'read' | 'write' | 'zero' | 'flush' | 'extents' | 'checksum' | 'options' | 'preflight' | 'jobs';
+  'read' | 'write' | 'zero' | 'flush' | 'extents' | 'checksum' | 'options' | 'preflight' | 'jobs' | 'events';

@@ -15,6 +15,7 @@ import { ImageSourcesModule } from './backends/image-sources.module.js';
 import { CHECKSUM_TURNS, ChecksumHandler } from './operations/checksum.handler.js';
 import { DigestsHandler } from './operations/digests.handler.js';
 import { HashWorkers } from './checksum/hash-workers.js';
+import { EventsHandler } from './operations/events.handler.js';
 import { ExtentsHandler } from './operations/extents.handler.js';
 import { FairShares } from './buffers/fair-shares.js';
 import { FlushHandler } from './operations/flush.handler.js';
@@ -50,6 +51,7 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   listImageJobs: ListJobsHandler,
   getImageJob: JobHandler,
   cancelImageJob: CancelJobHandler,
+  followTicket: EventsHandler,
 };
 
 const handlerProviders: readonly Provider[] = [

@@ -4,6 +4,7 @@ import { CONFIG, section } from '../framework/settings.module.js';
 import type { Config } from '../config/config.js';
 import type { LimitsConfig } from '../config/sections/limits.js';
 import type { ProxyConfig } from '../config/sections/proxy.js';
+import { EventStreams } from '../wire/event-stream.js';
 import type { Audience } from '../wire/audience.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { DaemonAgents, daemonAuthorities } from './upstream/daemon-agents.js';
@@ -52,13 +53,23 @@ export class RelayModule implements OnModuleDestroy {
         },
         {
           provide: RelayProxy,
-          inject: [DaemonAgents, RelayBufferPool, section('proxy')],
-          useFactory: (agents: DaemonAgents, buffers: RelayBufferPool, proxy: ProxyConfig) =>
-            new RelayProxy(agents, buffers, {
-              connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
-              readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
-              operationTimeoutSeconds: proxy.imagedOperationTimeoutSeconds,
-            }),
+          inject: [DaemonAgents, RelayBufferPool, section('proxy'), EventStreams],
+          useFactory: (
+            agents: DaemonAgents,
+            buffers: RelayBufferPool,
+            proxy: ProxyConfig,
+            eventStreams: EventStreams,
+          ) =>
+            new RelayProxy(
+              agents,
+              buffers,
+              {
+                connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
+                readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
+                operationTimeoutSeconds: proxy.imagedOperationTimeoutSeconds,
+              },
+              eventStreams,
+            ),
         },
         {
           provide: RelayAccess,

@@ -13,6 +13,7 @@ import { MiB } from '../base/units.js';
 import { DaemonAgents } from './upstream/daemon-agents.js';
 import { RelayBufferPool } from './buffers/relay-buffer-pool.js';
 import type { DaemonTimeouts } from './upstream/daemon-request.js';
+import { EventStreams } from '../wire/event-stream.js';
 import { RelayProxy, type RelayOptions } from './relay.proxy.js';
 
 const timeouts = { connectTimeoutSeconds: 60, readTimeoutSeconds: 60, operationTimeoutSeconds: 60 };
@@ -34,7 +35,12 @@ class ProxyUnderTest implements AsyncDisposable {
     const daemon = await PlainDaemon.start(script);
     const agents = new DaemonAgents({ caPem: undefined });
     const buffers = new RelayBufferPool(bufferLimits);
-    const proxy = new RelayProxy(agents, buffers, { ...timeouts, ...limits });
+    const proxy = new RelayProxy(
+      agents,
+      buffers,
+      { ...timeouts, ...limits },
+      new EventStreams({ streamsMax: 1 }),
+    );
     const service = await ListenerUnderTest.open((exchange) =>
       proxy.relay(
         exchange,

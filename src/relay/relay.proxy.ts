@@ -4,6 +4,8 @@ import { BadGatewayError } from '../base/errors.js';
 import type { EarlyHead } from '../wire/early-head.js';
 import type { Exchange } from '../wire/exchange.js';
 import { processingIntervalHeader } from '../wire/signs-of-life.js';
+import type { EventStreams } from '../wire/event-stream.js';
+import { isEventStream, relayEvents } from './bodies/event-relay.js';
 import { downloadBody } from './bodies/body-download.js';
 import type { BufferLoan } from './buffers/buffer-loan.js';
 import type { DaemonAgents } from './upstream/daemon-agents.js';
@@ -69,6 +71,7 @@ export class RelayProxy {
     private readonly agents: DaemonAgents,
     private readonly bufferPool: RelayBufferPool,
     private readonly timeouts: DaemonTimeouts,
+    private readonly eventStreams: EventStreams,
   ) {
     this.#opener = new RequestOpener(agents);
     const seconds = Math.floor(timeouts.readTimeoutSeconds / signsPerTimeout);
@@ -121,7 +124,10 @@ export class RelayProxy {
       const head = answerHead(answer, exchange.request.method);
       if (exchange.response.headersSent) refuseLateRefusal(exchange, head);
       options.observer?.answered(answer);
-      await sendAnswer(exchange, { answer, head, daemon, buffers }, options);
+      if (isEventStream(answer)) {
+        if (options.closes === true) exchange.closeAfterResponse();
+        await relayEvents(exchange, answer, { streams: this.eventStreams, silence: daemon.silence });
+      } else await sendAnswer(exchange, { answer, head, daemon, buffers }, options);
     } finally {
       daemon.release();
     }

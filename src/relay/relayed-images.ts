@@ -19,7 +19,7 @@ import { relayedEarlyHead } from './bodies/relayed-early-head.js';
 import { RelayAccess } from './access/relay-access.js';
 import { relayedMethods, type RelayedRoute } from './access/relayed-routes.js';
 import type { RelayPermit } from './access/relay-permit.js';
-import { RelayProxy, type RelayObserver } from './relay.proxy.js';
+import { RelayProxy, type RelayObserver, type RelayOptions } from './relay.proxy.js';
 import { relaysBody } from './upstream/relayed-request.js';
 import { smallBodyBytesMax } from './bodies/small-body.js';
 import { checkRequestWithin } from './access/ticket-bounds.js';
@@ -71,41 +71,65 @@ export class RelayedImages {
     logFields['daemon'] = permit.image.origin.host;
     if (permit.sessionId !== undefined) response.setHeader('Session-Id', permit.sessionId);
     logFields['backend'] = backend;
-    await this.#transfer(exchange, wanted, permit);
+    if (wanted.kind === 'events') await this.#follow(exchange, wanted, permit);
+    else await this.#transfer(exchange, wanted, permit);
+  }
+
+  /** Following a transfer is no operation of it. */
+  async #follow(exchange: Exchange, wanted: ImageRequest, permit: RelayPermit): Promise<void> {
+    exchange.logFields['operation'] = wanted.kind;
+    exchange.polled = true;
+    const lease = permit.begin(exchange, wanted.kind, () => undefined);
+    try {
+      await this.#ask(exchange, wanted, permit, { closes: wanted.closes });
+    } catch (error: unknown) {
+      // What fails after it was stopped is a consequence of that.
+      throw exchange.signal.aborted ? exchange.signal.reason : error;
+    } finally {
+      lease.end();
+    }
   }
 
   async #transfer(exchange: Exchange, wanted: ImageRequest, permit: RelayPermit): Promise<void> {
     const { kind, subResource } = wanted;
-    const { image, sizeBytes } = permit;
+    const { sizeBytes } = permit;
     const begin = (onProgress: ProgressListener): Lease => {
       if (sizeBytes !== undefined) checkRequestWithin(exchange.request, wanted, sizeBytes);
       return permit.begin(exchange, kind, onProgress);
     };
     await this.runner.run(exchange, { kind, begin }, async ({ lease, backendTime, located }) => {
       located(backend);
-      try {
-        await this.proxy.relay(
-          exchange,
-          { origin: image.origin, path: `${image.path}${subResource}${wanted.query}` },
-          {
-            observer: boundedProgress(exchange, kind, lease, sizeBytes),
-            ticket: hasLongBody(exchange.request, kind) ? ticketOf(permit) : undefined,
-            daemonTime: backendTime,
-            extentsEndBytes: kind === 'extents' ? (sizeBytes ?? Infinity) : undefined,
-            isLongWork: wanted.isLongWork,
-            earlyHead: relayedEarlyHead(exchange, wanted),
-            isCapabilities: kind === 'options' && subResource === '',
-            closes: wanted.closes,
-            imagePath: `/images/${encodeURIComponent(wanted.ticketId)}`,
-          },
-        );
-      } catch (error: unknown) {
-        const failure = daemonFailureKind(error);
-        if (isUntrusted(error)) exchange.logFields['verified_with'] = this.proxy.authoritiesSource;
-        if (failure !== undefined) this.daemonFailures?.daemonFailed(failure);
-        throw error;
-      }
+      await this.#ask(exchange, wanted, permit, {
+        observer: boundedProgress(exchange, kind, lease, sizeBytes),
+        ticket: hasLongBody(exchange.request, kind) ? ticketOf(permit) : undefined,
+        daemonTime: backendTime,
+        extentsEndBytes: kind === 'extents' ? (sizeBytes ?? Infinity) : undefined,
+        isLongWork: wanted.isLongWork,
+        earlyHead: relayedEarlyHead(exchange, wanted),
+        isCapabilities: kind === 'options' && subResource === '',
+        closes: wanted.closes,
+      });
     });
+  }
+
+  async #ask(
+    exchange: Exchange,
+    { ticketId, subResource, query }: ImageRequest,
+    { image: { origin, path } }: RelayPermit,
+    options: Omit<RelayOptions, 'imagePath'>,
+  ): Promise<void> {
+    try {
+      await this.proxy.relay(
+        exchange,
+        { origin, path: `${path}${subResource}${query}` },
+        { ...options, imagePath: `/images/${encodeURIComponent(ticketId)}` },
+      );
+    } catch (error: unknown) {
+      const failure = daemonFailureKind(error);
+      if (isUntrusted(error)) exchange.logFields['verified_with'] = this.proxy.authoritiesSource;
+      if (failure !== undefined) this.daemonFailures?.daemonFailed(failure);
+      throw error;
+    }
   }
 }
 

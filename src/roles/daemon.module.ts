@@ -14,9 +14,11 @@ import type { SessionCredentials } from '../relay/access/relay-access.js';
 import { relayBufferGauges } from '../relay/buffers/relay-buffer-gauges.js';
 import { RelayBufferPool } from '../relay/buffers/relay-buffer-pool.js';
 import { RelayModule } from '../relay/relay.module.js';
+import { eventStreamGauge } from '../tickets/event-stream-gauge.js';
 import { ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
+import { EventStreams } from '../wire/event-stream.js';
 import type { EntranceOptions } from './entrance.js';
 import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
@@ -74,13 +76,20 @@ export class DaemonModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, BufferPool, RelayBufferPool, RunningJobs],
+          inject: [TICKET_STORE, BufferPool, RelayBufferPool, RunningJobs, EventStreams],
           useFactory: (
             store: TicketStore,
             pool: BufferPool,
             relayPool: RelayBufferPool,
             jobs: RunningJobs,
-          ) => [ticketGauge(store), ...bufferGauges(pool), ...relayBufferGauges(relayPool), jobsGauge(jobs)],
+            streams: EventStreams,
+          ) => [
+            ticketGauge(store),
+            eventStreamGauge(streams),
+            ...bufferGauges(pool),
+            ...relayBufferGauges(relayPool),
+            jobsGauge(jobs),
+          ],
         },
         { provide: HEALTH_CHECKS, useValue: [] },
         { provide: BACKGROUND_WORK, useExisting: RunningJobs },

@@ -8,10 +8,12 @@ import { Credentials } from '../sessions/credentials.js';
 import { sessionGauge } from '../sessions/session-gauge.js';
 import { PROXY_STORES, type ProxyStores } from '../sessions/stores/proxy-stores.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
+import { eventStreamGauge } from '../tickets/event-stream-gauge.js';
 import { ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { GrantsBehindTickets } from './grants-behind-tickets.js';
+import { EventStreams } from '../wire/event-stream.js';
 import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
 import type { RoleInputs } from './role-inputs.js';
@@ -57,9 +59,15 @@ export class ProxyModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, PROXY_STORES, RelayBufferPool],
-          useFactory: (store: TicketStore, { sessionStore }: ProxyStores, relayPool: RelayBufferPool) => [
+          inject: [TICKET_STORE, PROXY_STORES, RelayBufferPool, EventStreams],
+          useFactory: (
+            store: TicketStore,
+            { sessionStore }: ProxyStores,
+            relayPool: RelayBufferPool,
+            streams: EventStreams,
+          ) => [
             ticketGauge(store),
+            eventStreamGauge(streams),
             sessionGauge(sessionStore),
             ...relayBufferGauges(relayPool),
           ],

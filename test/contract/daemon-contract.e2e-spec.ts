@@ -71,8 +71,11 @@ describe('the contract of the daemon', () => {
 
   const drive =
     (operation: ImageOperation, status: number): Drive =>
-    () => {
-      const call = imageCall(operation, pathFor(operation, status), status);
+    async () => {
+      // The answer ends with the ticket.
+      const followed = operation === 'followTicket' && status === 200;
+      const path = followed ? (await fixture.addImage(MiB, { timeout: 1 })).path : pathFor(operation, status);
+      const call = imageCall(operation, path, status);
       return status === 503 ? stopping.answerTo(call) : send(call);
     };
   const statuses: Readonly<Record<ImageOperation, readonly number[]>> = {
@@ -89,6 +92,7 @@ describe('the contract of the daemon', () => {
     listImageJobs: [200, 400, 403, 431, 501, 503],
     getImageJob: [200, 400, 403, 404, 431, 501, 503],
     cancelImageJob: [204, 400, 403, 404, 409, 431, 501, 503],
+    followTicket: [200, 400, 403, 431, 501, 503],
   };
   const info = (status: number): Call => ({
     method: 'GET',

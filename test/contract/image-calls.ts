@@ -14,6 +14,7 @@ export const imageOperations = [
   'listImageJobs',
   'getImageJob',
   'cancelImageJob',
+  'followTicket',
 ] as const;
 
 export type ImageOperation = (typeof imageOperations)[number];
@@ -40,6 +41,7 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     // The first job of the image must have been begun before.
     getImageJob: { method: 'GET', suffix: '/jobs/1' },
     cancelImageJob: { method: 'DELETE', suffix: '/jobs/1' },
+    followTicket: { method: 'GET', suffix: '/events' },
   };
 
 const asJob = 'Prefer: respond-async';
@@ -94,6 +96,7 @@ const onlyIds: readonly ImageOperation[] = [
   'listImageJobs',
   'getImageJob',
   'cancelImageJob',
+  'followTicket',
 ];
 
 /** Whether nothing but the id can be malformed. */

@@ -123,8 +123,12 @@ describe('the contract of the proxy', () => {
 
   const driveImage =
     (operation: ImageOperation, status: number): Drive =>
-    () => {
-      const ticketId = ticketFor(status);
+    async () => {
+      // The answer ends with the ticket.
+      const followed = operation === 'followTicket' && status === 200;
+      const ticketId = followed
+        ? await deployment.addTicket('write', deployment.folder.file('image.raw'), MiB, { timeout: 1 })
+        : ticketFor(status);
       const path = status === 400 && hasOnlyId(operation) ? `/images/${randomUUID()}` : `/images/${ticketId}`;
       const call = imageCall(operation, path, status, credential(status, ticketId));
       if (status === 429) return sendToStrict(call);
@@ -146,6 +150,7 @@ describe('the contract of the proxy', () => {
     listImageJobs: [200, 400, ...withoutStorage],
     getImageJob: [200, 400, 404, ...withoutStorage],
     cancelImageJob: [204, 400, 404, 409, ...withoutStorage],
+    followTicket: [200, 400, ...withoutStorage],
   };
 
   /** What every operation of the proxy itself may get. */

@@ -62,7 +62,9 @@ export class RelayAccess {
     }
     const ticket = await this.#findTicket(request);
     if (ticket === undefined) throw this.credentials.refusal(shown);
-    return ticketPermit(ticket, this.#target(ticket.definition));
+    return ticketPermit(ticket, this.#target(ticket.definition), (listener) =>
+      this.tickets.watch(ticket.definition.id, listener),
+    );
   }
 
   /** @throws NotAllowedError when there is a ticket that forbids the request */

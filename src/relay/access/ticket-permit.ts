@@ -1,13 +1,23 @@
 import type { ClientConnection } from '../../wire/client-connection.js';
+import { NotAllowedError } from '../../base/errors.js';
+import type { Lease } from '../../base/lease.js';
+import type { TicketListener } from '../../tickets/ticket-watch.js';
+import type { Exchange } from '../../wire/exchange.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import type { RelayPermit } from './relay-permit.js';
 import type { RelayTarget } from '../upstream/request-opener.js';
 
 /**
  * Relaying for a control ticket: as an operation of it, which is counted and can be cancelled.
+ * Following it is none, and ends with it all the same.
  * @param image that the ticket's url names
+ * @param watch hears what happens to the ticket, until what it returns is called
  */
-export function ticketPermit(permit: TicketPermit, image: RelayTarget): RelayPermit {
+export function ticketPermit(
+  permit: TicketPermit,
+  image: RelayTarget,
+  watch: (listener: TicketListener) => () => void,
+): RelayPermit {
   const { transferId, inactivityTimeoutSeconds, sizeBytes } = permit;
   return {
     image,
@@ -16,11 +26,20 @@ export function ticketPermit(permit: TicketPermit, image: RelayTarget): RelayPer
     sizeBytes,
     sessionId: undefined,
     begin: (exchange, kind, onProgress) => {
+      if (kind === 'events') return untilTicketEnds(exchange, watch);
       const lease = permit.begin(kind, exchange, { onProgress });
       countConnection(exchange.connection, permit);
       return lease;
     },
   };
+}
+
+function untilTicketEnds(exchange: Exchange, watch: (listener: TicketListener) => () => void): Lease {
+  const stop = watch(({ kind }) => {
+    if (kind === 'expired') exchange.abort(new NotAllowedError('Ticket expired'));
+    else if (kind === 'cancelled') exchange.abort(new NotAllowedError('Ticket was canceled'));
+  });
+  return { signal: exchange.signal, progressed: () => undefined, end: stop };
 }
 
 /** A ticket counts the client connections that used it. It has just given a lease, so it still takes them. */

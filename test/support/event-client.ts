@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { request as requestHttp, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { EventReader, type ReceivedEvent } from '../../src/base/event-reader.js';
+import { connectOptions, type Address } from './address.js';
+import { within } from './deadline.js';
+
+/** What the events of one ticket tell. */
+export interface Progress {
+  readonly transferred?: number;
+  readonly received_bytes?: number;
+  readonly durable_bytes?: number;
+  readonly active: boolean;
+  readonly connections: number;
+  readonly bytes_per_second: number;
+  readonly expires_in?: number;
+  readonly reason?: string;
+}
+
+/** An event and its data. */
+export interface ParsedEvent<T> extends Omit<ReceivedEvent, 'data'> {
+  readonly data: T;
+}
+
+/** A client that follows a stream of events, on a connection of its own. */
+export class EventClient<T = Progress> implements Disposable {
+  readonly events: ParsedEvent<T>[] = [];
+  readonly #reader = new EventReader();
+  #read = 0;
+  /** The stream has ended as it should, or was cut. */
+  end: 'whole' | 'cut' | undefined;
+
+  private constructor(readonly answer: IncomingMessage) {
+    answer.on('data', (piece: Buffer) => {
+      for (const { event, data, id } of this.#reader.push(piece)) {
+        this.events.push({ event, data: JSON.parse(data) as T, id });
+      }
+      answer.emit('news');
+    });
+    answer.on('error', () => undefined);
+    answer.once('close', () => {
+      this.end = answer.complete ? 'whole' : 'cut';
+      answer.emit('news');
+    });
+  }
+
+  static async follow<T = Progress>(
+    address: Address,
+    path: string,
+    headers: OutgoingHttpHeaders = {},
+  ): Promise<EventClient<T>> {
+    const start = address.kind === 'tls' ? requestHttps : requestHttp;
+    const request = start({
+      ...connectOptions(address),
+      path,
+      headers: { Host: 'localhost', Accept: 'text/event-stream', ...headers },
+      agent: false,
+    });
+    request.end();
+    const [answer] = (await within(once(request, 'response'), `the head of ${path}`)) as [IncomingMessage];
+    if (answer.statusCode !== 200) {
+      answer.resume();
+      request.destroy();
+      throw new Error(`${path} was answered with ${answer.statusCode}`);
+    }
+    return new EventClient<T>(answer);
+  }
+
+  /** The next event, in order, that `wanted` says yes to. */
+  async next(what: string, wanted: (event: ParsedEvent<T>) => boolean = () => true): Promise<ParsedEvent<T>> {
+    for (;;) {
+      while (this.#read < this.events.length) {
+        const event = this.events[this.#read++];
+        if (event !== undefined && wanted(event)) return event;
+      }
+      if (this.end !== undefined) throw new Error(`The stream ended (${this.end}) before ${what}`);
+      await within(once(this.answer, 'news'), what);
+    }
+  }
+
+  /** The next event of a type. */
+  async of(type: string): Promise<ParsedEvent<T>> {
+    return this.next(type, ({ event }) => event === type);
+  }
+
+  /** @returns how the stream ended, when it has */
+  async ended(): Promise<'whole' | 'cut'> {
+    while (this.end === undefined) await within(once(this.answer, 'news'), 'the end of the stream');
+    return this.end;
+  }
+
+  [Symbol.dispose](): void {
+    this.answer.destroy();
+  }
+}
