@@ -52,6 +52,7 @@ const httpHeaders = new Set([
   'content-type',
   'date',
   'keep-alive',
+  'transfer-encoding',
   'x-content-type-options',
 ]);
 
