@@ -624,6 +624,12 @@ const eventsExample = [
     '"connections":0,"bytes_per_second":0}\n\n',
 ].join('\n');
 
+/** Of the whole text. What the data of each event is, JSON Schema has the word `contentSchema` for. */
+const eventsSchema: SchemaObject = Object.assign<SchemaObject, object>(
+  { type: 'string' },
+  { contentMediaType: 'application/json', contentSchema: { $ref: getSchemaPath(TicketProgressDto) } },
+);
+
 export const FollowTicket = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
@@ -664,7 +670,7 @@ export const FollowTicket = (access: ImageAccess): MethodDecorator =>
           schema: { type: 'string', example: 'no' },
         },
       },
-      content: { 'text/event-stream': { schema: { type: 'string' }, example: eventsExample } },
+      content: { 'text/event-stream': { schema: eventsSchema, example: eventsExample } },
     }),
     refusal(400, 'The request is malformed.', 'Invalid path', access.refusalHeaders),
   );
