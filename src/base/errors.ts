@@ -58,7 +58,20 @@ export class MethodNotAllowedError extends ServiceError {
 
 /** The state of the thing forbids it now; the same request may succeed later. */
 export class ConflictError extends ServiceError {
-  readonly code = 'conflict';
+  readonly code: string = 'conflict';
+}
+
+/** The image is not what the client expected it to be. */
+export class ChecksumMismatchError extends ConflictError {
+  override readonly code = 'checksum_mismatch';
+
+  /** @param expected by the client; both in hex */
+  constructor(
+    readonly expected: string,
+    readonly actual: string,
+  ) {
+    super(`The checksum is ${actual}, not ${expected}; the digests of the blocks tell where they differ`);
+  }
 }
 
 export class PayloadTooLargeError extends ServiceError {

@@ -227,6 +227,15 @@ export const HeadImage = (access: ImageAccess): MethodDecorator =>
     }),
   );
 
+const blockSizeSchema = {
+  type: 'integer',
+  format: 'int32',
+  minimum: 1_048_576,
+  maximum: 16_777_216,
+  multipleOf: 4096,
+  default: 4_194_304,
+} as const;
+
 export const WriteImage = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
@@ -254,6 +263,21 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
       required: false,
       description: '`n`: do not wait for stable storage; flush later with PATCH.',
       schema: { type: 'string', enum: ['y', 'n'], default: 'y' },
+    }),
+    ApiQuery({
+      name: 'digests',
+      required: false,
+      description:
+        'A checksum algorithm, by which whole blocks of the body are hashed while they arrive. ' +
+        'Their digests are kept while nothing changes them, so that `checksum` and `digests` need not ' +
+        'read these blocks.',
+      schema: { type: 'string', maxLength: 100 },
+    }),
+    ApiQuery({
+      name: 'block_size',
+      required: false,
+      description: 'With `digests`: bytes of a block, a multiple of 4096 from 1 MiB to 16 MiB.',
+      schema: blockSizeSchema,
     }),
     closeParameter,
     contentRangeParameter,
@@ -428,14 +452,7 @@ const blockSizeParameter = ApiQuery({
   name: 'block_size',
   required: false,
   description: 'Bytes of a block: a multiple of 4096 from 1 MiB to 16 MiB.',
-  schema: {
-    type: 'integer',
-    format: 'int32',
-    minimum: 1_048_576,
-    maximum: 16_777_216,
-    multipleOf: 4096,
-    default: 4_194_304,
-  },
+  schema: blockSizeSchema,
 });
 
 export const GetChecksum = (access: ImageAccess): MethodDecorator =>
@@ -454,6 +471,19 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
     algorithmParameter,
     blockSizeParameter,
     mayBeJob(access.headers),
+    ApiQuery({
+      name: 'expect',
+      required: false,
+      description: 'What the checksum should be, in hexadecimal. Another one is 409.',
+      schema: { type: 'string', pattern: '^([0-9a-fA-F]{2})+$', minLength: 2, maxLength: 256 },
+    }),
+    refusal(
+      409,
+      'The checksum is not what was expected; problem details have both. Compare the digests of the blocks ' +
+        'with yours to find where they differ.',
+      'The checksum is 0e57, not d7d8; the digests of the blocks tell where they differ',
+      access.refusalHeaders,
+    ),
     ApiOkResponse({ description: 'The checksum.', headers: access.headers, type: ChecksumDto }),
     refusal(
       400,

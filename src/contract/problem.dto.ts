@@ -1,4 +1,4 @@
-import { ApiProperty, ApiSchema } from './decorators.js';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from './decorators.js';
 
 /** A refusal for clients that prefer JSON: problem details of RFC 9457. */
 @ApiSchema({
@@ -34,4 +34,31 @@ export class ProblemDto {
     example: 400,
   })
   status!: number;
+
+  @ApiPropertyOptional({
+    description: 'Of a checksum that is another one: what was expected.',
+    maxLength: 256,
+    example: '0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8',
+  })
+  expected?: string;
+
+  @ApiPropertyOptional({
+    description: 'Of a checksum that is another one: what it is.',
+    maxLength: 256,
+    example: 'd7d82cb19df9e6b46b8d272c11754eadb10c4a240ca3bbae684e5dfea3640bc4',
+  })
+  actual?: string;
+
+  @ApiPropertyOptional({
+    description:
+      'Of a checksum that is another one: the first byte of the first block that differs, or null when ' +
+      'that is not known: the digests of the blocks tell it.',
+    type: 'integer',
+    format: 'int64',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    nullable: true,
+    example: 4_194_304,
+  })
+  first_difference?: number | null;
 }

@@ -14,6 +14,8 @@ import { BufferPool } from './buffers/buffer-pool.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
 import { CHECKSUM_TURNS, ChecksumHandler } from './operations/checksum.handler.js';
 import { DigestsHandler } from './operations/digests.handler.js';
+import { KeptDigests } from './checksum/kept-digests.js';
+import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { HashWorkers } from './checksum/hash-workers.js';
 import { EventsHandler } from './operations/events.handler.js';
 import { ExtentsHandler } from './operations/extents.handler.js';
@@ -89,6 +91,18 @@ export class ImagesModule implements OnModuleDestroy {
         RunningJobs,
         ImageJobs,
         HashWorkers,
+        {
+          provide: KeptDigests,
+          inject: [section('limits'), TICKET_STORE],
+          useFactory: ({ keptDigestsMax }: LimitsConfig, tickets: TicketStore) => {
+            const kept = new KeptDigests(keptDigestsMax);
+            // Modules live as long as the store.
+            tickets.watch(undefined, ({ kind, id }) => {
+              if (kind === 'removed') kept.forgetOwner(id);
+            });
+            return kept;
+          },
+        },
         // A PATCH is one of these two.
         ZeroHandler,
         FlushHandler,

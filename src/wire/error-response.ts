@@ -1,5 +1,6 @@
 import {
   BadGatewayError,
+  ChecksumMismatchError,
   ClientTimeoutError,
   ConflictError,
   GatewayTimeoutError,
@@ -109,7 +110,15 @@ export function problemOf(error: unknown): Problem {
     type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`,
     title: known ? error.message : 'Internal server error, see the log of the service',
     status: errorStatus(error),
+    ...members(error),
   };
+}
+
+/** What problem details have besides what all of them have. */
+function members(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof ChecksumMismatchError)) return {};
+  const { expected, actual } = error;
+  return { expected, actual, first_difference: null };
 }
 
 function detailHeaders(error: unknown, retryAfterSeconds: number): Record<string, string> {

@@ -85,7 +85,7 @@ describe('the contract of the daemon', () => {
     writeImage: [200, 400, 403, 408, 415, 416, 431, 500, 501, 503, 507],
     patchImage: [200, 202, 400, 403, 408, 413, 415, 416, 431, 500, 501, 503, 507],
     listImageExtents: [200, 400, 403, 404, 431, 500, 501, 503],
-    getImageChecksum: [200, 202, 400, 403, 431, 500, 501, 503],
+    getImageChecksum: [200, 202, 400, 403, 409, 431, 500, 501, 503],
     listBlockDigests: [200, 400, 403, 416, 431, 500, 501, 503],
     listChecksumAlgorithms: [200, 400, 431, 501, 503],
     preflightImage: [200, 400, 403, 431, 501, 503],

@@ -71,6 +71,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     cancelImageJob: { suffix: '/jobs/999' },
   },
   408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },
+  409: { getImageChecksum: { suffix: '/checksum?expect=00' } },
   413: { patchImage: { body: `"${'x'.repeat(65_536)}"` } },
   415: {
     writeImage: { headers: ['Content-Type: multipart/form-data; boundary=x'] },

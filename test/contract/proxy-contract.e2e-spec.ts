@@ -143,7 +143,7 @@ describe('the contract of the proxy', () => {
     writeImage: [200, 400, 408, 415, 416, 507, ...relayed],
     patchImage: [200, 202, 400, 408, 413, 415, 416, 507, ...relayed],
     listImageExtents: [200, 400, 404, ...relayed],
-    getImageChecksum: [200, 202, 400, ...relayed],
+    getImageChecksum: [200, 202, 400, 409, ...relayed],
     listBlockDigests: [200, 400, 416, ...relayed],
     listChecksumAlgorithms: [200, 400, ...withoutStorage],
     preflightImage: [200, 400, ...withoutStorage],

@@ -128,3 +128,70 @@ async function addImage(wire: Wire): Promise<string> {
   await file.write(content, 5 * MiB, imageBytes - 5 * MiB, 5 * MiB);
   return path;
 }
+
+describeWire('digests of whole blocks that are uploaded', {}, (wire) => {
+  const query = `algorithm=sha256&block_size=${MiB}`;
+  const checksum = async (path: string, more = ''): Promise<string> => {
+    const { text } = await wire.client().request('GET', `${path}/checksum?${query}${more}`);
+    return (JSON.parse(text) as { checksum: string }).checksum;
+  };
+  const expected = sha256(
+    Buffer.concat(
+      Array.from({ length: 6 }, (_, index) =>
+        createHash('sha256')
+          .update(content.subarray(index * MiB, (index + 1) * MiB))
+          .digest(),
+      ),
+    ),
+  );
+
+  test('are kept, so that a checksum after the upload reads 0 bytes', async () => {
+    const { path, file: name } = await wire.addImage(imageBytes);
+    const put = await wire
+      .client()
+      .request('PUT', `${path}?digests=sha256&block_size=${MiB}`, { body: content });
+    assert.equal(put.status, 200);
+    // What somebody else changes on the disk is seen only by who reads it.
+    await using file = await open(name, 'r+');
+    await file.write('other', 100);
+    assert.equal(await checksum(path), expected);
+  });
+
+  test('are forgotten where the image is changed', async () => {
+    const { path } = await wire.addImage(imageBytes);
+    const client = wire.client();
+    await client.request('PUT', `${path}?digests=sha256&block_size=${MiB}`, { body: content });
+    const changed = Buffer.from(content);
+    changed.fill('new', MiB + 10, MiB + 1000);
+    const headers = { 'Content-Range': `bytes ${MiB + 10}-${MiB + 999}/*` };
+    await client.request('PUT', path, { headers, body: changed.subarray(MiB + 10, MiB + 1000) });
+    const copy = await wire.addImage(changed);
+    assert.equal(await checksum(path), await checksum(copy.path));
+  });
+
+  test('are not made without whole blocks of a known algorithm', async () => {
+    const { path } = await wire.addImage(imageBytes);
+    const answer = await wire.client().request('PUT', `${path}?digests=none`, { body: content });
+    assert.equal(answer.status, 400);
+    assert.match(answer.text, /Unknown algorithm 'none'/);
+  });
+
+  test('make a checksum that is expected, or 409 with both', async () => {
+    const path = await addImage(wire);
+    assert.equal(await checksum(path, `&expect=${expected.toUpperCase()}`), expected);
+    const headers = { Accept: 'application/json' };
+    const answer = await wire.client().request('GET', `${path}/checksum?${query}&expect=00ff`, { headers });
+    assert.equal(answer.status, 409);
+    const { title, ...problem } = JSON.parse(answer.text) as { title: string };
+    assert.match(title, /^The checksum is [0-9a-f]{64}, not 00ff/);
+    assert.deepEqual(problem, {
+      type: 'urn:ovirt-imageio:error:checksum_mismatch',
+      status: 409,
+      expected: '00ff',
+      actual: expected,
+      first_difference: null,
+    });
+    const malformed = await wire.client().request('GET', `${path}/checksum?expect=x`);
+    assert.equal(malformed.status, 400);
+  });
+});

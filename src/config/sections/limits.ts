@@ -149,6 +149,14 @@ export const limitsSection = defineSection({
       description:
         'Checksums computed at once, of one image at most half; others wait. Two threads hash for all.',
     }),
+    keptDigestsMax: count('kept_digests', 65_536, {
+      minimum: 0,
+      maximum: 16_777_216,
+      unit: 'digests',
+      description:
+        'Digests of blocks that are kept, of all tickets, so that these are not read again: some 250 bytes ' +
+        'each, and enough for 256 GiB in blocks of 4 MiB. The oldest make room. 0 keeps none.',
+    }),
     preflightSeconds: seconds('preflight_sec', 1, {
       minimum: 0.1,
       description:

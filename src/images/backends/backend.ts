@@ -37,6 +37,11 @@ export interface Backend {
   /** The name in logs and metrics, e.g. `file` or `nbd`. */
   readonly kind: string;
   /**
+   * The same whenever it is the same image, by whatever name; undefined where storage may lose what it took
+   * without telling, as a server may that is started again.
+   */
+  readonly identity: string | undefined;
+  /**
    * How many connections can usefully read and write this image at once, before
    * `daemon.max_connections` caps them.
    */

@@ -6,6 +6,7 @@ import type { BufferPool } from '../buffers/buffer-pool.js';
 import { BufferSet } from '../transfer/buffer-set.js';
 import type { Claimant } from '../buffers/fair-shares.js';
 import { type BlockRun, blockRuns } from './block-runs.js';
+import type { OperationDigests } from './operation-digests.js';
 import type { HashLane, HashWorkers } from './hash-workers.js';
 import { Slots } from './slots.js';
 
@@ -20,6 +21,8 @@ export interface BlockDigestsOptions {
   /** For whom the buffers are. */
   readonly claimant: Claimant;
   readonly workers: HashWorkers;
+  /** Where digests are found that are known, and kept that are not. */
+  readonly digests?: OperationDigests | undefined;
   /** Looked at before each read; what has been started ends first. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -131,10 +134,9 @@ class BlockHashing {
       this.options.signal?.throwIfAborted();
       while (this.#begun.length >= runsAheadMax && !this.#isOver) await this.#nextChange();
       if (this.#isOver || this.#failure !== undefined) return;
+      const known = run.zero ? await this.#zeroDigest(run) : this.#knownDigest(run);
       this.#begun.push(
-        run.zero
-          ? { run, digest: Promise.resolve(await this.#zeroDigest(run)) }
-          : await this.#beginBlock(run),
+        known === undefined ? await this.#beginBlock(run) : { run, digest: Promise.resolve(known) },
       );
       this.#change();
     }
@@ -143,7 +145,7 @@ class BlockHashing {
   /** Returns once a lane is at work on the block, so that the next block can go to another. */
   async #beginBlock(run: BlockRun): Promise<BegunRun> {
     const lane = await this.lanes.take();
-    const digest = this.#hashBlock(lane, run).finally(() => {
+    const digest = this.#observeBlock(lane, run).finally(() => {
       this.lanes.put(lane);
     });
     this.#running.add(digest);
@@ -154,6 +156,23 @@ class BlockHashing {
       })
       .finally(() => this.#running.delete(digest));
     return { run, digest };
+  }
+
+  #knownDigest({ offsetBytes, blockBytes }: BlockRun): Uint8Array | undefined {
+    return this.options.digests?.find(this.options, { offsetBytes, lengthBytes: blockBytes });
+  }
+
+  /** Keeps the digest, unless the block is changed meanwhile. */
+  async #observeBlock(lane: HashLane, run: BlockRun): Promise<Uint8Array> {
+    const { digests } = this.options;
+    const observation = digests?.observe({ offsetBytes: run.offsetBytes, lengthBytes: run.blockBytes });
+    try {
+      const digest = await this.#hashBlock(lane, run);
+      if (observation !== undefined) digests?.keep(observation, this.options, digest);
+      return digest;
+    } finally {
+      observation?.end();
+    }
   }
 
   async #hashBlock(lane: HashLane, run: BlockRun): Promise<Uint8Array> {

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { ChecksumMismatchError, InvalidRequestError } from '../../base/errors.js';
 import { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
@@ -7,7 +8,7 @@ import { extentsOfPart } from '../checksum/extents-of-part.js';
 import { HashWorkers } from '../checksum/hash-workers.js';
 import type { FairShares } from '../buffers/fair-shares.js';
 import { blockParameters, type BlockParameters } from './block-parameters.js';
-import type { AskedImage, ImageHandler } from './image-handler.js';
+import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 import { ImageJobs, wantsJob } from '../jobs/image-jobs.js';
 import {
   ImageOperations,
@@ -34,32 +35,46 @@ export class ChecksumHandler implements ImageHandler {
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
     const parameters = blockParameters(query);
+    const expected = expectedChecksum(query);
     const request: OperationRequest = { ticketId, access: 'read', kind: 'checksum' };
-    const work = (context: OperationContext): Promise<object> => this.#inTurn(context, parameters);
+    const work = (context: OperationContext): Promise<object> => this.#inTurn(context, parameters, expected);
     if (wantsJob(exchange)) {
       await this.jobs.start(exchange, { request, total: summedBytes, work });
       return;
     }
     const earlyHead = new EarlyHead(exchange, { 'Content-Type': 'application/json' });
     try {
-      earlyHead.end(JSON.stringify(await this.operations.run(exchange, { ...request, earlyHead }, work)));
+      // That the checksum is another one is a status, which has to be waited for.
+      const head = expected === undefined ? { earlyHead } : {};
+      earlyHead.end(JSON.stringify(await this.operations.run(exchange, { ...request, ...head }, work)));
     } finally {
       earlyHead.stop();
     }
   }
 
-  async #inTurn(context: OperationContext, parameters: BlockParameters): Promise<object> {
+  /** @throws ChecksumMismatchError when it is not what was expected */
+  async #inTurn(
+    context: OperationContext,
+    parameters: BlockParameters,
+    expected: string | undefined,
+  ): Promise<object> {
     const { permit, lease } = context;
     await this.turns.take(permit, lease.signal);
     try {
       const checksum = await this.#compute(context, parameters);
+      if (expected !== undefined && checksum !== expected) {
+        throw new ChecksumMismatchError(expected, checksum);
+      }
       return { algorithm: parameters.algorithm, block_size: parameters.blockSizeBytes, checksum };
     } finally {
       this.turns.give(permit);
     }
   }
 
-  #compute({ permit, lease, backend }: OperationContext, parameters: BlockParameters): Promise<string> {
+  #compute(
+    { permit, lease, backend, digests }: OperationContext,
+    parameters: BlockParameters,
+  ): Promise<string> {
     let doneBytes = 0;
     return computeChecksum({
       ...parameters,
@@ -68,6 +83,7 @@ export class ChecksumHandler implements ImageHandler {
       pool: this.pool,
       claimant: permit,
       workers: this.workers,
+      digests,
       signal: lease.signal,
       onProgress: (lengthBytes) => {
         lease.progressed({ offsetBytes: doneBytes, lengthBytes });
@@ -79,4 +95,13 @@ export class ChecksumHandler implements ImageHandler {
 
 async function summedBytes({ permit, backend }: OperationContext): Promise<number> {
   return Math.min(permit.sizeBytes, await backend.sizeBytes());
+}
+
+/** @throws InvalidRequestError when it is no checksum in hex */
+function expectedChecksum({ expect }: QueryValues): string | undefined {
+  if (expect === undefined) return undefined;
+  if (typeof expect !== 'string' || !/^([0-9a-f]{2}){1,128}$/i.test(expect)) {
+    throw new InvalidRequestError('Invalid expect, expected a checksum in hexadecimal');
+  }
+  return expect.toLowerCase();
 }

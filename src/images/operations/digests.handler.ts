@@ -82,7 +82,7 @@ export class DigestsHandler implements ImageHandler {
     parameters: BlockParameters,
     range: ByteRange,
   ): Promise<void> {
-    const { permit, lease, backend } = context;
+    const { permit, lease, backend, digests: known } = context;
     const turn = new Turn(this.turns, context);
     await turn.take();
     try {
@@ -93,6 +93,7 @@ export class DigestsHandler implements ImageHandler {
         pool: this.pool,
         claimant: permit,
         workers: this.workers,
+        digests: known,
         signal: lease.signal,
       });
       for await (const run of digests) {

@@ -13,14 +13,19 @@ import { BufferPool, smallBufferBytes } from '../buffers/buffer-pool.js';
 import { bodyBeyondTicket, checkWithinTicket } from '../../tickets/range-check.js';
 import { BodyReader } from '../transfer/body-reader.js';
 import { BufferSet } from '../transfer/buffer-set.js';
-import type { AskedImage, ImageHandler } from './image-handler.js';
-import { ImageOperations } from '../transfer/image-operations.js';
+import { BodyDigests } from '../checksum/body-digests.js';
+import { HashWorkers } from '../checksum/hash-workers.js';
+import { blockParameters, type BlockParameters } from './block-parameters.js';
+import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
+import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 
 interface WriteRequest {
   readonly offsetBytes: number;
   /** `Content-Length`; undefined for a chunked body, which ends where it ends. */
   readonly lengthBytes: number | undefined;
   readonly flush: boolean;
+  /** Whole blocks are to be hashed so while they arrive. */
+  readonly digests: BlockParameters | undefined;
   readonly close: boolean;
 }
 
@@ -33,6 +38,7 @@ export class WriteHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
+    private readonly workers: HashWorkers,
     @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
   ) {}
 
@@ -52,7 +58,8 @@ export class WriteHandler implements ImageHandler {
           checkWithinTicket({ offsetBytes, lengthBytes: lengthBytes ?? 0 }, sizeBytes);
         },
       },
-      async ({ permit, lease, backend }) => {
+      async (context) => {
+        const { permit, lease, backend } = context;
         exchange.logFields['offset'] = offsetBytes;
         if (lengthBytes !== undefined) exchange.logFields['length'] = lengthBytes;
         const endBytes = await this.#endOfBody(request, permit.sizeBytes, backend);
@@ -62,10 +69,12 @@ export class WriteHandler implements ImageHandler {
           countMax: Math.min(this.limits.buffersPerTransfer, backend.inFlightMax + 1),
           signal: lease.signal,
         });
+        const bodyDigests = this.#bodyDigests(request, context);
         try {
           exchange.readyForBody();
-          await writeBody(exchange, { backend, lease, buffers, offsetBytes, endBytes });
+          await writeBody(exchange, { backend, lease, buffers, offsetBytes, endBytes, bodyDigests });
         } finally {
+          await bodyDigests?.end();
           buffers.release();
         }
         if (request.flush) await lease.flush(() => backend.flush());
@@ -74,6 +83,15 @@ export class WriteHandler implements ImageHandler {
     );
     if (request.close) exchange.closeAfterResponse();
     exchange.send(200);
+  }
+
+  #bodyDigests(
+    { digests: parameters }: WriteRequest,
+    { permit, digests }: OperationContext,
+  ): BodyDigests | undefined {
+    if (parameters === undefined) return undefined;
+    const lane = this.workers.openLane(parameters.algorithm);
+    return new BodyDigests({ ...parameters, digests, lane, endBytes: permit.sizeBytes });
   }
 
   /** Where the body must end, at the latest for a chunked one: bytes past it are refused, not written. */
@@ -102,8 +120,15 @@ function writeRequest({ request }: Exchange, { query }: AskedImage): WriteReques
     offsetBytes: parseContentRangeStart(request.headers['content-range']),
     lengthBytes: bodyLength(request),
     flush: yesOrNo(query, 'flush', true),
+    digests: bodyDigestParameters(query),
     close: yesOrNo(query, 'close', false),
   };
+}
+
+/** @throws InvalidRequestError */
+function bodyDigestParameters(query: QueryValues): BlockParameters | undefined {
+  const { digests: algorithm } = query;
+  return algorithm === undefined ? undefined : blockParameters({ ...query, algorithm });
 }
 
 /**
@@ -123,6 +148,7 @@ interface BodyTransfer {
   readonly buffers: BufferSet;
   readonly offsetBytes: number;
   readonly endBytes: number;
+  readonly bodyDigests: BodyDigests | undefined;
 }
 
 // Data sits in its buffer at the same distance from a page boundary as in the image, so
@@ -135,7 +161,7 @@ const pageBytes = 4096;
  * body dropped.
  */
 async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<void> {
-  const { backend, lease, buffers, endBytes } = transfer;
+  const { backend, lease, buffers, endBytes, bodyDigests } = transfer;
   const body = new BodyReader(exchange, lease.signal);
   // A client that pauses, or waits to hear of what it sent, is told now and not when it sends more.
   buffers.onFailure = (error) => {
@@ -153,17 +179,26 @@ async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<vo
       const filledBytes = await body.fill(target);
       buffers.isSlow = filledBytes < Math.min(stepBytes, smallBufferBytes);
       const startBytes = offset;
+      let writtenBytes = 0;
       const written = lease.change(
         { offsetBytes: startBytes, lengthBytes: filledBytes },
         ({ offsetBytes, lengthBytes }) => {
           const at = offsetBytes - startBytes;
+          writtenBytes += lengthBytes;
           return backend.write(target.subarray(at, at + lengthBytes), offsetBytes);
         },
       );
-      buffers.use(buffer, written);
+      const isWhole = written.then(
+        () => writtenBytes === filledBytes,
+        () => false,
+      );
+      const hashed = bodyDigests?.add(target.subarray(0, filledBytes), startBytes, isWhole);
+      // A buffer is free when neither storage nor the threads need it.
+      buffers.use(buffer, hashed === undefined ? written : Promise.all([written, hashed]));
       offset += filledBytes;
     }
     await buffers.settled();
+    await bodyDigests?.settled();
     await finishBody(exchange, body, offset === endBytes);
   } finally {
     body.stop();

@@ -11,6 +11,9 @@ import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import { TICKET_STORE, type TicketStore } from '../../tickets/ticket.store.js';
 import type { ByteRange } from '../../base/units.js';
 import type { Backend } from '../backends/backend.js';
+import { KeptDigests } from '../checksum/kept-digests.js';
+import { OperationDigests } from '../checksum/operation-digests.js';
+import { WatchedBackend } from '../checksum/watched-backend.js';
 import { OpenImages } from './open-images.js';
 import { TimedBackend } from './timed-backend.js';
 
@@ -33,6 +36,8 @@ export interface OperationContext {
   readonly permit: TicketPermit;
   readonly lease: TicketLease;
   readonly backend: Backend;
+  /** Those of the ticket that are known of the image. */
+  readonly digests: OperationDigests;
 }
 
 /**
@@ -45,6 +50,7 @@ export class ImageOperations {
     @Inject(TICKET_STORE) private readonly tickets: TicketStore,
     private readonly images: OpenImages,
     private readonly runner: OperationRunner,
+    private readonly keptDigests: KeptDigests,
   ) {}
 
   /**
@@ -120,7 +126,10 @@ export class ImageOperations {
       try {
         located(backend.kind);
         signal.throwIfAborted();
-        return await work({ permit, lease, backend: new TimedBackend(backend, backendTime) });
+        const image = this.keptDigests.image(backend);
+        const watched = new WatchedBackend(new TimedBackend(backend, backendTime), image);
+        const digests = new OperationDigests(permit.definition.id, image, watched);
+        return await work({ permit, lease, backend: watched, digests });
       } finally {
         // The root may still be aborted while an answer leaves, and others use the image then.
         signal.removeEventListener('abort', abandon);

@@ -16,6 +16,10 @@ export class TimedBackend implements Backend {
     return this.backend.kind;
   }
 
+  get identity(): string | undefined {
+    return this.backend.identity;
+  }
+
   get readersMax(): number {
     return this.backend.readersMax;
   }

@@ -43,7 +43,8 @@ export function imageRequest(
     subResource: path.replace(':job', () => parameters['job'] ?? ''),
     kind,
     isLongWork,
-    hasEarlyHead,
+    // Whether it is what is expected is a status, which the daemon alone can tell.
+    hasEarlyHead: hasEarlyHead && !queryParameters.has('expect'),
     access: isWrite ? 'write' : 'read',
     query: withoutSession(rawQuery),
     sessionIdQuery: queryParameters.get(sessionParameter) ?? undefined,

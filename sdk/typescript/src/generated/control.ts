@@ -249,6 +249,22 @@ export interface components {
              * @example 400
              */
             status: number;
+            /**
+             * @description Of a checksum that is another one: what was expected.
+             * @example 0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8
+             */
+            expected?: string;
+            /**
+             * @description Of a checksum that is another one: what it is.
+             * @example d7d82cb19df9e6b46b8d272c11754eadb10c4a240ca3bbae684e5dfea3640bc4
+             */
+            actual?: string;
+            /**
+             * Format: int64
+             * @description Of a checksum that is another one: the first byte of the first block that differs, or null when that is not known: the digests of the blocks tell it.
+             * @example 4194304
+             */
+            first_difference?: number | null;
         };
     };
     responses: {

@@ -27,6 +27,7 @@ interface FileOptions {
 function openBackend(file: string, { isDirect, blockSizeBytes }: FileOptions): FileBackend {
   const flags = fs.constants.O_RDWR | (isDirect ? fs.constants.O_DIRECT : 0);
   return new FileBackend({
+    identity: 'the image',
     fd: fs.openSync(file, flags),
     isBlockDevice: false,
     blockSizeBytes,

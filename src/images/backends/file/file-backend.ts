@@ -22,6 +22,8 @@ import { ZeroWriter } from './zero.js';
 
 /** A file that is open and was looked at; `FileSource` makes these. */
 export interface OpenedFile {
+  /** The same for every name of the image. */
+  readonly identity: string;
   readonly fd: number;
   readonly isBlockDevice: boolean;
   /** What offsets, lengths and memory are to be multiples of; 1 for a file opened without `O_DIRECT`. */
@@ -65,6 +67,8 @@ export class FileBackend implements Backend {
   readonly canDirtyExtents = false;
   readonly blockSizeBytes: number;
 
+  readonly identity: string;
+
   readonly #file: OpenedFile;
   readonly #io: BlockIo;
   readonly #zeroWriter: ZeroWriter;
@@ -76,6 +80,7 @@ export class FileBackend implements Backend {
 
   constructor(file: OpenedFile) {
     this.#file = file;
+    this.identity = file.identity;
     this.#io = new BlockIo(file.fd, file.blockSizeBytes, file.bounce);
     this.#zeroWriter = new ZeroWriter(file.fd, file.isBlockDevice, this.#io);
     this.growable = !file.isBlockDevice;

@@ -82,6 +82,7 @@ export class FileSource implements ImageSource {
       if (blockSizeBytes === 1) this.#warnOfBuffering(path, stats.dev);
       const key = imageKey(stats);
       return new FileBackend({
+        identity: key,
         fd,
         isBlockDevice: stats.isBlockDevice(),
         blockSizeBytes,

@@ -30,6 +30,7 @@ export interface NbdBackendOptions {
  */
 export class NbdBackend implements Backend {
   readonly kind = 'nbd';
+  readonly identity = undefined;
   readonly readersMax = 8;
   readonly writersMax = 8;
   readonly inFlightMax = 4;
