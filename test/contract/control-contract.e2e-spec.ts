@@ -11,7 +11,7 @@ import { answerTo, inUnknownFraming, bytesOf, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
-const operationCount = 6;
+const operationCount = 7;
 const padding = [`X-Padding: ${'x'.repeat(16 * 1024)}`];
 
 describe('the contract of the control service', () => {
@@ -82,6 +82,7 @@ describe('the contract of the control service', () => {
   const malformedId = '/tickets/%ff';
   const list: Call = { method: 'GET', path: '/tickets' };
   const show: Call = { method: 'GET', path: path(id) };
+  const follow: Call = { method: 'GET', path: '/tickets/events' };
   const put: Call = { method: 'PUT', path: path('new'), body: ticket('new') };
   const extend: Call = { method: 'PATCH', path: path(id), body: '{"timeout": 300}' };
   const remove: Call = { method: 'DELETE', path: path(randomUUID()) };
@@ -97,6 +98,18 @@ describe('the contract of the control service', () => {
         400: send({ ...show, path: malformedId }),
         404: send({ ...show, path: path('none') }),
         ...anyway(show),
+      },
+      followTickets: {
+        // Without `Accept: text/event-stream`, whose answer would not end.
+        200: async () => {
+          await fixture.vdsm.addTicket(ticket('events'));
+          return answerTo(fixture.daemon.address('control'), follow);
+        },
+        404: async () => {
+          await fixture.vdsm.removeTicket('events');
+          return answerTo(fixture.daemon.address('control'), follow);
+        },
+        ...anyway(follow),
       },
       putTicket: {
         200: send(put),

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { KiB, MiB } from '../../src/base/units.js';
 import { EventClient, type ParsedEvent, type Progress } from '../support/event-client.js';
 import { eventually } from '../support/deadline.js';
+import type { TicketInfo } from '../support/vdsm.js';
 import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
 
 describe('the events of a ticket', () => {
@@ -180,5 +181,48 @@ describe('event streams', () => {
     const { status, headers } = await fixture.client().request('GET', `${image.path}/events`);
     assert.equal(status, 503);
     assert.equal(headers['retry-after'], '5');
+  });
+});
+
+type TicketsEvent = readonly TicketInfo[] | readonly string[] | { readonly count: number };
+
+describe('the events of all tickets', () => {
+  test('begin with all of them, tell of those that change, and end when the service stops', async () => {
+    await using fixture = await DaemonUnderTest.start();
+    const images = await Promise.all(Array.from({ length: 101 }, () => fixture.addImage(MiB)));
+    using events = await EventClient.follow<TicketsEvent>(
+      fixture.daemon.address('control'),
+      '/tickets/events',
+    );
+    assert.deepEqual((await events.of('complete')).data, { count: 101 });
+    const all = events.events
+      .filter(({ event }) => event === 'tickets')
+      .flatMap(({ data }) => data as readonly TicketInfo[]);
+    assert.deepEqual(all, await fixture.vdsm.listTickets());
+    const [image, other] = images;
+    assert.ok(image && other);
+    await fixture.client().write(image.id, Buffer.alloc(64 * KiB, 'x'), 0);
+    const { data: changed } = await events.next('the upload', ({ event, data }) => {
+      return (
+        event === 'tickets' && (data as TicketInfo[]).some(({ transferred }) => transferred === 64 * KiB)
+      );
+    });
+    assert.deepEqual(
+      (changed as TicketInfo[]).map(({ uuid }) => uuid),
+      [image.id],
+    );
+    await fixture.vdsm.removeTicket(other.id);
+    assert.deepEqual((await events.of('removed')).data, [other.id]);
+    const stopped = fixture.daemon.stop();
+    await events.of('draining');
+    assert.equal(await events.ended(), 'whole');
+    await stopped;
+  });
+
+  test('are the ticket of that id for who does not accept them', async () => {
+    await using fixture = await DaemonUnderTest.start();
+    await assert.rejects(fixture.vdsm.getTicket('events'), /status=404/);
+    await fixture.addImage(MiB, { uuid: 'events' });
+    assert.equal((await fixture.vdsm.getTicket('events')).uuid, 'events');
   });
 });

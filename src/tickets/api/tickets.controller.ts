@@ -21,6 +21,7 @@ import {
   ApiOperation,
   ApiParam,
   ApiTags,
+  getSchemaPath,
 } from '../../contract/decorators.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { codedBody, headRefusals, refusal, stopping } from '../../contract/refusals.js';
@@ -43,6 +44,8 @@ import {
   ticketInfoDto,
   type TicketDefaults,
 } from './ticket.dto.js';
+import { EventStreams } from '../../wire/event-stream.js';
+import { followTickets } from '../tickets-follower.js';
 import type { TicketInfo } from '../ticket.js';
 import { ticketLogFields } from '../ticket-log.js';
 import { TICKET_STORE, type TicketStore } from '../ticket.store.js';
@@ -91,6 +94,12 @@ const stillRunning = refusal(
   'Timeout cancelling transfer t1',
 );
 
+const ticketEventsExample = [
+  'event: complete\ndata: {"count":0}\n',
+  ':\n',
+  'event: removed\ndata: ["2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11"]\n\n',
+].join('\n');
+
 /**
  * The tickets API (docs/protocol.md, "The tickets API"). It is served on the control socket only: reaching
  * that socket is the permission.
@@ -103,6 +112,7 @@ export class TicketsController {
     @Inject(TICKET_STORE) private readonly tickets: TicketStore,
     @Inject(TICKET_DEFAULTS) private readonly defaults: TicketDefaults,
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly streams: EventStreams,
   ) {}
 
   @Get()
@@ -118,6 +128,42 @@ export class TicketsController {
     await hijack(request, reply, this.logger, (exchange) =>
       sendJsonList(exchange, ticketInfoDtos(this.tickets.list())),
     );
+  }
+
+  @Get('events')
+  @Polled()
+  @ApiOperation({
+    operationId: 'followTickets',
+    summary: 'What happens to all tickets, as it happens',
+    description:
+      'Server-sent events when `Accept` names `text/event-stream`; otherwise the ticket whose id is ' +
+      '`events`. First all tickets come in events `tickets`, each a list of at most 100, then `complete`; ' +
+      'from then on, at most once a second, `tickets` with those that were added or have changed, and ' +
+      '`removed` with a list of ids. `draining` ends the stream when the service stops. A comment comes ' +
+      'each 15 s. After a reconnection all tickets come again.',
+  })
+  @ApiOkResponse({
+    description: 'The events, until the client leaves; or the ticket as it is now.',
+    content: {
+      'application/json': { schema: { $ref: getSchemaPath(TicketInfoDto) } },
+      'text/event-stream': { schema: { type: 'string' }, example: ticketEventsExample },
+    },
+  })
+  @anyOperation
+  @notFound
+  async follow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await hijack(request, reply, this.logger, async (exchange) => {
+      if (request.headers.accept?.includes('text/event-stream') !== true) {
+        const ticket = JSON.stringify(await this.show('events'));
+        exchange.send(200, { 'Content-Type': 'application/json' }, ticket);
+        return;
+      }
+      const stream = this.streams.begin(exchange);
+      exchange.onDrain(() => {
+        stream.end({ event: 'draining', data: {} });
+      });
+      await followTickets(this.tickets, stream, ticketInfoDto);
+    });
   }
 
   @Get(':id')
