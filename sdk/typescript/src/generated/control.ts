@@ -28,6 +28,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tickets/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens to all tickets, as it happens
+         * @description Server-sent events when `Accept` names `text/event-stream`; otherwise the ticket whose id is `events`. First all tickets come in events `tickets`, each a list of at most 100, then `complete`; from then on, at most once a second, `tickets` with those that were added or have changed, and `removed` with a list of ids. `draining` ends the stream when the service stops. A comment comes each 15 s. After a reconnection all tickets come again.
+         */
+        get: operations["followTickets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tickets/{id}": {
         parameters: {
             query?: never;
@@ -515,6 +535,42 @@ export interface operations {
             };
             403: components["responses"]["NotAllowed"];
             409: components["responses"]["Conflict"];
+            431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    followTickets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events, until the client leaves; or the ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketInfo"];
+                    /**
+                     * @example event: complete
+                     *     data: {"count":0}
+                     *
+                     *     :
+                     *
+                     *     event: removed
+                     *     data: ["2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11"]
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
