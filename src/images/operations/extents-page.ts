@@ -1,4 +1,4 @@
-import { GiB, type ByteRange } from '../../base/units.js';
+import { MiB, type ByteRange } from '../../base/units.js';
 import type { Backend, Extent, ExtentContext } from '../backends/backend.js';
 import { MergedExtents } from '../backends/merged-extents.js';
 
@@ -18,8 +18,11 @@ export interface PageBounds {
 /** A page is there as soon as the head of a list would be, so that it needs none in advance. */
 const usualPatienceMs = 750;
 
-/** One request for block status has as much. */
-const firstStepBytes = 2 * GiB;
+/**
+ * Storage tells all extents of what it is asked for: 2 GiB of a fragmented image have half a million, of
+ * which a page takes the first thousand.
+ */
+const firstStepBytes = 16 * MiB;
 /** Of storage that is as quick as this, more is asked for at once. */
 const quickStepMs = 100;
 
