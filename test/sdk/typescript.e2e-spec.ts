@@ -144,6 +144,8 @@ describe('the TypeScript client', () => {
       assert.equal(at, offsetBytes + lengthBytes);
     }
     assert.match((await image.checksum('sha256')).checksum, /^[0-9a-f]{64}$/);
+    const [first] = await image.digests('sha256');
+    assert.equal(first?.start, 0);
   });
 
   test('tells beforehand what would fail', async () => {

@@ -7,6 +7,7 @@ import { Transport, type Endpoint } from './transport.js';
 export type ImageOptions = components['schemas']['ImageOptions'];
 export type Extent = components['schemas']['Extent'];
 export type Checksum = components['schemas']['Checksum'];
+export type BlockDigest = components['schemas']['BlockDigest'];
 export type Preflight = components['schemas']['Preflight'];
 export type Job = components['schemas']['Job'];
 
@@ -201,6 +202,14 @@ export class ImageClient implements AsyncDisposable {
       ...(format !== undefined && { format }),
     };
     return dataOf(await this.api.GET('/images/{id}/preflight', { params: { path, query } }));
+  }
+
+  /** The digest of each block, in order; `checksum` of the same algorithm is the hash of them. */
+  async digests(algorithm = 'blake2b'): Promise<readonly BlockDigest[]> {
+    const { path } = this.#id.params;
+    const answer = await this.api.GET('/images/{id}/digests', { params: { path, query: { algorithm } } });
+    // Lines come only to those whose `Accept` prefers them.
+    return dataOf(answer) as readonly BlockDigest[];
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 export {
   ImageClient,
   type ByteRange,
+  type BlockDigest,
   type Checksum,
   type Extent,
   type ImageOptions,
