@@ -41,9 +41,16 @@ try {
       process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
       // Loaded only here: the framework takes most of a second, which installers that only ask for the
       // configuration need not wait.
+      const { bootId } = await import('./process/boot-id.js');
       const { run } = await import('./process/run.js');
       const notifySocket = process.env['NOTIFY_SOCKET'];
-      await run(role, loaded, { ticketFiles, notifySocket, sockets, reload: load });
+      await run(role, loaded, {
+        ticketFiles,
+        notifySocket,
+        sockets,
+        bootId: bootId(process.env),
+        reload: load,
+      });
       break;
     }
   }

@@ -11,6 +11,8 @@ import { notifyReady, notifyStopping } from './systemd.js';
 import { createLogger, describeError, type Logger } from '../log/logger.js';
 import { returnStartMemory } from '../node-internals/start-memory.js';
 import { checkTricks } from '../node-internals/tricks.js';
+import { expectRequests, keepTickets } from '../roles/kept-tickets.js';
+import { userIdOf } from '../native/accounts.js';
 import { createRole } from '../roles/role.js';
 import { version } from '../base/version.js';
 import { InheritedSockets, type InheritedSocket } from '../wire/inherited-sockets.js';
@@ -22,6 +24,8 @@ export interface RunOptions {
   readonly notifySocket: string | undefined;
   /** Those that the service manager has made; others are bound here. */
   readonly sockets: readonly InheritedSocket[];
+  /** Of this boot of the host, see `bootId`. */
+  readonly bootId: string | undefined;
   /** Loads the configuration anew, at SIGHUP. */
   readonly reload: () => LoadedConfig;
 }
@@ -33,7 +37,7 @@ export interface RunOptions {
 export async function run(
   role: Role,
   loaded: LoadedConfig,
-  { ticketFiles, notifySocket, sockets, reload }: RunOptions,
+  { ticketFiles, notifySocket, sockets, bootId, reload }: RunOptions,
 ): Promise<void> {
   const { config, warnings } = loaded;
   const { level, format } = config.logging;
@@ -42,14 +46,17 @@ export async function run(
   for (const fallback of await checkTricks()) logger.warn(fallback);
   try {
     const inherited = new InheritedSockets(sockets);
-    const application = await createRole(role, { config, ticketFiles, logger, inherited });
+    const trust = { bootId, owners: journalOwners(config.daemon) };
+    const application = await createRole(role, { config, ticketFiles, logger, trust, inherited });
     for (const address of inherited.closeRest()) {
       logger.warn(`The socket ${address} was passed, but no listener is configured for it`);
     }
     const service = application.get(Service);
+    expectRequests(application);
     await service.open();
     const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
     dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
+    await keepTickets(application, config);
     stopOnSignals(application, systemdEnable ? notifySocket : undefined, logger);
     reloadWhenAsked(service, loaded, reload, logger);
     returnStartMemory();
@@ -59,6 +66,13 @@ export async function run(
     logger.fatal(`Cannot start: ${describeError(error)}`);
     process.exit(1);
   }
+}
+
+/** Users as whom this service may have written what it finds: the one that it is, and the one it becomes. */
+function journalOwners({ dropPrivileges: isDropping, userName }: Config['daemon']): readonly number[] {
+  const own = process.geteuid?.() ?? 0;
+  const later = own === 0 && isDropping ? userIdOf(userName) : undefined;
+  return later === undefined ? [own] : [own, later];
 }
 
 /** The first SIGTERM or SIGINT stops in order, a second one at once. */

@@ -15,7 +15,9 @@ import { relayBufferGauges } from '../relay/buffers/relay-buffer-gauges.js';
 import { RelayBufferPool } from '../relay/buffers/relay-buffer-pool.js';
 import { RelayModule } from '../relay/relay.module.js';
 import { eventStreamGauge } from '../tickets/event-stream-gauge.js';
-import { ticketGauge } from '../tickets/ticket-gauge.js';
+import { TICKET_JOURNAL } from '../tickets/journal/open-journal.js';
+import type { TicketJournal } from '../tickets/journal/ticket-journal.js';
+import { restoredTicketsGauge, ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { EventStreams } from '../wire/event-stream.js';
@@ -38,7 +40,7 @@ const ticketsOnly: SessionCredentials = {
  */
 @Module({})
 export class DaemonModule {
-  static of({ config, logger, ticketFiles, inherited }: RoleInputs): DynamicModule {
+  static of({ config, logger, ticketFiles, trust, inherited }: RoleInputs): DynamicModule {
     const tickets = TicketsModule.register({
       imports: [ImageSourcesModule],
       schemes: {
@@ -49,6 +51,7 @@ export class DaemonModule {
         ],
       },
       ticketFiles,
+      trust,
     });
     const images = ImagesModule.register(tickets);
     const relay = RelayModule.register({
@@ -76,15 +79,17 @@ export class DaemonModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, BufferPool, RelayBufferPool, RunningJobs, EventStreams],
+          inject: [TICKET_STORE, TICKET_JOURNAL, BufferPool, RelayBufferPool, RunningJobs, EventStreams],
           useFactory: (
             store: TicketStore,
+            journal: TicketJournal | undefined,
             pool: BufferPool,
             relayPool: RelayBufferPool,
             jobs: RunningJobs,
             streams: EventStreams,
           ) => [
             ticketGauge(store),
+            restoredTicketsGauge(journal?.restored ?? 0),
             eventStreamGauge(streams),
             ...bufferGauges(pool),
             ...relayBufferGauges(relayPool),

@@ -9,7 +9,9 @@ import { sessionGauge } from '../sessions/session-gauge.js';
 import { PROXY_STORES, type ProxyStores } from '../sessions/stores/proxy-stores.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { eventStreamGauge } from '../tickets/event-stream-gauge.js';
-import { ticketGauge } from '../tickets/ticket-gauge.js';
+import { TICKET_JOURNAL } from '../tickets/journal/open-journal.js';
+import type { TicketJournal } from '../tickets/journal/ticket-journal.js';
+import { restoredTicketsGauge, ticketGauge } from '../tickets/ticket-gauge.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { GrantsBehindTickets } from './grants-behind-tickets.js';
@@ -26,10 +28,11 @@ import { BACKGROUND_WORK, GAUGES, HEALTH_CHECKS, serviceProviders } from './serv
  */
 @Module({})
 export class ProxyModule {
-  static of({ config, logger, ticketFiles, inherited }: RoleInputs): DynamicModule {
+  static of({ config, logger, ticketFiles, trust, inherited }: RoleInputs): DynamicModule {
     const tickets = TicketsModule.register({
       schemes: { inject: [section('tls')], useFactory: relayedSchemes },
       ticketFiles,
+      trust,
     });
     const sessions = SessionsModule.register({
       imports: [tickets],
@@ -59,14 +62,16 @@ export class ProxyModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, PROXY_STORES, RelayBufferPool, EventStreams],
+          inject: [TICKET_STORE, TICKET_JOURNAL, PROXY_STORES, RelayBufferPool, EventStreams],
           useFactory: (
             store: TicketStore,
+            journal: TicketJournal | undefined,
             { sessionStore }: ProxyStores,
             relayPool: RelayBufferPool,
             streams: EventStreams,
           ) => [
             ticketGauge(store),
+            restoredTicketsGauge(journal?.restored ?? 0),
             eventStreamGauge(streams),
             sessionGauge(sessionStore),
             ...relayBufferGauges(relayPool),

@@ -31,6 +31,8 @@ const pollMilliseconds = 20;
 // After their requests were cancelled operations still wait for the I/O in flight; storage that hangs must
 // not hang the stop.
 const cancelSeconds = 5;
+// A listener that stops last answers what it has accepted, which takes milliseconds.
+const lastSeconds = 1;
 // A socket that was destroyed is closed in the next turn of the event loop.
 const cutSeconds = 1;
 
@@ -81,21 +83,29 @@ export class Service implements OnApplicationShutdown {
    * what is behind them is closed with the application.
    */
   async stop(): Promise<void> {
-    const { listeners, graceSeconds } = this.parts;
-    for (const listener of listeners) listener.drain();
-    await this.#idleWithin(graceSeconds);
-    const stopping = new UnavailableError('The service is stopping');
-    for (const listener of listeners) listener.abort(stopping);
-    this.parts.background?.abort(stopping);
-    if (!(await this.#idleWithin(cancelSeconds))) this.logger.warn('Requests still run, storage may be hung');
+    const { listeners, background, graceSeconds } = this.parts;
+    const last = listeners.filter(({ isLastToStop }) => isLastToStop);
+    const others = listeners.filter(({ isLastToStop }) => !isLastToStop);
+    for (const listener of others) listener.drain();
+    await this.#end(background === undefined ? others : [...others, background], graceSeconds);
+    for (const listener of last) listener.drain();
+    await this.#end(last, lastSeconds);
     for (const listener of listeners) listener.close();
+  }
+
+  /** Lets what they do end within the grace period, and cancels the rest. */
+  async #end(parts: readonly BackgroundWork[], graceSeconds: number): Promise<void> {
+    await idleWithin(parts, graceSeconds);
+    for (const part of parts) part.abort(new UnavailableError('The service is stopping'));
+    if (!(await idleWithin(parts, cancelSeconds)))
+      this.logger.warn('Requests still run, storage may be hung');
   }
 
   /** Closes the monitoring listener last, so that it answers until everything else is closed. */
   async onApplicationShutdown(): Promise<void> {
     this.parts.monitoring?.close();
     // Requests that were cut still report their end. The log is complete only after that.
-    await this.#idleWithin(cutSeconds);
+    await idleWithin(this.parts.listeners, cutSeconds);
     for (const listener of this.#allListeners) listener.flushRecords();
   }
 
@@ -103,18 +113,17 @@ export class Service implements OnApplicationShutdown {
     const { monitoring, listeners } = this.parts;
     return monitoring === undefined ? listeners : [monitoring, ...listeners];
   }
+}
 
-  get #isBusy(): boolean {
-    const { listeners, background } = this.parts;
-    return [...listeners, background].some((part) => part !== undefined && part.running > 0);
+/** @returns false when something of them still runs at the end of the time */
+async function idleWithin(
+  parts: readonly Pick<BackgroundWork, 'running'>[],
+  seconds: number,
+): Promise<boolean> {
+  const deadline = performance.now() + seconds * 1000;
+  while (parts.some(({ running }) => running > 0)) {
+    if (performance.now() >= deadline) return false;
+    await delay(pollMilliseconds);
   }
-
-  async #idleWithin(seconds: number): Promise<boolean> {
-    const deadline = performance.now() + seconds * 1000;
-    while (this.#isBusy) {
-      if (performance.now() >= deadline) return false;
-      await delay(pollMilliseconds);
-    }
-    return true;
-  }
+  return true;
 }

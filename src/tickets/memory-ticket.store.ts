@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../base/clock.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../base/errors.js';
+import type { SavedTicket } from './saved-ticket.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import type { TicketPermit } from './ticket-permit.js';
 import { TicketWatchers, type TicketListener } from './ticket-watch.js';
@@ -26,10 +27,19 @@ const closeTimeoutSecondsMin = 1;
  */
 const ticketsAtOnce = 100;
 
-/** The tickets of one process. They are not persisted. */
+/** Where tickets are kept for the process that comes next. */
+export interface TicketKeeper {
+  /** Resolves when all that has happened to tickets is kept. */
+  written(): Promise<void>;
+  /** Bytes that were durable are about to change; resolves when nobody will take them for durable. */
+  withdrawn(id: string, start: number, end: number): Promise<void>;
+}
+
+/** The tickets of one process, which a {@link TicketKeeper} may keep for the next one. */
 export class MemoryTicketStore implements TicketStore {
   readonly #tickets = new Map<string, Ticket>();
   readonly #watchers = new TicketWatchers();
+  #keeper: TicketKeeper | undefined;
 
   constructor(
     private readonly options: MemoryTicketStoreOptions,
@@ -46,7 +56,7 @@ export class MemoryTicketStore implements TicketStore {
     if (old === undefined && this.#tickets.size >= this.options.ticketsMax) {
       throw new UnavailableError(`Too many tickets, the limit is ${this.options.ticketsMax}`);
     }
-    const ticket = new Ticket(definition, this.clock, this.options, this.#watchers);
+    const ticket = this.#make(definition);
     this.#tickets.set(definition.id, ticket);
     if (old !== undefined) {
       old.cancel();
@@ -55,6 +65,28 @@ export class MemoryTicketStore implements TicketStore {
     this.#watchers.tell('added', definition.id);
     ticket.watched();
     await old?.closed();
+    await this.#keeper?.written();
+  }
+
+  /** Has all that happens from now on kept, before it is acknowledged. */
+  keepIn(keeper: TicketKeeper): void {
+    this.#keeper = keeper;
+    for (const ticket of this.#tickets.values()) this.#keepRanges(ticket);
+  }
+
+  /** Adds a ticket as the process before this one has left it. */
+  restore(saved: SavedTicket): void {
+    const ticket = this.#make(saved.definition);
+    ticket.restore(saved);
+    this.#tickets.set(saved.definition.id, ticket);
+  }
+
+  ticket(id: string): Ticket | undefined {
+    return this.#tickets.get(id);
+  }
+
+  all(): Iterable<Ticket> {
+    return this.#tickets.values();
   }
 
   async info(id: string): Promise<TicketInfo> {
@@ -83,11 +115,13 @@ export class MemoryTicketStore implements TicketStore {
 
   async extend(id: string, timeoutSeconds: number): Promise<void> {
     this.#find(id).extend(timeoutSeconds);
+    await this.#keeper?.written();
   }
 
   async remove(id: string): Promise<void> {
     const ticket = this.#tickets.get(id);
     if (ticket !== undefined) await this.#remove(id, ticket);
+    await this.#keeper?.written();
   }
 
   async removeAll(): Promise<void> {
@@ -100,6 +134,7 @@ export class MemoryTicketStore implements TicketStore {
       if (removals.push(removed) % ticketsAtOnce === 0) await setImmediate();
     }
     await Promise.all(removals);
+    await this.#keeper?.written();
     const [failure] = failures;
     if (failure !== undefined) throw failure;
   }
@@ -138,6 +173,18 @@ export class MemoryTicketStore implements TicketStore {
       ticket.watched();
       if (++count % ticketsAtOnce === 0) await setImmediate();
     }
+  }
+
+  #make(definition: TicketDefinition): Ticket {
+    const ticket = new Ticket(definition, this.clock, this.options, this.#watchers);
+    this.#keepRanges(ticket);
+    return ticket;
+  }
+
+  #keepRanges({ definition, received }: Ticket): void {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return;
+    received.beforeWithdrawn((start, end) => keeper.withdrawn(definition.id, start, end));
   }
 
   #find(id: string): Ticket {

@@ -18,6 +18,13 @@ export class RangeSet {
     return this.#starts.length;
   }
 
+  /** The first ranges, at most `countMax` of them, each as its start and end. */
+  first(countMax: number): (readonly [number, number])[] {
+    return this.#starts
+      .slice(0, countMax)
+      .map((start, index) => [start, this.#ends[index] as number] as const);
+  }
+
   /** The parts of [start, end) that are not covered, in order, each as its start and end. */
   gaps(start: number, end: number): (readonly [number, number])[] {
     const gaps: (readonly [number, number])[] = [];

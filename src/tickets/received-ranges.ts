@@ -73,6 +73,7 @@ export class ReceivedRanges {
   #pendingStart = Infinity;
   #pendingEnd = 0;
   #generation = 1;
+  #onWithdrawn: ((start: number, end: number) => Promise<void>) | undefined;
 
   /** @param rangesMax how many separate ranges are remembered */
   constructor(rangesMax: number) {
@@ -82,6 +83,11 @@ export class ReceivedRanges {
   /** Another number than before when something that was there is not any more. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** How many separate ranges it takes to tell what was received. */
+  get count(): number {
+    return this.#map.count;
   }
 
   /** Bytes that were received, the durable ones among them. */
@@ -107,8 +113,9 @@ export class ReceivedRanges {
     const end = start + lengthBytes;
     const running = { range, isLost: false };
     this.#changes.add(running);
-    if (this.durableBytes > 0) this.#withdraw(start, end);
+    const isWithdrawn = this.durableBytes > 0 && this.#withdraw(start, end);
     try {
+      if (isWithdrawn) await this.#onWithdrawn?.(start, end);
       await change();
     } catch (error: unknown) {
       this.#changes.delete(running);
@@ -174,6 +181,11 @@ export class ReceivedRanges {
     return { generation, receivedBytes, durableBytes, ranges, nextBytes };
   }
 
+  /** Has `listener` called before bytes change that were durable; the change waits for it. */
+  beforeWithdrawn(listener: (start: number, end: number) => Promise<void>): void {
+    this.#onWithdrawn = listener;
+  }
+
   /** What may be claimed by whoever goes on after this process has died. */
   snapshot(): ReceivedSnapshot {
     const { ranges } = this.page({ state: 'durable', startBytes: 0, rangesMax: Infinity });
@@ -191,12 +203,14 @@ export class ReceivedRanges {
     this.#bound();
   }
 
-  /** Says of [start, end) that it is not durable any more. */
-  #withdraw(start: number, end: number): void {
+  /** Says of [start, end) that it is not durable any more. @returns whether some of it was */
+  #withdraw(start: number, end: number): boolean {
     const { durableBytes } = this;
     this.#map.transform(start, end, (value) => value & ~durable);
-    if (this.durableBytes < durableBytes) this.#expectPending(start, end);
+    const isWithdrawn = this.durableBytes < durableBytes;
+    if (isWithdrawn) this.#expectPending(start, end);
     this.#bound();
+    return isWithdrawn;
   }
 
   #receive(start: number, end: number, value: number): void {

@@ -6,6 +6,7 @@ import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from '../contract/operation-kind.js';
 import { RangeSet } from './range-set.js';
 import { ReceivedRanges } from './received-ranges.js';
+import type { SavedTicket, TicketState } from './saved-ticket.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import { type LeaseOwner, TicketLease, type TicketLeaseOptions } from './ticket-lease.js';
 import type { TicketConnection, TicketPermit } from './ticket-permit.js';
@@ -37,6 +38,9 @@ export interface TicketInfo extends TicketDefinition {
 // Progress renews the expiry at most this often: nobody looks closer than a second. Short tickets are
 // renewed more often, or they would expire between two renewals.
 const renewalIntervalSecondsMax = 1;
+
+/** So many ranges of what was transferred outlive the process; with more, the progress told goes back. */
+const savedRangesMax = 1024;
 
 export interface TicketOptions {
   /** How many separate ranges of what was received are remembered. */
@@ -97,6 +101,25 @@ export class Ticket implements TicketPermit, LeaseOwner {
 
   get imageUrl(): string {
     return this.definition.url;
+  }
+
+  /** What the process that comes next has to know, beside the definition and what was received. */
+  get state(): TicketState {
+    return {
+      expiresSeconds: this.#expiresSeconds,
+      activeAtSeconds: this.#activeAtSeconds,
+      canceled: this.#canceled,
+      transferred: this.#transferred.first(savedRangesMax),
+    };
+  }
+
+  /** Goes on where the process before this one was: the time that has passed since counts. */
+  restore({ state, received }: SavedTicket): void {
+    this.#expiresSeconds = state.expiresSeconds;
+    this.#activeAtSeconds = state.activeAtSeconds;
+    this.#canceled = state.canceled;
+    for (const [start, end] of state.transferred) this.#transferred.add(start, end);
+    this.received.restore(received);
   }
 
   get remainingSeconds(): number {

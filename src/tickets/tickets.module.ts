@@ -6,6 +6,8 @@ import type { LimitsConfig } from '../config/sections/limits.js';
 import type { Recipe } from '../framework/recipe.js';
 import { section } from '../framework/settings.module.js';
 import { EventStreams } from '../wire/event-stream.js';
+import { LOGGER, type Logger } from '../log/logger.js';
+import { openJournal, TICKET_JOURNAL, type JournalTrust } from './journal/open-journal.js';
 import { MemoryTicketStore } from './memory-ticket.store.js';
 import { OperationRunner } from './operation-runner.js';
 import { TICKET_DEFAULTS, type TicketDefaults } from './api/ticket.dto.js';
@@ -24,12 +26,16 @@ export interface TicketsOptions {
   readonly imports?: NonNullable<DynamicModule['imports']>;
   /** JSON files of tickets that are there from the start. */
   readonly ticketFiles: readonly string[];
+  /** Which tickets of the process before are believed; none by default. */
+  readonly trust?: JournalTrust | undefined;
 }
+
+const nobody: JournalTrust = { bootId: undefined, owners: [] };
 
 /** The tickets of a role, and the tickets API for those who manage them. */
 @Module({})
 export class TicketsModule {
-  static register({ schemes, imports = [], ticketFiles }: TicketsOptions): DynamicModule {
+  static register({ schemes, imports = [], ticketFiles, trust }: TicketsOptions): DynamicModule {
     return {
       module: TicketsModule,
       imports,
@@ -44,6 +50,12 @@ export class TicketsModule {
             clock: Clock,
           ): MemoryTicketStore =>
             new MemoryTicketStore({ removeTimeoutSeconds, ticketsMax, rangesMax }, clock),
+        },
+        {
+          provide: TICKET_JOURNAL,
+          inject: [TICKET_STORE, section('daemon'), LOGGER],
+          useFactory: (store: MemoryTicketStore, { keepTickets, runDir }: DaemonConfig, logger: Logger) =>
+            openJournal(store, { keepTickets, runDir, ...(trust ?? nobody) }, logger),
         },
         { ...schemes, provide: TICKET_SCHEMES },
         {
@@ -68,7 +80,7 @@ export class TicketsModule {
         { provide: TICKET_FILES, useValue: ticketFiles },
         TicketFiles,
       ],
-      exports: [TICKET_STORE, OperationRunner, EventStreams],
+      exports: [TICKET_STORE, TICKET_JOURNAL, OperationRunner, EventStreams],
     };
   }
 }

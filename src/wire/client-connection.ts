@@ -55,6 +55,7 @@ export class ClientConnection {
   readonly #acceptedAt = performance.now();
   #silenceSeconds: number;
   #authorized = false;
+  #hasAsked = false;
   #lingering = false;
   #halfClosed = false;
 
@@ -158,7 +159,13 @@ export class ClientConnection {
     }
   }
 
+  /** It was accepted, and nothing was asked on it yet. */
+  get isNew(): boolean {
+    return !this.#hasAsked && !this.closed;
+  }
+
   begin(exchange: RunningExchange): void {
+    this.#hasAsked = true;
     this.#exchanges.push(exchange);
   }
 

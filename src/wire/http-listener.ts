@@ -3,7 +3,7 @@ import { Server as HttpsServer } from 'node:https';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, statSync } from 'node:fs';
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { systemClock } from '../base/clock.js';
 import { UnavailableError } from '../base/errors.js';
@@ -53,6 +53,11 @@ export interface HttpListenerOptions extends RequestReportOptions {
   readonly tls?: ServerTls | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
   readonly requireHostHeader: boolean;
+  /**
+   * It goes on until the work of the other listeners has ended, and answers whoever it has accepted: of those
+   * who connect later the next process takes care, which has the same inherited socket and the same tickets.
+   */
+  readonly isLastToStop?: boolean;
   /** The service goes on without this listener when another process already has its abstract name. */
   readonly isDispensable?: boolean;
   readonly limits: ListenerConnectionsLimits & {
@@ -234,13 +239,19 @@ export class HttpListener {
   drain(): void {
     this.#draining = true;
     this.#stopListening();
-    this.#connections.closeIdle();
+    this.#connections.closeIdle(!this.isLastToStop);
     for (const exchange of this.#connections.exchanges) exchange.drain();
   }
 
-  /** How many requests are being answered. */
+  /** See {@link HttpListenerOptions.isLastToStop}; false for a socket that was not inherited. */
+  get isLastToStop(): boolean {
+    return this.#adopted && this.#options.isLastToStop === true;
+  }
+
+  /** How many requests are being answered, or for a listener that stops last, may still come. */
   get running(): number {
-    return this.#connections.exchanges.length;
+    const waiting = this.#draining && this.isLastToStop ? this.#connections.newCount : 0;
+    return this.#connections.exchanges.length + waiting;
   }
 
   /** Cancels every running request. */
@@ -298,7 +309,9 @@ export class HttpListener {
     // starts may replace the file at any moment, and then it would be the other's file that is removed.
     this.#unixSocket?.removeFile();
     this.#unixSocket = undefined;
-    this.#server.close();
+    // Node's HTTP server would close connections on which nothing was asked yet as well.
+    if (this.isLastToStop) NetServer.prototype.close.call(this.#server);
+    else this.#server.close();
   }
 
   #handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -338,8 +351,10 @@ export class HttpListener {
   #dispatch(exchange: Exchange): void {
     if (this.#draining) {
       exchange.closeAfterResponse();
-      exchange.fail(new UnavailableError('The service is stopping'));
-      return;
+      if (!this.isLastToStop) {
+        exchange.fail(new UnavailableError('The service is stopping'));
+        return;
+      }
     }
     const { request, response, connection } = exchange;
     const refusal = headRefusal(request, this.#options.requireHostHeader) ?? framingRefusal(request);

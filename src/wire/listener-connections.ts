@@ -68,9 +68,16 @@ export class ListenerConnections {
     return [...this.#open].flatMap(({ exchanges }) => exchanges);
   }
 
-  /** Ends those on which nothing is being answered. */
-  closeIdle(): void {
-    for (const connection of this.#open) if (connection.exchanges.length === 0) connection.destroy();
+  /** How many were accepted and have not asked for anything yet. */
+  get newCount(): number {
+    return [...this.#open].filter(({ isNew }) => isNew).length;
+  }
+
+  /** Ends those on which nothing is being answered. @param newToo also those that have asked nothing yet */
+  closeIdle(newToo: boolean): void {
+    for (const connection of this.#open) {
+      if (connection.exchanges.length === 0 && (newToo || !connection.isNew)) connection.destroy();
+    }
   }
 
   /** Ends them all. */

@@ -70,6 +70,7 @@ export class ListenerFactory {
           : { kind: 'tcp', host: preferIpv4 ? '127.0.0.1' : '::1', port: Math.max(0, port) },
         requireHostHeader: false,
         trustsClients: true,
+        isLastToStop: this.config.daemon.keepTickets === 'restart',
       },
     );
   }
@@ -93,7 +94,14 @@ export class ListenerFactory {
     application: ListenerApplication,
     options: Pick<
       HttpListenerOptions,
-      'name' | 'listen' | 'requireHostHeader' | 'isDispensable' | 'tls' | 'requestLogLevel' | 'trustsClients'
+      | 'name'
+      | 'listen'
+      | 'requireHostHeader'
+      | 'isDispensable'
+      | 'isLastToStop'
+      | 'tls'
+      | 'requestLogLevel'
+      | 'trustsClients'
     >,
   ): HttpListener {
     const { limits } = this.config;

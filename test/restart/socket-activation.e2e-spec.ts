@@ -52,6 +52,7 @@ describe('a daemon whose sockets the service manager made', () => {
   test('knows them by where they listen when their names say nothing', async () => {
     const name = 'ovirt-imageio.socket';
     await using daemon = await ActivatedDaemon.start({ names: { control: name, remote: name } });
+    await daemon.ready();
     await transferThrough(daemon);
   });
 

@@ -60,6 +60,9 @@ export class ActivatedDaemon implements AsyncDisposable {
         '--',
         ...[pinnedNode, serviceProgram, '-c', folder.file('etc')],
       ]);
+      const isListening = (line: string): true | undefined =>
+        line.startsWith('started ') ? true : undefined;
+      await activator.waitForLine(isListening, 'the sockets are there');
       const remote = parseAddress(`https://127.0.0.1:${port}`, pki.caPem);
       return new ActivatedDaemon(folder, activator, controlPath, remote);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { boolean, integer, string, timeoutSecondsMax } from '../option.js';
+import { boolean, integer, oneOf, string, timeoutSecondsMax } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 import { refuseEmpty } from '../string-checks.js';
 
@@ -40,6 +40,14 @@ export const daemonSection = defineSection({
       default: 'ovirtimg',
       check: refuseEmpty,
       description: 'The group to run as after privileges are dropped.',
+    }),
+    keepTickets: oneOf('keep_tickets', {
+      choices: ['never', 'restart'],
+      default: 'never',
+      description:
+        'Whether tickets outlive the process. never: they are gone when it ends, and with them the transfers ' +
+        'of the host. restart: they are kept for the next process in tickets.journal in run_dir, which has ' +
+        'the ids in it and has to be on a tmpfs; they are gone when the host is booted.',
     }),
     systemdEnable: boolean('systemd_enable', {
       default: true,
