@@ -45,9 +45,9 @@ export const daemonSection = defineSection({
       choices: ['never', 'restart'],
       default: 'never',
       description:
-        'Whether tickets outlive the process. never: they are gone when it ends, and with them the transfers ' +
-        'of the host. restart: they are kept for the next process in tickets.journal in run_dir, which has ' +
-        'the ids in it and has to be on a tmpfs; they are gone when the host is booted.',
+        'Whether tickets outlive the process. never: they are gone when it ends, and with them the ' +
+        'transfers of the host. restart: they are kept for the next process in tickets.journal in run_dir, ' +
+        'which has the ids in it and has to be on a tmpfs; they are gone when the host is booted.',
     }),
     systemdEnable: boolean('systemd_enable', {
       default: true,
