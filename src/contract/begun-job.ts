@@ -3,14 +3,30 @@ import { ApiHeader, ApiResponse } from './decorators.js';
 import { JobDto } from './job.dto.js';
 import type { ResponseHeaders } from './refusals.js';
 
-const exampleOfBegun = {
-  id: 1,
-  kind: 'checksum',
-  state: 'running',
-  done: 0,
-  total: 1_073_741_824,
-  bytes_per_second: 0,
-};
+/**
+ * How the contract describes that a job has begun.
+ * @param location an example of its path
+ */
+export const begunJob = (location: string, kind: string, headers: ResponseHeaders = {}): MethodDecorator =>
+  ApiResponse({
+    status: 202,
+    description: 'Begun, as a job. What could be refused before was. The job goes on when the client leaves.',
+    type: JobDto,
+    example: { id: 1, kind, state: 'running', done: 0, total: 1_073_741_824, bytes_per_second: 0 },
+    headers: {
+      Location: {
+        description: 'The path of the job. It has no credentials in it.',
+        required: true,
+        schema: { type: 'string', format: 'uri-reference', pattern: '/[1-9][0-9]*$', example: location },
+      },
+      'Preference-Applied': {
+        description: 'Always `respond-async`.',
+        required: true,
+        schema: { type: 'string', enum: ['respond-async'], example: 'respond-async' },
+      },
+      ...headers,
+    },
+  });
 
 /** How the contract describes that an operation may be done as a job. */
 export const mayBeJob = (headers: ResponseHeaders): MethodDecorator =>
@@ -23,29 +39,5 @@ export const mayBeJob = (headers: ResponseHeaders): MethodDecorator =>
         'nothing.',
       schema: { type: 'string', maxLength: 1000, example: 'respond-async' },
     }),
-    ApiResponse({
-      status: 202,
-      description:
-        'Begun, as a job. What could be refused before was. The job goes on when the client leaves.',
-      type: JobDto,
-      example: exampleOfBegun,
-      headers: {
-        Location: {
-          description: 'The path of the job, below that of the image. It has no credentials in it.',
-          required: true,
-          schema: {
-            type: 'string',
-            format: 'uri-reference',
-            pattern: '/[1-9][0-9]*$',
-            example: '/images/2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11/jobs/1',
-          },
-        },
-        'Preference-Applied': {
-          description: 'Always `respond-async`.',
-          required: true,
-          schema: { type: 'string', enum: ['respond-async'], example: 'respond-async' },
-        },
-        ...headers,
-      },
-    }),
+    begunJob('/images/2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11/jobs/1', 'checksum', headers),
   );

@@ -125,7 +125,7 @@ export class ImagesModule implements OnModuleDestroy {
           useFactory: ({ checksumsMax }: LimitsConfig) => new FairShares(checksumsMax),
         },
       ],
-      exports: [BufferPool, RunningJobs],
+      exports: [BufferPool, RunningJobs, ImageOperations, HashWorkers, CHECKSUM_TURNS],
     };
   }
 

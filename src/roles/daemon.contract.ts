@@ -3,6 +3,7 @@ import { commonRules, infoTag } from '../contract/common-description.js';
 import { imageSchemas, imagesGroup } from '../contract/image-operations.js';
 import { openApiDocument, type DocumentOptions } from '../contract/openapi-document.js';
 import { InfoModule } from '../framework/info.controller.js';
+import { CopiesModule } from '../images/copies.module.js';
 import { ImagesModule } from '../images/images.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { createContractRole } from './contract-role.js';
@@ -41,7 +42,7 @@ const imagesApi: DocumentOptions = {
 };
 
 const ticketsApi: DocumentOptions = {
-  modules: [TicketsModule],
+  modules: [TicketsModule, CopiesModule],
   title: 'ovirt-imageio tickets API',
   summary: 'Adds, watches, extends and removes the tickets of a daemon or a proxy.',
   description:
@@ -59,7 +60,10 @@ const ticketsApi: DocumentOptions = {
       variables: { port: { default: '54324', description: 'Port, `[control] port`' } },
     },
   ],
-  tags: [{ name: 'tickets', description: 'Short-lived permissions to transfer one image each.' }],
+  tags: [
+    { name: 'tickets', description: 'Short-lived permissions to transfer one image each.' },
+    { name: 'copies', description: 'Copies between the images of tickets. A proxy has none.' },
+  ],
 };
 
 /** The contracts of the daemon, read off the application that it serves; no socket is bound. */

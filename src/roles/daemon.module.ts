@@ -9,6 +9,7 @@ import { BufferPool } from '../images/buffers/buffer-pool.js';
 import { ImageSourcesModule } from '../images/backends/image-sources.module.js';
 import { bufferGauges } from '../images/buffers/buffer-gauges.js';
 import { jobsGauge, RunningJobs } from '../images/jobs/running-jobs.js';
+import { CopiesModule } from '../images/copies.module.js';
 import { ImagesModule } from '../images/images.module.js';
 import type { SessionCredentials } from '../relay/access/relay-access.js';
 import { relayBufferGauges } from '../relay/buffers/relay-buffer-gauges.js';
@@ -73,6 +74,7 @@ export class DaemonModule {
         listeners,
         tickets,
         images,
+        CopiesModule.register(tickets, images),
         relay,
         InfoModule,
       ],

@@ -5,13 +5,15 @@ import { after, before, describe } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { DaemonUnderTest } from '../e2e/daemon-under-test.js';
 import type { RawAnswer } from '../e2e/raw-answers.js';
+import { Workspace } from '../nbd/servers.js';
+import { hangingStorage, needsHangingStorage } from './hanging-storage.js';
 import { FrozenStorage, needsFrozenStorage } from '../e2e/frozen-storage.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { answerTo, inUnknownFraming, bytesOf, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
-const operationCount = 7;
+const operationCount = 11;
 const padding = [`X-Padding: ${'x'.repeat(16 * 1024)}`];
 
 describe('the contract of the control service', () => {
@@ -21,6 +23,14 @@ describe('the contract of the control service', () => {
   let removedAll: RawAnswer;
   let frozen: FrozenStorage | undefined;
   let upload: RawSocket | undefined;
+  let workspace: Workspace;
+  /** Between images of its own, as other tests remove all tickets. */
+  const begin = async (change: object): Promise<RawAnswer> => {
+    const source = await fixture.addImage(Buffer.alloc(8192, 'x'));
+    const target = await fixture.addImage(8192);
+    const body = JSON.stringify({ source: source.id, target: target.id, ...change });
+    return answerTo(fixture.daemon.address('control'), { ...copy, body });
+  };
   const busyId = 'busy';
   const id = 'idle/with a slash';
 
@@ -38,6 +48,13 @@ describe('the contract of the control service', () => {
       await upload.send(bytesOf({ method: 'PUT', path: busy.path, body: 'x'.repeat(4096) }));
       await frozen.holds(fixture.daemon.program.pid);
     }
+    await begin({});
+    workspace = await Workspace.create();
+    if (needsHangingStorage() === false) {
+      const { url, sizeBytes } = await hangingStorage(workspace);
+      const hung = await fixture.addImage(undefined, { size: sizeBytes, url });
+      await begin({ target: hung.id });
+    }
     stoppingWorld = await DaemonUnderTest.start(patientGrace);
     // Here, as the other daemon has a ticket that cannot be removed.
     removedAll = await answerTo(stoppingWorld.daemon.address('control'), removeAll);
@@ -52,6 +69,7 @@ describe('the contract of the control service', () => {
     await stopping.end();
     await stoppingWorld[Symbol.asyncDispose]();
     await frozen?.thaw();
+    await workspace[Symbol.asyncDispose]();
     await fixture.daemon.stop();
     await frozen?.[Symbol.asyncDispose]();
     await fixture[Symbol.asyncDispose]();
@@ -87,6 +105,15 @@ describe('the contract of the control service', () => {
   const extend: Call = { method: 'PATCH', path: path(id), body: '{"timeout": 300}' };
   const remove: Call = { method: 'DELETE', path: path(randomUUID()) };
   const removeAll: Call = { method: 'DELETE', path: '/tickets' };
+  const copy: Call = { method: 'POST', path: '/copies', body: '{"source": "none", "target": "none"}' };
+  const sendCopy =
+    (change: () => object | Promise<object> = () => ({})): Drive =>
+    async () =>
+      begin(await change());
+  const listCopies: Call = { method: 'GET', path: '/copies' };
+  // The first copy has ended, or will soon, and the second one never does.
+  const showCopy: Call = { method: 'GET', path: '/copies/1' };
+  const cancelCopy: Call = { method: 'DELETE', path: '/copies/1' };
   const tooLarge = `"${'x'.repeat(65_536)}"`;
 
   testContract(
@@ -140,7 +167,30 @@ describe('the contract of the control service', () => {
         409: send(removeAll),
         ...anyway(removeAll),
       },
+      beginCopy: {
+        202: sendCopy(),
+        400: sendCopy(() => ({ target: 1 })),
+        404: sendCopy(() => ({ source: 'none' })),
+        408: send({ ...copy, stalls: true }),
+        413: send({ ...copy, body: tooLarge }),
+        415: send({ ...copy, headers: ['Content-Encoding: gzip'] }),
+        416: sendCopy(async () => ({ target: (await fixture.addImage(4096)).id })),
+        500: sendCopy(async () => ({ source: (await fixture.addImage(undefined, { size: 8192 })).id })),
+        ...anyway(copy),
+      },
+      listCopies: { 200: send(listCopies), ...anyway(listCopies) },
+      getCopy: {
+        200: send(showCopy),
+        404: send({ ...showCopy, path: '/copies/999' }),
+        ...anyway(showCopy),
+      },
+      cancelCopy: {
+        204: send(cancelCopy),
+        404: send({ ...cancelCopy, path: '/copies/999' }),
+        409: send({ ...cancelCopy, path: '/copies/2' }),
+        ...anyway(cancelCopy),
+      },
     },
-    (status) => (status === 409 ? needsFrozenStorage() : false),
+    (status) => status === 409 && (needsFrozenStorage() || needsHangingStorage()),
   );
 });

@@ -6,7 +6,7 @@ import { MiB } from '../../src/base/units.js';
 import { DaemonUnderTest, type ImageTicket } from '../e2e/daemon-under-test.js';
 import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
-import { hangingZeroes, needsHangingZeroes } from './hanging-zeroes.js';
+import { hangingStorage, needsHangingStorage } from './hanging-storage.js';
 import { Workspace } from '../nbd/servers.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
 import { hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
@@ -29,8 +29,8 @@ describe('the contract of the daemon', () => {
     image = await fixture.addImage(MiB, { inactivity_timeout: 3, filename: 'disk.raw' });
     await send({ ...imageCall('patchImage', image.path, 202) });
     workspace = await Workspace.create();
-    if (needsHangingZeroes() === false) {
-      const { url, sizeBytes } = await hangingZeroes(workspace);
+    if (needsHangingStorage() === false) {
+      const { url, sizeBytes } = await hangingStorage(workspace);
       hung = await fixture.addImage(undefined, { size: sizeBytes, url });
       await send(imageCall('patchImage', hung.path, 202));
     }
@@ -116,6 +116,6 @@ describe('the contract of the daemon', () => {
         503: () => stopping.answerTo(info(503)),
       },
     },
-    (status) => (status === 507 ? needsFullStorage() : status === 409 && needsHangingZeroes()),
+    (status) => (status === 507 ? needsFullStorage() : status === 409 && needsHangingStorage()),
   );
 });

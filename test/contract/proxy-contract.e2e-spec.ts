@@ -8,7 +8,7 @@ import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { answerTo, inUnknownFraming, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
-import { hangingZeroes, needsHangingZeroes } from './hanging-zeroes.js';
+import { hangingStorage, needsHangingStorage } from './hanging-storage.js';
 import { Workspace } from '../nbd/servers.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
 import { hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
@@ -49,8 +49,8 @@ describe('the contract of the proxy', () => {
     tickets.image = await deployment.addTicket('write', file, MiB);
     await begin(tickets.image);
     workspace = await Workspace.create();
-    if (needsHangingZeroes() === false) {
-      const { url, sizeBytes } = await hangingZeroes(workspace);
+    if (needsHangingStorage() === false) {
+      const { url, sizeBytes } = await hangingStorage(workspace);
       tickets.hung = randomUUID();
       await deployment.daemon.vdsm.addTicket({
         uuid: tickets.hung,
@@ -241,6 +241,6 @@ describe('the contract of the proxy', () => {
         ...anyway(drop),
       },
     },
-    (status) => (status === 507 ? needsFullStorage() : status === 409 && needsHangingZeroes()),
+    (status) => (status === 507 ? needsFullStorage() : status === 409 && needsHangingStorage()),
   );
 });

@@ -13,7 +13,7 @@ export {
 export { NodeTransport, type NodeTransportOptions } from './node-transport.js';
 export { SessionsClient, type Session } from './sessions.js';
 export { ImageioError } from './service-error.js';
-export { TicketsClient, type Ticket, type TicketInfo } from './tickets.js';
+export { TicketsClient, type Copy, type CopyJob, type Ticket, type TicketInfo } from './tickets.js';
 export { Transport, type Endpoint } from './transport.js';
 export type { paths as ControlPaths } from './generated/control.js';
 export type { paths as DaemonPaths } from './generated/daemon.js';

@@ -5,6 +5,8 @@ import { Transport, type Endpoint } from './transport.js';
 
 export type Ticket = components['schemas']['Ticket'];
 export type TicketInfo = components['schemas']['TicketInfo'];
+export type Copy = components['schemas']['Copy'];
+export type CopyJob = components['schemas']['Job'];
 
 /** The tickets API, at the control service of a daemon or a proxy. */
 export class TicketsClient implements AsyncDisposable {
@@ -60,6 +62,26 @@ export class TicketsClient implements AsyncDisposable {
   /** Ends the ticket and what is running of it; afterwards nothing is ever written under it again. */
   async remove(id: string): Promise<void> {
     dataOf(await this.api.DELETE('/tickets/{id}', { params: { path: { id } } }));
+  }
+
+  /** Has the daemon copy between two of its tickets. */
+  async beginCopy(copy: Copy): Promise<CopyJob> {
+    return dataOf(await this.api.POST('/copies', { body: copy }));
+  }
+
+  /** The copies, in the order in which they began. */
+  async copies(): Promise<readonly CopyJob[]> {
+    return dataOf(await this.api.GET('/copies'));
+  }
+
+  /** @throws ImageioError 404 when there is no such copy, or not any more */
+  async copy(number: number): Promise<CopyJob> {
+    return dataOf(await this.api.GET('/copies/{copy}', { params: { path: { copy: number } } }));
+  }
+
+  /** Cancels a copy; resolves when nothing of it runs any more. @throws ImageioError 409 while storage hangs */
+  async cancelCopy(number: number): Promise<void> {
+    dataOf(await this.api.DELETE('/copies/{copy}', { params: { path: { copy: number } } }));
   }
 
   async close(): Promise<void> {

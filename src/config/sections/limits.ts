@@ -242,6 +242,14 @@ export const limitsSection = defineSection({
         'storage while it runs. The oldest that ended makes room for one more; when all of them run it ' +
         'gets 503.',
     }),
+    copiesMax: count('copies', 16, {
+      minimum: 1,
+      maximum: 1000,
+      unit: 'copies',
+      description:
+        'Copies between tickets, those that ended included, each with 4 buffers while it runs. The oldest ' +
+        'that ended makes room for one more; when all of them run it gets 503.',
+    }),
     corsMaxAgeSeconds: count('cors_max_age_sec', 86_400, {
       minimum: 0,
       maximum: 86_400,

@@ -1,7 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ConflictError } from '../../base/errors.js';
-import { settledWithin } from '../../base/settled-within.js';
-import type { ControlConfig } from '../../config/sections/control.js';
 import type { LimitsConfig } from '../../config/sections/limits.js';
 import { Section } from '../../framework/settings.module.js';
 import { LOGGER, type Logger } from '../../log/logger.js';
@@ -47,7 +44,6 @@ export class ImageJobs {
     private readonly operations: ImageOperations,
     private readonly runningJobs: RunningJobs,
     @Section('limits') private readonly limits: Pick<LimitsConfig, 'jobsPerTicketMax'>,
-    @Section('control') private readonly control: Pick<ControlConfig, 'removeTimeoutSeconds'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -68,39 +64,15 @@ export class ImageJobs {
     const job = list.begin(request.kind);
     const root = new JobRoot(job, exchange, this.logger);
     const begun = Promise.withResolvers<undefined>();
-    const abandon = (): void => {
-      job.abort(exchange.signal.reason as Error);
-    };
-    exchange.signal.addEventListener('abort', abandon);
-    try {
-      const ended = root.run((onProgress) =>
-        this.operations.runAlone(root, { permit, request, onProgress }, async (context) => {
-          job.totalBytes = await total(context);
-          context.lease.signal.throwIfAborted();
-          begun.resolve(undefined);
-          return work(context);
-        }),
-      );
-      await Promise.race([begun.promise, ended]);
-    } catch (error: unknown) {
-      list.forget(job);
-      throw error;
-    } finally {
-      exchange.signal.removeEventListener('abort', abandon);
-    }
-    root.begun();
+    await root.untilBegun(exchange, list, begun.promise, (onProgress) =>
+      this.operations.runAlone(root, { permit, request, onProgress }, async (context) => {
+        job.totalBytes = await total(context);
+        context.lease.signal.throwIfAborted();
+        begun.resolve(undefined);
+        return work(context);
+      }),
+    );
     answerBegun(exchange, `/images/${encodeURIComponent(request.ticketId)}/jobs/${job.id}`, job);
-  }
-
-  /**
-   * Stops the job; resolves when nothing of it runs any more.
-   * @throws ConflictError when storage still has not answered after `control.remove_timeout`
-   */
-  async cancel(job: Job): Promise<void> {
-    job.cancel();
-    await settledWithin(job.ended, this.control.removeTimeoutSeconds, () => {
-      throw new ConflictError(`Timeout cancelling job ${job.id}`);
-    });
   }
 
   #listOf(permit: TicketPermit): JobList {

@@ -5,6 +5,7 @@ import type { Exchange } from '../../wire/exchange.js';
 import type { ProgressListener } from '../../base/lease.js';
 import type { OperationRoot } from '../../tickets/operation-root.js';
 import type { Job } from './job.js';
+import type { JobList } from './job-list.js';
 
 /**
  * What the operation of a job is done for. It outlives the request that it was asked for by, and has a log
@@ -42,17 +43,41 @@ export class JobRoot implements OperationRoot {
     return () => undefined;
   }
 
-  /** The client has its answer, so that from now on the job has to tell by itself how it ends. */
-  begun(): void {
+  /**
+   * Does the work of the job. Until that has begun it is the business of the request: it ends with it, and is
+   * forgotten when it is refused. Afterwards the job tells by itself how it ends.
+   * @param begun resolves once nothing can refuse the work any more
+   * @throws what refuses it
+   */
+  async untilBegun(
+    exchange: Exchange,
+    list: JobList,
+    begun: Promise<undefined>,
+    work: (onProgress: ProgressListener) => Promise<object | undefined>,
+  ): Promise<void> {
+    const abandon = (): void => {
+      this.abort(exchange.signal.reason as Error);
+    };
+    exchange.signal.addEventListener('abort', abandon);
+    try {
+      exchange.signal.throwIfAborted();
+      await Promise.race([begun, this.#run(work)]);
+    } catch (error: unknown) {
+      list.forget(this.job);
+      throw error;
+    } finally {
+      exchange.signal.removeEventListener('abort', abandon);
+    }
+    this.#hasBegun();
+  }
+
+  #hasBegun(): void {
     this.#begun = true;
     if (!this.job.running) this.#report();
   }
 
-  /**
-   * Does the work of the job, and keeps what becomes of it.
-   * @throws what `work` throws, which may be handled or not
-   */
-  async run(work: (onProgress: ProgressListener) => Promise<object | undefined>): Promise<void> {
+  /** @throws what `work` throws before it has begun */
+  async #run(work: (onProgress: ProgressListener) => Promise<object | undefined>): Promise<void> {
     try {
       const result = await work(({ lengthBytes }) => {
         this.job.progressed(lengthBytes);

@@ -1,4 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { ConflictError } from '../../base/errors.js';
+import { settledWithin } from '../../base/settled-within.js';
+import type { ControlConfig } from '../../config/sections/control.js';
+import { Section } from '../../framework/settings.module.js';
 import type { SampledGaugeOptions } from '../../observability/sampled-gauge.js';
 import type { Job } from './job.js';
 
@@ -6,6 +10,8 @@ import type { Job } from './job.js';
 @Injectable()
 export class RunningJobs {
   readonly #jobs = new Set<Job>();
+
+  constructor(@Section('control') private readonly control: Pick<ControlConfig, 'removeTimeoutSeconds'>) {}
 
   get running(): number {
     return this.#jobs.size;
@@ -15,6 +21,17 @@ export class RunningJobs {
   add(job: Job): void {
     this.#jobs.add(job);
     void job.ended.then(() => this.#jobs.delete(job));
+  }
+
+  /**
+   * Stops the job; resolves when nothing of it runs any more.
+   * @throws ConflictError when storage still has not answered after `control.remove_timeout`
+   */
+  async cancel(job: Job): Promise<void> {
+    job.cancel();
+    await settledWithin(job.ended, this.control.removeTimeoutSeconds, () => {
+      throw new ConflictError(`Timeout cancelling job ${job.id}`);
+    });
   }
 
   /** Stops all of them after the I/O in flight. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Exchange } from '../../wire/exchange.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageJobs } from '../jobs/image-jobs.js';
+import { RunningJobs } from '../jobs/running-jobs.js';
 
 const json = { 'Content-Type': 'application/json' };
 
@@ -30,11 +31,14 @@ export class JobHandler implements ImageHandler {
 /** DELETE /images/{id}/jobs/{n}: answers when nothing of the job runs any more. */
 @Injectable()
 export class CancelJobHandler implements ImageHandler {
-  constructor(private readonly jobs: ImageJobs) {}
+  constructor(
+    private readonly jobs: ImageJobs,
+    private readonly runningJobs: RunningJobs,
+  ) {}
 
   async handle(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<void> {
     const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
-    await this.jobs.cancel(job);
+    await this.runningJobs.cancel(job);
     exchange.send(204);
   }
 }
