@@ -79,7 +79,10 @@ export class TicketsClient implements AsyncDisposable {
     return dataOf(await this.api.GET('/copies/{copy}', { params: { path: { copy: number } } }));
   }
 
-  /** Cancels a copy; resolves when nothing of it runs any more. @throws ImageioError 409 while storage hangs */
+  /**
+   * Cancels a copy; resolves when nothing of it runs any more.
+   * @throws ImageioError 409 while storage does not answer: try again
+   */
   async cancelCopy(number: number): Promise<void> {
     dataOf(await this.api.DELETE('/copies/{copy}', { params: { path: { copy: number } } }));
   }

@@ -76,9 +76,10 @@ export class CopiesController {
     operationId: 'beginCopy',
     summary: 'Copy the image of one ticket to that of another',
     description:
-      'Copies inside the daemon between images of any kind, zeroes as zeroes, and flushes in the end. It is ' +
-      'a job and an operation of both tickets: each is active, shows the progress, and stops it when it is ' +
-      'canceled, expires or is removed. Unknown keys are ignored. A copy that was stopped can be begun again.',
+      'Copies inside the daemon between images of any kind, zeroes as zeroes, and flushes in the end. ' +
+      'It is a job and an operation of both tickets: each is active, shows the progress, and stops it ' +
+      'when it is canceled, expires or is removed. Unknown keys are ignored. A copy that was stopped can ' +
+      'be begun again.',
   })
   @anyOperation
   @ApiBody({ type: CopyDto, description: 'The copy, at most 64 KiB.', required: true })

@@ -83,7 +83,7 @@ export class ImageCopy {
     }
   }
 
-  async #work(steps: AsyncGenerator<CopyStep>): Promise<void> {
+  async #work(steps: AsyncGenerator<CopyStep, undefined>): Promise<void> {
     const { signal } = this.options.target.lease;
     try {
       for (;;) {
@@ -99,11 +99,11 @@ export class ImageCopy {
     }
   }
 
-  async #next(steps: AsyncGenerator<CopyStep>): Promise<CopyStep | undefined> {
+  async #next(steps: AsyncGenerator<CopyStep, undefined>): Promise<CopyStep | undefined> {
     const next = this.#turn.then(() => steps.next());
     this.#turn = next.catch(() => undefined);
-    const { done, value } = await next;
-    return done === true ? undefined : value;
+    const result = await next;
+    return result.done === true ? undefined : result.value;
   }
 
   async #copy(range: ByteRange): Promise<void> {
@@ -142,7 +142,7 @@ export class ImageCopy {
     else this.#result.skipped_bytes += range.lengthBytes;
   }
 
-  async *#steps(): AsyncGenerator<CopyStep> {
+  async *#steps(): AsyncGenerator<CopyStep, undefined> {
     const { source, target, lengthBytes, dirty, pool, onSkipped } = this.options;
     const whole = { offsetBytes: 0, lengthBytes };
     const zeroes = new ZeroAreas(target.backend.extents('zero'));
