@@ -80,6 +80,54 @@ export interface paths {
         patch: operations["extendTicket"];
         trace?: never;
     };
+    "/copies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the copies
+         * @description Those that run and the last ones that ended, in the order in which they began.
+         */
+        get: operations["listCopies"];
+        put?: never;
+        /**
+         * Copy the image of one ticket to that of another
+         * @description Copies inside the daemon between images of any kind, zeroes as zeroes, and flushes in the end. It is a job and an operation of both tickets: each is active, shows the progress, and stops it when it is canceled, expires or is removed. Unknown keys are ignored. A copy that was stopped can be begun again.
+         */
+        post: operations["beginCopy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/copies/{copy}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a copy is
+         * @description And what became of it once it has ended. Asking is no activity of the tickets.
+         */
+        get: operations["getCopy"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a copy
+         * @description Answers when nothing of it runs any more: from then on it changes no byte. Of a copy that has ended it changes nothing.
+         */
+        delete: operations["cancelCopy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -250,6 +298,31 @@ export interface components {
              */
             timeout: number;
         };
+        /** @description Which tickets of this daemon to copy between, and how. */
+        Copy: {
+            /**
+             * @description Id of the ticket whose image is read.
+             * @example 2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11
+             */
+            source: string;
+            /**
+             * @description Id of the ticket whose image is written.
+             * @example 9c1f0a52-5c6c-4f57-8a52-0d3f5f0c7b0e
+             */
+            target: string;
+            /**
+             * @description Copy only what changed since the checkpoint of the source. Its ticket must have dirty extents, and the target what there was at the checkpoint.
+             * @default false
+             * @example false
+             */
+            dirty?: boolean;
+            /**
+             * @description Read both again in the end, and compare the digests of their blocks.
+             * @default false
+             * @example true
+             */
+            verify?: boolean;
+        };
         /** @description Why a request was refused, as problem details (RFC 9457): for clients whose `Accept` prefers JSON. */
         Problem: {
             /**
@@ -286,6 +359,57 @@ export interface components {
              */
             first_difference?: number | null;
         };
+        /** @description Work that goes on whether or not its client waits for it, and what became of it. More kinds and keys may be added. */
+        Job: {
+            /**
+             * Format: int64
+             * @description Counts the jobs of the ticket, or the copies of the service, from 1.
+             * @example 1
+             */
+            id: number;
+            /**
+             * @description What it does: `checksum`, `zero`, `flush`, `digests`, or `copy`.
+             * @example checksum
+             */
+            kind: string;
+            /**
+             * @description `running` until nothing of it runs any more, then how it ended. `cancelled` is also what a job is whose ticket expired.
+             * @example done
+             * @enum {string}
+             */
+            state: "running" | "done" | "failed" | "cancelled";
+            /**
+             * Format: int64
+             * @description Bytes of the image that are worked on.
+             * @example 1073741824
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Bytes of the image that there are to work on; 0 where nobody can tell, as of a flush.
+             * @example 1073741824
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description How fast it is, or was, on average since it began.
+             * @example 536870912
+             */
+            bytes_per_second: number;
+            /**
+             * @description What the request would have been answered with, once the job is done; absent without a body.
+             * @example {
+             *       "algorithm": "blake2b",
+             *       "block_size": 4194304,
+             *       "checksum": "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8"
+             *     }
+             */
+            result?: {
+                [key: string]: unknown;
+            };
+            /** @description What the request would have been refused with, when the job failed or was cancelled. */
+            problem?: components["schemas"]["Problem"];
+        };
     };
     responses: {
         /** @description The body stopped arriving for a minute. The connection is closed. */
@@ -307,46 +431,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again. */
-        Conflict: {
-            headers: {
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                /** @example Timeout cancelling transfer t1 */
-                "text/plain": components["schemas"]["ErrorText"];
-                /**
-                 * @example {
-                 *       "type": "urn:ovirt-imageio:error:conflict",
-                 *       "title": "Timeout cancelling transfer t1",
-                 *       "status": 409
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The id is missing, too long or not percent-encoded UTF-8. */
-        InvalidRequest: {
-            headers: {
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                /** @example Invalid path */
-                "text/plain": components["schemas"]["ErrorText"];
-                /**
-                 * @example {
-                 *       "type": "urn:ovirt-imageio:error:invalid_request",
-                 *       "title": "Invalid path",
-                 *       "status": 400
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
-        NotAllowed: {
+        /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. Or a ticket expired, was canceled or forbids it. The connection is closed. */
+        CopiesNotAllowed: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -364,19 +450,19 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There is no such ticket. */
-        NotFound: {
+        /** @description There is no such copy, or it ended and had to make room for others. */
+        CopiesNotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
             };
             content: {
-                /** @example No such ticket "x" */
+                /** @example There is no job 1 */
                 "text/plain": components["schemas"]["ErrorText"];
                 /**
                  * @example {
                  *       "type": "urn:ovirt-imageio:error:not_found",
-                 *       "title": "No such ticket \"x\"",
+                 *       "title": "There is no job 1",
                  *       "status": 404
                  *     }
                  */
@@ -397,6 +483,82 @@ export interface components {
                  *       "type": "urn:ovirt-imageio:error:payload_too_large",
                  *       "title": "Request body is larger than the limit of 65536 bytes",
                  *       "status": 413
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Operations still run after `control.remove_timeout`; what is left stays, canceled. Call again. */
+        TicketsConflict: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Timeout cancelling transfer t1 */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:conflict",
+                 *       "title": "Timeout cancelling transfer t1",
+                 *       "status": 409
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The id is missing, too long or not percent-encoded UTF-8. */
+        TicketsInvalidRequest: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example Invalid path */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:invalid_request",
+                 *       "title": "Invalid path",
+                 *       "status": 400
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request has an `Origin`, or on TCP a `Host` that is not local: it is the work of a web page. The connection is closed. */
+        TicketsNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example You are not allowed to access this resource: this is not for web pages */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:not_allowed",
+                 *       "title": "You are not allowed to access this resource: this is not for web pages",
+                 *       "status": 403
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description There is no such ticket. */
+        TicketsNotFound: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /** @example No such ticket "x" */
+                "text/plain": components["schemas"]["ErrorText"];
+                /**
+                 * @example {
+                 *       "type": "urn:ovirt-imageio:error:not_found",
+                 *       "title": "No such ticket \"x\"",
+                 *       "status": 404
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -510,7 +672,7 @@ export interface operations {
                     "application/json": components["schemas"]["TicketInfo"][];
                 };
             };
-            403: components["responses"]["NotAllowed"];
+            403: components["responses"]["TicketsNotAllowed"];
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
@@ -533,8 +695,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            403: components["responses"]["NotAllowed"];
-            409: components["responses"]["Conflict"];
+            403: components["responses"]["TicketsNotAllowed"];
+            409: components["responses"]["TicketsConflict"];
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
@@ -569,8 +731,8 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
+            403: components["responses"]["TicketsNotAllowed"];
+            404: components["responses"]["TicketsNotFound"];
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
@@ -598,9 +760,9 @@ export interface operations {
                     "application/json": components["schemas"]["TicketInfo"];
                 };
             };
-            400: components["responses"]["InvalidRequest"];
-            403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
+            400: components["responses"]["TicketsInvalidRequest"];
+            403: components["responses"]["TicketsNotAllowed"];
+            404: components["responses"]["TicketsNotFound"];
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
@@ -650,7 +812,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            403: components["responses"]["NotAllowed"];
+            403: components["responses"]["TicketsNotAllowed"];
             408: components["responses"]["ClientTimeout"];
             /** @description Operations of a ticket with this id are running. */
             409: {
@@ -698,9 +860,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["InvalidRequest"];
-            403: components["responses"]["NotAllowed"];
-            409: components["responses"]["Conflict"];
+            400: components["responses"]["TicketsInvalidRequest"];
+            403: components["responses"]["TicketsNotAllowed"];
+            409: components["responses"]["TicketsConflict"];
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
@@ -750,11 +912,236 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
+            403: components["responses"]["TicketsNotAllowed"];
+            404: components["responses"]["TicketsNotFound"];
             408: components["responses"]["ClientTimeout"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listCopies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copies. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"][];
+                };
+            };
+            403: components["responses"]["CopiesNotAllowed"];
+            431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    beginCopy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The copy, at most 64 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Copy"];
+            };
+        };
+        responses: {
+            /** @description Begun, as a job. What could be refused before was. The job goes on when the client leaves. */
+            202: {
+                headers: {
+                    /** @description The path of the job. It has no credentials in it. */
+                    Location: string;
+                    /** @description Always `respond-async`. */
+                    "Preference-Applied": "respond-async";
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "kind": "copy",
+                     *       "state": "running",
+                     *       "done": 0,
+                     *       "total": 1073741824,
+                     *       "bytes_per_second": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The copy is malformed, source and target are one image, or one of them is at another daemon. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example Invalid copy: source must be a string */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:invalid_request",
+                     *       "title": "Invalid copy: source must be a string",
+                     *       "status": 400
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: components["responses"]["CopiesNotAllowed"];
+            /** @description There is no such ticket, or the source has no dirty extents. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example No such ticket "2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11" */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:not_found",
+                     *       "title": "No such ticket \"2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11\"",
+                     *       "status": 404
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["ClientTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description The target, or its ticket, is smaller than the source. Nothing was copied. */
+            416: {
+                headers: {
+                    /** @description The size that was exceeded. */
+                    "Content-Range"?: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example range end 1073741825 > ticket size 1073741824 */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:range_not_satisfiable",
+                     *       "title": "range end 1073741825 > ticket size 1073741824",
+                     *       "status": 416
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            431: components["responses"]["TooManyHeaders"];
+            /** @description The storage failed; the log of the service says how. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example Opening the image failed */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:storage_error",
+                     *       "title": "Opening the image failed",
+                     *       "status": 500
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            501: components["responses"]["UnsupportedTransferCoding"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getCopy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the copy, as in its `Location`. */
+                copy: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copy. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            403: components["responses"]["CopiesNotAllowed"];
+            404: components["responses"]["CopiesNotFound"];
+            431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelCopy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the copy, as in its `Location`. */
+                copy: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing of the copy runs any more. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: components["responses"]["CopiesNotAllowed"];
+            404: components["responses"]["CopiesNotFound"];
+            /** @description Storage did not answer within `[control] remove_timeout`. The copy ends when it does; try again. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example Timeout cancelling job 1 */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:conflict",
+                     *       "title": "Timeout cancelling job 1",
+                     *       "status": 409
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
