@@ -61,8 +61,8 @@ export class WatchedBackend implements Backend {
     }
   }
 
-  extents(context: ExtentContext): AsyncIterable<readonly Extent[]> {
-    return this.backend.extents(context);
+  extents(context: ExtentContext, range?: ByteRange): AsyncIterable<readonly Extent[]> {
+    return this.backend.extents(context, range);
   }
 
   abandon(): void {
