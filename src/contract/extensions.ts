@@ -5,6 +5,8 @@
  * and announces those that the daemon announces too.
  */
 export const extensions: readonly string[] = [
+  // GET /images/{id}/ranges
+  'ranges',
   'digests',
   // GET /images/{id}/extents?start=&length=&limit=
   'extents-pages',

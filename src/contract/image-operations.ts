@@ -42,6 +42,7 @@ import {
 } from './refusals.js';
 import { TicketProgressDto } from './event.dto.js';
 import { PreflightDto } from './preflight.dto.js';
+import { ReceivedRangesDto } from './ranges.dto.js';
 import {
   byteCount,
   imageData,
@@ -573,6 +574,67 @@ export const ListChecksumAlgorithms = (access: ImageAccess): MethodDecorator =>
     ),
     refusal(400, 'The request is malformed.', 'Invalid path', access.refusalHeaders),
     ApiOkResponse({ description: 'The algorithms.', headers: access.headers, type: ChecksumAlgorithmsDto }),
+  );
+
+/** Of the ranges of a ticket, wherever they are asked for. */
+export const rangesQuery = applyDecorators(
+  ApiQuery({
+    name: 'state',
+    required: false,
+    description: '`durable`: only what a loss of power would not undo. `received`: all that is there.',
+    schema: { type: 'string', enum: ['received', 'durable'], default: 'received' },
+  }),
+  ApiQuery({
+    name: 'start',
+    required: false,
+    description: 'Ranges before this byte are left out; the `next` of the page before.',
+    schema: { ...byteCount, default: 0 },
+  }),
+  ApiQuery({
+    name: 'limit',
+    required: false,
+    description: 'Ranges of a page at most.',
+    schema: { type: 'integer', format: 'int32', minimum: 1, maximum: 10_000, default: 1000 },
+  }),
+);
+
+export const rangesExample = {
+  size: 1_073_741_824,
+  generation: 1,
+  received_bytes: 8_388_608,
+  durable_bytes: 4_194_304,
+  ranges: [
+    { start: 0, length: 4_194_304, state: 'durable', zero: false },
+    { start: 4_194_304, length: 4_194_304, state: 'received', zero: true },
+  ],
+  next: null,
+};
+
+export const ListRanges = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        summary: 'Which bytes of an upload are there',
+        description:
+          'What the ticket has brought to the image, so that a client that goes on after an interruption ' +
+          'need not send it again. What is durable survives a loss of power. Where the service is not ' +
+          'sure it says too little. The ticket is not prolonged.',
+      },
+      access.anyStorage,
+    ),
+    rangesQuery,
+    ApiOkResponse({
+      description: 'The ranges from `start` on, in order.',
+      headers: access.headers,
+      type: ReceivedRangesDto,
+      example: rangesExample,
+    }),
+    refusal(
+      400,
+      'The request is malformed.',
+      'Invalid state, expected received or durable',
+      access.refusalHeaders,
+    ),
   );
 
 const preflightExample = {

@@ -8,6 +8,7 @@ import {
   ListBlockDigests,
   ListChecksumAlgorithms,
   ListExtents,
+  ListRanges,
   PatchImage,
   PreflightImage,
   ReadImage,
@@ -127,6 +128,15 @@ export const imageRoutes = [
     contract: ListChecksumAlgorithms,
     relayed: true,
     isLongWork: true,
+  },
+  {
+    name: 'listReceivedRanges',
+    method: 'GET',
+    path: '/ranges',
+    kind: 'ranges',
+    contract: ListRanges,
+    relayed: true,
+    isLongWork: false,
   },
   {
     name: 'preflightImage',

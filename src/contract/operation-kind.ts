@@ -3,4 +3,14 @@
  * what is asked of jobs does nothing to the image at all.
  */
 export type OperationKind =
-  'read' | 'write' | 'zero' | 'flush' | 'extents' | 'checksum' | 'options' | 'preflight' | 'jobs' | 'events';
+  | 'read'
+  | 'write'
+  | 'zero'
+  | 'flush'
+  | 'extents'
+  | 'checksum'
+  | 'options'
+  | 'preflight'
+  | 'jobs'
+  | 'events'
+  | 'ranges';

@@ -17,7 +17,7 @@ const nothing = /$/;
 /** Collections whose ids may have slashes, and what can follow an id. */
 const subResources: Readonly<Record<string, RegExp>> = {
   images: imageSubResource,
-  tickets: nothing,
+  tickets: /\/ranges$/,
   sessions: nothing,
 };
 

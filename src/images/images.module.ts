@@ -34,6 +34,7 @@ import { PatchHandler } from './operations/patch.handler.js';
 import { ImageInspection } from './preflight/image-inspection.js';
 import { TrialImages } from './preflight/trial-images.js';
 import { PreflightHandler } from './operations/preflight.handler.js';
+import { RangesHandler } from './operations/ranges.handler.js';
 import { ReadHandler } from './operations/read.handler.js';
 import { WriteHandler } from './operations/write.handler.js';
 import { ZeroHandler } from './operations/zero.handler.js';
@@ -49,6 +50,7 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   getImageChecksum: ChecksumHandler,
   listBlockDigests: DigestsHandler,
   listChecksumAlgorithms: AlgorithmsHandler,
+  listReceivedRanges: RangesHandler,
   preflightImage: PreflightHandler,
   listImageJobs: ListJobsHandler,
   getImageJob: JobHandler,

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../base/clock.js';
 import { ConflictError, NotAllowedError, NotFoundError, UnavailableError } from '../base/errors.js';
 import type { SavedTicket } from './saved-ticket.js';
+import type { ReceivedPage, ReceivedPageRequest } from './received-ranges.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import type { TicketPermit } from './ticket-permit.js';
 import { TicketWatchers, type TicketListener } from './ticket-watch.js';
@@ -91,6 +92,11 @@ export class MemoryTicketStore implements TicketStore {
 
   async info(id: string): Promise<TicketInfo> {
     return this.#find(id).info();
+  }
+
+  async received(id: string, page: ReceivedPageRequest): Promise<{ page: ReceivedPage; sizeBytes: number }> {
+    const { received, sizeBytes } = this.#find(id);
+    return { page: received.page(page), sizeBytes };
   }
 
   async find(id: string): Promise<TicketDefinition | undefined> {

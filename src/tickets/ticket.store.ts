@@ -1,3 +1,4 @@
+import type { ReceivedPage, ReceivedPageRequest } from './received-ranges.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import type { TicketPermit } from './ticket-permit.js';
 import type { TicketListener } from './ticket-watch.js';
@@ -17,6 +18,12 @@ export interface TicketStore {
 
   /** @throws NotFoundError */
   info(id: string): Promise<TicketInfo>;
+
+  /** A page of what the ticket has brought to its image, and the size of the ticket. @throws NotFoundError */
+  received(
+    id: string,
+    page: ReceivedPageRequest,
+  ): Promise<{ readonly page: ReceivedPage; readonly sizeBytes: number }>;
 
   /** What the ticket was made with; undefined when there is none. Says nothing of whether it may be used. */
   find(id: string): Promise<TicketDefinition | undefined>;

@@ -13,7 +13,7 @@ import { answerTo, inUnknownFraming, bytesOf, type Call } from './call.js';
 import { testContract, type Drive } from './drive.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
-const operationCount = 11;
+const operationCount = 12;
 const padding = [`X-Padding: ${'x'.repeat(16 * 1024)}`];
 
 describe('the contract of the control service', () => {
@@ -101,6 +101,7 @@ describe('the contract of the control service', () => {
   const list: Call = { method: 'GET', path: '/tickets' };
   const show: Call = { method: 'GET', path: path(id) };
   const follow: Call = { method: 'GET', path: '/tickets/events' };
+  const ranges: Call = { method: 'GET', path: `${path(id)}/ranges` };
   const put: Call = { method: 'PUT', path: path('new'), body: ticket('new') };
   const extend: Call = { method: 'PATCH', path: path(id), body: '{"timeout": 300}' };
   const remove: Call = { method: 'DELETE', path: path(randomUUID()) };
@@ -137,6 +138,12 @@ describe('the contract of the control service', () => {
           return answerTo(fixture.daemon.address('control'), follow);
         },
         ...anyway(follow),
+      },
+      listTicketRanges: {
+        200: sendToTicket(ranges),
+        400: send({ ...ranges, path: `${path(id)}/ranges?limit=0` }),
+        404: send({ ...ranges, path: `${path('none')}/ranges` }),
+        ...anyway(ranges),
       },
       putTicket: {
         200: send(put),

@@ -42,7 +42,7 @@ describe('the contract of the daemon', () => {
       cramped = await fixture.addImage(undefined, { size: 16 * MiB, url: `file://${file}` });
     }
     stoppingWorld = await DaemonUnderTest.start(patientGrace);
-    const patient = await stoppingWorld.addImage(MiB);
+    const patient = await stoppingWorld.addImage(MiB, { inactivity_timeout: 600 });
     stopping = await StoppingService.begin(
       stoppingWorld.daemon,
       stoppingWorld.daemon.address('remote'),
@@ -88,6 +88,7 @@ describe('the contract of the daemon', () => {
     getImageChecksum: [200, 202, 400, 403, 409, 431, 500, 501, 503],
     listBlockDigests: [200, 400, 403, 416, 431, 500, 501, 503],
     listChecksumAlgorithms: [200, 400, 431, 501, 503],
+    listReceivedRanges: [200, 400, 403, 431, 501, 503],
     preflightImage: [200, 400, 403, 431, 501, 503],
     listImageJobs: [200, 400, 403, 431, 501, 503],
     getImageJob: [200, 400, 403, 404, 431, 501, 503],

@@ -10,6 +10,7 @@ export const imageOperations = [
   'getImageChecksum',
   'listBlockDigests',
   'listChecksumAlgorithms',
+  'listReceivedRanges',
   'preflightImage',
   'listImageJobs',
   'getImageJob',
@@ -36,6 +37,7 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     getImageChecksum: { method: 'GET', suffix: '/checksum' },
     listBlockDigests: { method: 'GET', suffix: '/digests' },
     listChecksumAlgorithms: { method: 'GET', suffix: '/checksum/algorithms' },
+    listReceivedRanges: { method: 'GET', suffix: '/ranges' },
     preflightImage: { method: 'GET', suffix: '/preflight' },
     listImageJobs: { method: 'GET', suffix: '/jobs' },
     // The first job of the image must have been begun before.
@@ -62,6 +64,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     patchImage: json({ op: 'zero' }),
     listImageExtents: { suffix: '/extents?context=none' },
     getImageChecksum: { suffix: '/checksum?algorithm=none' },
+    listReceivedRanges: { suffix: '/ranges?state=none' },
     preflightImage: { suffix: '/preflight?op=both' },
     listBlockDigests: { suffix: '/digests?start=1' },
   },

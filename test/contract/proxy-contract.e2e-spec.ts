@@ -146,6 +146,7 @@ describe('the contract of the proxy', () => {
     getImageChecksum: [200, 202, 400, 409, ...relayed],
     listBlockDigests: [200, 400, 416, ...relayed],
     listChecksumAlgorithms: [200, 400, ...withoutStorage],
+    listReceivedRanges: [200, 400, ...withoutStorage],
     preflightImage: [200, 400, ...withoutStorage],
     listImageJobs: [200, 400, ...withoutStorage],
     getImageJob: [200, 400, 404, ...withoutStorage],

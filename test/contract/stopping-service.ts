@@ -9,7 +9,9 @@ import { bytesOf, onlyAnswer, type Call } from './call.js';
 export const impatient = { limits: { unauthorised_silence_sec: 3, headers_timeout_sec: 3 } };
 
 /** Some long time: the service must not give up on the connections that the tests are going to use. */
-export const patientGrace = { limits: { grace_sec: 120 } };
+export const patientGrace = {
+  limits: { grace_sec: 600, unauthorised_silence_sec: 600, unauthorised_life_sec: 600 },
+};
 
 /**
  * A service that has been asked to stop while a request was running on each of some connections. What comes

@@ -8,6 +8,7 @@ export type ImageOptions = components['schemas']['ImageOptions'];
 export type Extent = components['schemas']['Extent'];
 export type Checksum = components['schemas']['Checksum'];
 export type BlockDigest = components['schemas']['BlockDigest'];
+export type ReceivedRanges = components['schemas']['ReceivedRanges'];
 export type Preflight = components['schemas']['Preflight'];
 export type Job = components['schemas']['Job'];
 
@@ -210,6 +211,22 @@ export class ImageClient implements AsyncDisposable {
     const answer = await this.api.GET('/images/{id}/digests', { params: { path, query: { algorithm } } });
     // Lines come only to those whose `Accept` prefers them.
     return dataOf(answer) as readonly BlockDigest[];
+  }
+
+  /**
+   * A page of which bytes of an upload are there.
+   * @param state `durable`: only what a loss of power would not undo
+   * @throws ImageioError 403 when the ticket does not allow to write
+   */
+  async ranges(
+    options: {
+      readonly state?: 'received' | 'durable';
+      readonly start?: number;
+      readonly limit?: number;
+    } = {},
+  ): Promise<ReceivedRanges> {
+    const { path } = this.#id.params;
+    return dataOf(await this.api.GET('/images/{id}/ranges', { params: { path, query: options } }));
   }
 
   async close(): Promise<void> {

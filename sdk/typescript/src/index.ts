@@ -6,6 +6,7 @@ export {
   type Extent,
   type ImageOptions,
   type Preflight,
+  type ReceivedRanges,
   type PreflightOptions,
   type Job,
   type UploadOptions,

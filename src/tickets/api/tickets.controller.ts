@@ -9,6 +9,7 @@ import {
   Param,
   Patch,
   Put,
+  Query,
   Req,
   Res,
   applyDecorators,
@@ -25,6 +26,8 @@ import {
 } from '../../contract/decorators.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { codedBody, headRefusals, refusal, stopping } from '../../contract/refusals.js';
+import { rangesExample, rangesQuery } from '../../contract/image-operations.js';
+import { ReceivedRangesDto } from '../../contract/ranges.dto.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../../contract/schemas.js';
 import { InvalidRequestError } from '../../base/errors.js';
 import { ServedTo } from '../../framework/audience.js';
@@ -48,6 +51,7 @@ import { EventStreams } from '../../wire/event-stream.js';
 import { followTickets } from '../tickets-follower.js';
 import type { TicketInfo } from '../ticket.js';
 import { ticketLogFields } from '../ticket-log.js';
+import { rangesRequest, wireRanges, type RangesQuery } from '../ranges-answer.js';
 import { TICKET_STORE, type TicketStore } from '../ticket.store.js';
 
 /** What every operation has in common. */
@@ -179,6 +183,28 @@ export class TicketsController {
   @notFound
   async show(@Param('id') id: string): Promise<TicketInfoDto> {
     return ticketInfoDto(await this.tickets.info(id));
+  }
+
+  @Get(':id/ranges')
+  @Polled()
+  @ApiOperation({
+    operationId: 'listTicketRanges',
+    summary: 'Which bytes a ticket has brought to its image',
+    description:
+      'As clients of the image see it. A ticket that only reads has none. Asking does not extend the ticket.',
+  })
+  @ofOneTicket
+  @rangesQuery
+  @ApiOkResponse({
+    description: 'The ranges from `start` on, in order.',
+    type: ReceivedRangesDto,
+    example: rangesExample,
+  })
+  @refusal(400, 'The request is malformed.', 'Invalid state, expected received or durable')
+  @notFound
+  async ranges(@Param('id') id: string, @Query() query: RangesQuery): Promise<object> {
+    const { page, sizeBytes } = await this.tickets.received(id, rangesRequest(query));
+    return wireRanges(page, sizeBytes);
   }
 
   @Put()
