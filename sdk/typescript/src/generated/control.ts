@@ -80,6 +80,26 @@ export interface paths {
         patch: operations["extendTicket"];
         trace?: never;
     };
+    "/tickets/{id}/ranges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which bytes a ticket has brought to its image
+         * @description As clients of the image see it. A ticket that only reads has none. Asking does not extend the ticket.
+         */
+        get: operations["listTicketRanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/copies": {
         parameters: {
             query?: never;
@@ -228,6 +248,67 @@ export interface components {
              * @example 134217728
              */
             transferred?: number;
+        };
+        /** @description A part of the image that the ticket has brought there. */
+        ReceivedRange: {
+            /**
+             * Format: int64
+             * @description First byte.
+             * @example 0
+             */
+            start: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             * @example 1048576
+             */
+            length: number;
+            /**
+             * @description `received`: storage took it. `durable`: it took it before a flush began that succeeded, so that a loss of power does not undo it.
+             * @example durable
+             * @enum {string}
+             */
+            state: "received" | "durable";
+            /**
+             * @description It was zeroed, and not sent.
+             * @example false
+             */
+            zero: boolean;
+        };
+        /** @description Which bytes of an image a ticket has brought there. */
+        ReceivedRanges: {
+            /**
+             * Format: int64
+             * @description Bytes that the ticket may touch.
+             * @example 1073741824
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description Another number than before when something that was there is not any more.
+             * @example 1
+             */
+            generation: number;
+            /**
+             * Format: int64
+             * @description All that was received, the durable bytes among it.
+             * @example 1048576
+             */
+            received_bytes: number;
+            /**
+             * Format: int64
+             * @description What of it is durable.
+             * @example 1048576
+             */
+            durable_bytes: number;
+            /** @description In order, without overlaps. */
+            ranges: components["schemas"]["ReceivedRange"][];
+            /**
+             * Format: int64
+             * @description The `start` of the next page; null when this is the last.
+             * @example null
+             */
+            next: number | null;
         };
         /** @description A short-lived permission to read or write one image. */
         Ticket: {
@@ -917,6 +998,84 @@ export interface operations {
             408: components["responses"]["ClientTimeout"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            431: components["responses"]["TooManyHeaders"];
+            501: components["responses"]["UnsupportedTransferCoding"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listTicketRanges: {
+        parameters: {
+            query?: {
+                /** @description `durable`: only what a loss of power would not undo. `received`: all that is there. */
+                state?: "received" | "durable";
+                /** @description Ranges before this byte are left out; the `next` of the page before. */
+                start?: number;
+                /** @description Ranges of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the ticket, percent-encoded; it may have slashes in it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ranges from `start` on, in order. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "size": 1073741824,
+                     *       "generation": 1,
+                     *       "received_bytes": 8388608,
+                     *       "durable_bytes": 4194304,
+                     *       "ranges": [
+                     *         {
+                     *           "start": 0,
+                     *           "length": 4194304,
+                     *           "state": "durable",
+                     *           "zero": false
+                     *         },
+                     *         {
+                     *           "start": 4194304,
+                     *           "length": 4194304,
+                     *           "state": "received",
+                     *           "zero": true
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReceivedRanges"];
+                };
+            };
+            /** @description The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example Invalid state, expected received or durable */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:invalid_request",
+                     *       "title": "Invalid state, expected received or durable",
+                     *       "status": 400
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: components["responses"]["TicketsNotAllowed"];
+            404: components["responses"]["TicketsNotFound"];
             431: components["responses"]["TooManyHeaders"];
             501: components["responses"]["UnsupportedTransferCoding"];
             503: components["responses"]["Unavailable"];
