@@ -21,6 +21,7 @@ describe('defaults', () => {
       dropPrivileges: true,
       userName: 'ovirtimg',
       groupName: 'ovirtimg',
+      keepTickets: 'never',
       systemdEnable: true,
     });
     assert.deepEqual(config.tls, {

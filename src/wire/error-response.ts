@@ -43,6 +43,7 @@ export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [NotFoundError, 404],
   [MethodNotAllowedError, 405],
   [ClientTimeoutError, 408],
+  [ChecksumMismatchError, 409],
   [ConflictError, 409],
   [PayloadTooLargeError, 413],
   [UnsupportedMediaTypeError, 415],
