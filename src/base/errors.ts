@@ -1,3 +1,10 @@
+/** A type of problem details that is not our own (RFC 9457 section 3.1.1), and what goes with it. */
+export interface StandardProblem {
+  readonly type: string;
+  /** Members besides the usual ones. */
+  readonly members: Readonly<Record<string, string>>;
+}
+
 /**
  * The errors of the domain. Each says what went wrong in fields and one sentence for people;
  * `wire/error-response.ts` alone knows which status each becomes. Messages reach clients, so they name no
@@ -6,16 +13,55 @@
 export abstract class ServiceError extends Error {
   /** Stable name for programs, the last part of the problem type. */
   abstract readonly code: string;
-
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
+  }
+
+  /** How problem details name it where a standard has a type for it. */
+  get problem(): StandardProblem | undefined {
+    return undefined;
   }
 }
 
 /** The request itself is malformed: repeating it unchanged cannot help. */
 export class InvalidRequestError extends ServiceError {
-  readonly code = 'invalid_request';
+  readonly code: string = 'invalid_request';
+}
+
+/** Where the problem types for digest fields are registered. */
+const digestProblems = 'https://iana.org/assignments/http-problem-types#digest-';
+
+/** A digest that its algorithm cannot have made. */
+export class InvalidDigestError extends InvalidRequestError {
+  override readonly code = 'invalid_digest';
+
+  constructor(algorithm: string, lengthBytes: number) {
+    super(`Invalid Content-Digest, ${algorithm} must have ${lengthBytes} bytes`);
+  }
+
+  override get problem(): StandardProblem {
+    return { type: `${digestProblems}invalid-value`, members: {} };
+  }
+}
+
+/** The body that came is not the one whose digest the client has sent: nothing of it counts. */
+export class DigestMismatchError extends InvalidRequestError {
+  override readonly code = 'digest_mismatch';
+
+  /** @param provided by the client */
+  constructor(
+    readonly algorithm: string,
+    readonly provided: Uint8Array,
+  ) {
+    super(`The body does not match its Content-Digest by ${algorithm}, send it again`);
+  }
+
+  override get problem(): StandardProblem {
+    const provided = `:${Buffer.from(this.provided).toString('base64')}:`;
+    const members = { algorithm: this.algorithm, 'provided-digest': provided };
+    return { type: `${digestProblems}mismatching-value`, members };
+  }
 }
 
 /** The request is of a version of HTTP that is not spoken here. */

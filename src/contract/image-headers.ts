@@ -79,3 +79,16 @@ export const contentRangeParameter = ApiHeader({
     'may be `*`. Without it the body starts at byte 0.',
   schema: { type: 'string', pattern: '^bytes \\d+-(\\d+|\\*)/(\\d+|\\*)$', example: 'bytes 0-65535/*' },
 });
+
+export const contentDigestParameter = ApiHeader({
+  name: 'Content-Digest',
+  required: false,
+  description:
+    'The digest of the body (RFC 9530), by `sha-256` or `sha-512`; others are ignored. A body that does not ' +
+    'match is refused. Behind a chunked body it comes as a trailer that `Trailer` announces.',
+  schema: {
+    type: 'string',
+    maxLength: 1000,
+    example: 'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:',
+  },
+});

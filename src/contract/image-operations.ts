@@ -16,6 +16,7 @@ import { mayBeJob } from './begun-job.js';
 import type { SchemaObject } from './schemas.js';
 import {
   allowHeader,
+  contentDigestParameter,
   contentRangeParameter,
   downloadHeaders,
   exceededRange,
@@ -282,6 +283,7 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
     }),
     closeParameter,
     contentRangeParameter,
+    contentDigestParameter,
     ApiConsumes('application/octet-stream'),
     ApiBody({
       description: 'Image data, streamed. Any `Content-Type` will do, except `multipart/*`.',
@@ -291,7 +293,7 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
     ApiOkResponse({ description: 'Written.', headers: access.headers }),
     refusal(
       400,
-      'The request is malformed, or the body is shorter than promised.',
+      'The request is malformed, or the body is shorter than promised or does not match its digest.',
       'Invalid Content-Range, expected bytes first-last/total',
       access.refusalHeaders,
     ),

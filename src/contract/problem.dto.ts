@@ -12,7 +12,7 @@ export class ProblemDto {
       'Stable name of the kind of error, for programs. More kinds may be added: take an unknown one for ' +
       'what its status says.',
     format: 'uri',
-    pattern: '^urn:ovirt-imageio:error:[a-z_]+$',
+    pattern: '^(urn:ovirt-imageio:error:[a-z_]+|https://iana\\.org/assignments/http-problem-types#[a-z-]+)$',
     maxLength: 100,
     example: 'urn:ovirt-imageio:error:invalid_request',
   })
@@ -61,4 +61,22 @@ export class ProblemDto {
     example: 4_194_304,
   })
   first_difference?: number | null;
+
+  @ApiProperty({
+    required: false,
+    description: 'Of a digest that did not match: by which algorithm.',
+    enum: ['sha-256', 'sha-512'],
+    example: 'sha-256',
+  })
+  algorithm?: string;
+
+  @ApiProperty({
+    name: 'provided-digest',
+    required: false,
+    description: 'Of a digest that did not match: the one that the request had, as in `Content-Digest`.',
+    pattern: '^:[A-Za-z0-9+/=]+:$',
+    maxLength: 100,
+    example: ':RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:',
+  })
+  providedDigest?: string;
 }

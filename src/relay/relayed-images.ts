@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { extensions } from '../contract/extensions.js';
 import { refuseCodedBody, refuseWrappedBody } from '../wire/headers/body-coding.js';
+import { hasContentDigest } from '../wire/headers/content-digest.js';
 import { isPreflight } from '../wire/headers/cors.js';
 import type { Exchange } from '../wire/exchange.js';
 import type { Lease, ProgressListener } from '../base/lease.js';
@@ -100,7 +101,7 @@ export class RelayedImages {
     await this.runner.run(exchange, { kind, begin }, async ({ lease, backendTime, located }) => {
       located(backend);
       await this.#ask(exchange, wanted, permit, {
-        observer: boundedProgress(exchange, kind, lease, sizeBytes),
+        observer: provenProgress(exchange, kind, lease, sizeBytes),
         ticket: hasLongBody(exchange.request, kind) ? ticketOf(permit) : undefined,
         daemonTime: backendTime,
         extentsEndBytes: kind === 'extents' ? (sizeBytes ?? Infinity) : undefined,
@@ -131,6 +132,31 @@ export class RelayedImages {
       throw error;
     }
   }
+}
+
+/** Counts as the daemon does: of a body that it verifies nothing before it has said that all of it is right. */
+function provenProgress(
+  exchange: Exchange,
+  kind: OperationKind,
+  lease: Lease,
+  sizeBytes: number | undefined,
+): RelayObserver | undefined {
+  const observer = boundedProgress(exchange, kind, lease, sizeBytes);
+  if (kind !== 'write' || observer === undefined || !hasContentDigest(exchange.request)) return observer;
+  lease.holdBack();
+  return {
+    sent: (chunk) => {
+      observer.sent(chunk);
+    },
+    received: (lengthBytes) => {
+      observer.received(lengthBytes);
+    },
+    answered: (response) => {
+      observer.answered(response);
+      const { statusCode = 0 } = response;
+      if (statusCode >= 200 && statusCode <= 299) lease.confirm();
+    },
+  };
 }
 
 /**

@@ -70,6 +70,8 @@ export class Session {
       signal: root.signal,
       // A session keeps no account of what was transferred: the daemon's ticket does.
       progressed: onProgress,
+      holdBack: () => undefined,
+      confirm: () => undefined,
       end: () => {
         if (this.#leases.delete(lease) && this.#leases.size === 0) this.onUse(false);
       },

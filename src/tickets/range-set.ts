@@ -25,6 +25,11 @@ export class RangeSet {
       .map((start, index) => [start, this.#ends[index] as number] as const);
   }
 
+  /** All ranges in order, each as its start and end. */
+  *[Symbol.iterator](): Generator<readonly [number, number]> {
+    for (const [index, start] of this.#starts.entries()) yield [start, this.#ends[index] as number];
+  }
+
   /** The parts of [start, end) that are not covered, in order, each as its start and end. */
   gaps(start: number, end: number): (readonly [number, number])[] {
     const gaps: (readonly [number, number])[] = [];

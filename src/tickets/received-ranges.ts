@@ -74,6 +74,7 @@ export class ReceivedRanges {
   #pendingEnd = 0;
   #generation = 1;
   #onWithdrawn: ((start: number, end: number) => Promise<void>) | undefined;
+  #losses = 0;
 
   /** @param rangesMax how many separate ranges are remembered */
   constructor(rangesMax: number) {
@@ -128,6 +129,34 @@ export class ReceivedRanges {
   }
 
   /**
+   * Has `range` changed by `change`, to what may turn out to be wrong: nothing is known of it from now on,
+   * until `receive` is called.
+   * @throws what `change` throws
+   */
+  async changeUnproven({ offsetBytes, lengthBytes }: ByteRange, change: () => Promise<void>): Promise<void> {
+    const end = offsetBytes + lengthBytes;
+    const isWithdrawn = this.durableBytes > 0 && this.#withdraw(offsetBytes, end);
+    this.#forget(offsetBytes, end);
+    try {
+      if (isWithdrawn) await this.#onWithdrawn?.(offsetBytes, end);
+      await change();
+    } finally {
+      // Whoever was confirmed meanwhile has been overwritten.
+      this.#forget(offsetBytes, end);
+    }
+  }
+
+  /** `range` was changed by `changeUnproven`, and was right. */
+  receive({ offsetBytes, lengthBytes }: ByteRange): void {
+    this.#receive(offsetBytes, offsetBytes + lengthBytes, received);
+  }
+
+  /** How often storage may have forgotten something. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /**
    * Has `flush` make durable what was received before, except for what has changed again until it ends.
    * When it fails, nothing is left of what was not durable.
    * @throws what `flush` throws
@@ -148,6 +177,7 @@ export class ReceivedRanges {
 
   /** Storage may have forgotten all that was not durable. */
   takeBack(): void {
+    this.#losses++;
     const { receivedBytes } = this;
     this.#map.transform(this.#pendingStart, this.#pendingEnd, (value) =>
       (value & durable) === 0 ? 0 : value,

@@ -1,6 +1,7 @@
 import type { Lease, ProgressListener } from '../base/lease.js';
 import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from '../contract/operation-kind.js';
+import { RangeSet } from './range-set.js';
 import type { ReceivedRanges } from './received-ranges.js';
 import type { OrderedWrite } from './write-order.js';
 
@@ -11,6 +12,8 @@ export interface LeaseOwner {
   progressed(lease: TicketLease, range: ByteRange): void;
   /** What was written before is on stable storage. */
   flushed(): void;
+  /** So many bytes have moved, whether they count or not. */
+  moved(lengthBytes: number): void;
   ended(lease: TicketLease): void;
 }
 
@@ -27,6 +30,9 @@ export interface TicketLeaseOptions {
 export class TicketLease implements Lease {
   #overtakenBytes = 0;
   #ended = false;
+  /** What was transferred and does not count yet; absent when all counts at once. */
+  #heldBack: RangeSet | undefined;
+  #lossesBefore = 0;
 
   /**
    * @param signal of its root
@@ -57,9 +63,11 @@ export class TicketLease implements Lease {
     { zero = false }: { readonly zero?: boolean } = {},
   ): Promise<void> {
     if (this.write === undefined) throw new Error(`A ${this.kind} was not registered to change the image`);
+    const { received } = this.owner;
     let leftBytes = range.lengthBytes;
     await this.write.apply(range, this.signal, async (part) => {
-      await this.owner.received.change(part, { zero }, () => change(part));
+      if (this.#heldBack === undefined) await received.change(part, { zero }, () => change(part));
+      else await received.changeUnproven(part, () => change(part));
       leftBytes -= part.lengthBytes;
       this.progressed(part);
     });
@@ -73,8 +81,43 @@ export class TicketLease implements Lease {
   }
 
   progressed(range: ByteRange): void {
-    this.owner.progressed(this, range);
+    if (this.#heldBack === undefined) {
+      this.owner.progressed(this, range);
+    } else {
+      this.#heldBack.add(range.offsetBytes, range.offsetBytes + range.lengthBytes);
+      this.owner.moved(range.lengthBytes);
+    }
     this.onProgress?.(range);
+  }
+
+  /** A part of the request has come that nothing was done with yet: the ticket is in use. */
+  moved(): void {
+    this.owner.moved(0);
+  }
+
+  holdBack(): void {
+    this.#heldBack ??= new RangeSet();
+    this.#lossesBefore = this.owner.received.losses;
+  }
+
+  /**
+   * What younger requests have written meanwhile is theirs to count.
+   * @throws UnavailableError when that was in too many places to know
+   */
+  confirm(): void {
+    const heldBack = this.#heldBack ?? [];
+    this.#heldBack = undefined;
+    for (const [start, end] of heldBack) {
+      const range = { offsetBytes: start, lengthBytes: end - start };
+      for (const part of this.write?.left(range) ?? [range]) this.#count(part);
+    }
+  }
+
+  #count(range: ByteRange): void {
+    const { received } = this.owner;
+    // A relayed request has changed the image of another host, whose daemon keeps the account.
+    if (this.write !== undefined && received.losses === this.#lossesBefore) received.receive(range);
+    this.owner.progressed(this, range);
   }
 
   end(): void {

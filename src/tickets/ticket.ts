@@ -226,6 +226,10 @@ export class Ticket implements TicketPermit, LeaseOwner {
 
   progressed({ kind }: TicketLease, { offsetBytes, lengthBytes }: ByteRange): void {
     if (this.#counts(kind)) this.#transferred.add(offsetBytes, offsetBytes + lengthBytes);
+    this.moved(lengthBytes);
+  }
+
+  moved(lengthBytes: number): void {
     const intervalSeconds = Math.min(renewalIntervalSecondsMax, this.definition.timeoutSeconds / 4);
     if (this.#clock.monotonicSeconds() - this.#activeAtSeconds >= intervalSeconds) this.touch();
     this.#movedBytes += lengthBytes;

@@ -80,15 +80,13 @@ export class OrderedWrite {
       await other.settled;
       signal.throwIfAborted();
     }
-    if (this.#overrun)
-      throw new UnavailableError('Overtaken by too many newer writes', { retryAfterSeconds });
+    this.#throwIfOverrun();
     const { promise: settled, resolve: settle } = Promise.withResolvers<undefined>();
     const running = { write: this, range, settled };
     // Nothing was awaited since the last look at the others, or one of them could have slipped in between.
     this.changes.add(running);
     try {
-      if (this.#overtaken === undefined) await change(range);
-      else await changeParts(this.#overtaken, range, change);
+      for (const part of this.left(range)) await change(part);
       this.#overtakeOlder(range);
     } finally {
       this.changes.delete(running);
@@ -96,9 +94,26 @@ export class OrderedWrite {
     }
   }
 
+  /**
+   * The parts of `range` that no younger request has written.
+   * @throws UnavailableError when it was overtaken in too many places
+   */
+  left(range: ByteRange): readonly ByteRange[] {
+    this.#throwIfOverrun();
+    if (this.#overtaken === undefined) return [range];
+    return this.#overtaken
+      .gaps(range.offsetBytes, range.offsetBytes + range.lengthBytes)
+      .map(([start, end]) => ({ offsetBytes: start, lengthBytes: end - start }));
+  }
+
   /** It changes nothing any more. Idempotent. */
   end(): void {
     this.running.delete(this);
+  }
+
+  #throwIfOverrun(): void {
+    if (!this.#overrun) return;
+    throw new UnavailableError('Overtaken by too many newer writes', { retryAfterSeconds });
   }
 
   #changeOfOther(range: ByteRange): Change | undefined {
@@ -124,15 +139,6 @@ export class OrderedWrite {
     this.#overrun = true;
     this.#overtaken = undefined;
   }
-}
-
-async function changeParts(
-  overtaken: RangeSet,
-  { offsetBytes, lengthBytes }: ByteRange,
-  change: (part: ByteRange) => Promise<void>,
-): Promise<void> {
-  for (const [start, end] of overtaken.gaps(offsetBytes, offsetBytes + lengthBytes))
-    await change({ offsetBytes: start, lengthBytes: end - start });
 }
 
 function overlap(one: ByteRange, other: ByteRange): boolean {

@@ -107,11 +107,13 @@ export interface Problem {
 /** What programs are told of `error`. Of one that is not of the domain only that there was one. */
 export function problemOf(error: unknown): Problem {
   const known = error instanceof ServiceError;
+  const standard = known ? error.problem : undefined;
   return {
-    type: `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`,
+    type: standard?.type ?? `urn:ovirt-imageio:error:${known ? error.code : 'internal'}`,
     title: known ? error.message : 'Internal server error, see the log of the service',
     status: errorStatus(error),
     ...members(error),
+    ...standard?.members,
   };
 }
 

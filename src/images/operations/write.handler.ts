@@ -7,16 +7,16 @@ import { refuseWrappedBody } from '../../wire/headers/body-coding.js';
 import { parseContentRangeStart } from '../../wire/headers/content-range.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { yesOrNo } from '../../wire/headers/query-flag.js';
-import type { TicketLease } from '../../tickets/ticket-lease.js';
 import type { Backend } from '../backends/backend.js';
-import { BufferPool, smallBufferBytes } from '../buffers/buffer-pool.js';
-import { bodyBeyondTicket, checkWithinTicket } from '../../tickets/range-check.js';
-import { BodyReader } from '../transfer/body-reader.js';
+import { BufferPool } from '../buffers/buffer-pool.js';
+import { checkWithinTicket } from '../../tickets/range-check.js';
+import { BodyProof, expectedDigests, type ExpectedDigests } from '../checksum/body-proof.js';
+import { HashWorkers } from '../checksum/hash-workers.js';
 import { BufferSet } from '../transfer/buffer-set.js';
 import { BodyDigests } from '../checksum/body-digests.js';
-import { HashWorkers } from '../checksum/hash-workers.js';
 import { blockParameters, type BlockParameters } from './block-parameters.js';
 import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
+import { Upload } from '../transfer/upload.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 
 interface WriteRequest {
@@ -27,11 +27,13 @@ interface WriteRequest {
   /** Whole blocks are to be hashed so while they arrive. */
   readonly digests: BlockParameters | undefined;
   readonly close: boolean;
+  /** Undefined when the body is taken as it comes. */
+  readonly expected: ExpectedDigests | undefined;
 }
 
 /**
  * PUT /images/{id}: the body goes to storage while it arrives, one buffer filling from the socket
- * while others are being written.
+ * while others are being written. A `Content-Digest` says what must have arrived in the end.
  */
 @Injectable()
 export class WriteHandler implements ImageHandler {
@@ -72,7 +74,9 @@ export class WriteHandler implements ImageHandler {
         const bodyDigests = this.#bodyDigests(request, context);
         try {
           exchange.readyForBody();
-          await writeBody(exchange, { backend, lease, buffers, offsetBytes, endBytes, bodyDigests });
+          const { pool } = this;
+          const upload = { backend, lease, pool, buffers, offsetBytes, endBytes, bodyDigests };
+          await this.#receive(new Upload(exchange, upload), request);
         } finally {
           await bodyDigests?.end();
           buffers.release();
@@ -92,6 +96,19 @@ export class WriteHandler implements ImageHandler {
     if (parameters === undefined) return undefined;
     const lane = this.workers.openLane(parameters.algorithm);
     return new BodyDigests({ ...parameters, digests, lane, endBytes: permit.sizeBytes });
+  }
+
+  async #receive(upload: Upload, { expected }: WriteRequest): Promise<void> {
+    if (expected === undefined) {
+      await upload.run();
+      return;
+    }
+    const proof = new BodyProof(this.workers, expected);
+    try {
+      await upload.run(proof);
+    } finally {
+      proof.close();
+    }
   }
 
   /** Where the body must end, at the latest for a chunked one: bytes past it are refused, not written. */
@@ -122,6 +139,7 @@ function writeRequest({ request }: Exchange, { query }: AskedImage): WriteReques
     flush: yesOrNo(query, 'flush', true),
     digests: bodyDigestParameters(query),
     close: yesOrNo(query, 'close', false),
+    expected: expectedDigests(request),
   };
 }
 
@@ -140,76 +158,4 @@ function bodyLength({ headers }: IncomingMessage): number | undefined {
   if (length !== undefined) return Number(length);
   if (coding === undefined) throw new InvalidRequestError('Content-Length is required');
   return undefined;
-}
-
-interface BodyTransfer {
-  readonly backend: Backend;
-  readonly lease: TicketLease;
-  readonly buffers: BufferSet;
-  readonly offsetBytes: number;
-  readonly endBytes: number;
-  readonly bodyDigests: BodyDigests | undefined;
-}
-
-// Data sits in its buffer at the same distance from a page boundary as in the image, so
-// that direct I/O needs no copy.
-const pageBytes = 4096;
-
-/**
- * Returns when everything that arrived is in the backend, or replaced there by what younger requests wrote.
- * When it throws, no write is running any more: what was handed to storage is counted and the rest of the
- * body dropped.
- */
-async function writeBody(exchange: Exchange, transfer: BodyTransfer): Promise<void> {
-  const { backend, lease, buffers, endBytes, bodyDigests } = transfer;
-  const body = new BodyReader(exchange, lease.signal);
-  // A client that pauses, or waits to hear of what it sent, is told now and not when it sends more.
-  buffers.onFailure = (error) => {
-    body.giveUp(error);
-  };
-  let offset = transfer.offsetBytes;
-  try {
-    // A buffer is taken only when there is data to put into it.
-    while (offset < endBytes && (await body.arrival())) {
-      const buffer = await buffers.take();
-      lease.signal.throwIfAborted();
-      const skew = offset % pageBytes;
-      const stepBytes = buffers.stepAt(buffer, offset, endBytes);
-      const target = buffer.subarray(skew, skew + stepBytes);
-      const filledBytes = await body.fill(target);
-      buffers.isSlow = filledBytes < Math.min(stepBytes, smallBufferBytes);
-      const startBytes = offset;
-      let writtenBytes = 0;
-      const written = lease.change(
-        { offsetBytes: startBytes, lengthBytes: filledBytes },
-        ({ offsetBytes, lengthBytes }) => {
-          const at = offsetBytes - startBytes;
-          writtenBytes += lengthBytes;
-          return backend.write(target.subarray(at, at + lengthBytes), offsetBytes);
-        },
-      );
-      const isWhole = written.then(
-        () => writtenBytes === filledBytes,
-        () => false,
-      );
-      const hashed = bodyDigests?.add(target.subarray(0, filledBytes), startBytes, isWhole);
-      // A buffer is free when neither storage nor the threads need it.
-      buffers.use(buffer, hashed === undefined ? written : Promise.all([written, hashed]));
-      offset += filledBytes;
-    }
-    await buffers.settled();
-    await bodyDigests?.settled();
-    await finishBody(exchange, body, offset === endBytes);
-  } finally {
-    body.stop();
-    await buffers.idle();
-  }
-}
-
-/** After the last byte that may be written: the body must end here too. */
-async function finishBody(exchange: Exchange, body: BodyReader, full: boolean): Promise<void> {
-  const isChunked = exchange.request.headers['content-length'] === undefined;
-  if (full && isChunked && (await body.arrival())) throw bodyBeyondTicket();
-  if (body.broken !== undefined) throw body.broken;
-  if (!full && !isChunked) throw new InvalidRequestError('Request body is shorter than promised');
 }

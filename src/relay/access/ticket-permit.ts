@@ -39,7 +39,8 @@ function untilTicketEnds(exchange: Exchange, watch: (listener: TicketListener) =
     if (kind === 'expired') exchange.abort(new NotAllowedError('Ticket expired'));
     else if (kind === 'cancelled') exchange.abort(new NotAllowedError('Ticket was canceled'));
   });
-  return { signal: exchange.signal, progressed: () => undefined, end: stop };
+  const nothing = (): void => undefined;
+  return { signal: exchange.signal, progressed: nothing, holdBack: nothing, confirm: nothing, end: stop };
 }
 
 /** A ticket counts the client connections that used it. It has just given a lease, so it still takes them. */

@@ -2,6 +2,7 @@ import type { ClientRequest } from 'node:http';
 import { pushDirectly } from '../../node-internals/direct-push.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { ClientWait } from '../upstream/client-wait.js';
+import { relayedTrailers } from '../upstream/relayed-request.js';
 import { onceClosed, type BodySink, type BodyWriter } from './body-writer.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
 import { CoalescingWriter } from './coalescing-writer.js';
@@ -47,7 +48,7 @@ export class BodyUpload {
     const sink: BodySink = {
       write: (data, written) => upstream.write(data, written),
       end: () => {
-        if (exchange.bodyBroken === undefined) upstream.end();
+        if (exchange.bodyBroken === undefined) this.#endUpstream();
         // Node keeps what was written in this tick together and sends it at its end.
         else setImmediate(() => upstream.socket?.end());
       },
@@ -74,7 +75,7 @@ export class BodyUpload {
     if (request.readableEnded) {
       // An empty body, which an earlier try has read to its end.
       this.options.onWhole();
-      this.upstream.end();
+      this.#endUpstream();
       return;
     }
     this.#running = true;
@@ -108,6 +109,11 @@ export class BodyUpload {
     this.#client.end();
     const { request } = this.exchange;
     request.off('data', this.#onData).off('end', this.#onEnd).off('body-broken', this.#onBroken);
+  }
+
+  #endUpstream(): void {
+    this.upstream.addTrailers(relayedTrailers(this.exchange.request));
+    this.upstream.end();
   }
 
   #waitForClient(): void {

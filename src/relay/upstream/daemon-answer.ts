@@ -12,6 +12,7 @@ import { BadGatewayError } from '../../base/errors.js';
 const relayedNames = [
   'Accept-Ranges',
   'Allow',
+  'Content-Digest',
   'Content-Disposition',
   'Content-Length',
   'Content-Range',

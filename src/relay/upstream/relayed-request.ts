@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { announcesContentDigest, contentDigestName } from '../../wire/headers/content-digest.js';
 import { processingIntervalHeader } from '../../wire/signs-of-life.js';
 
 /** Meant for one connection only (RFC 9110 section 7.6.1), besides those that `Connection` names. */
@@ -78,8 +79,22 @@ export function relayedRequestHeaders(request: IncomingMessage, requestId: strin
   const { 'content-length': contentLength } = request.headers;
   if (contentLength !== undefined && relaysBody(request)) relayed['content-length'] = contentLength;
   if (expectsContinue(request)) relayed['expect'] = '100-continue';
+  if (announcesContentDigest(request) && relaysBody(request)) relayed['trailer'] = contentDigestName;
   return relayed;
 }
+
+/**
+ * What goes on behind the body of a request. Anything else would have to be understood by nobody (RFC 9110
+ * section 6.5.1), and so is dropped.
+ */
+export function relayedTrailers(request: IncomingMessage): Record<string, string> {
+  const { [contentDigestName]: digest } = request.trailers;
+  if (digest === undefined || !announcesContentDigest(request) || !sendable.test(digest)) return {};
+  return { [contentDigestName]: digest };
+}
+
+/** Node's parser takes more than its client is ready to send. No digest has any of that. */
+const sendable = /^[ -~]*$/;
 
 const noNames: ReadonlySet<string> = new Set();
 

@@ -11,15 +11,18 @@ const allowedHeaders = [
   '*',
   'Authorization',
   'Cache-Control',
+  'Content-Digest',
   'Content-Range',
   'Content-Type',
   'Pragma',
   'Prefer',
   'Range',
   'Session-Id',
+  'Want-Content-Digest',
 ].join(', ');
 
 const exposedHeaders = [
+  'Content-Digest',
   'Content-Range',
   'Content-Length',
   'Content-Disposition',
