@@ -3,7 +3,9 @@ import {
   ChecksumMismatchError,
   ClientTimeoutError,
   ConflictError,
+  DigestMismatchError,
   GatewayTimeoutError,
+  InvalidDigestError,
   InvalidRequestError,
   MethodNotAllowedError,
   NoSpaceError,
@@ -37,6 +39,8 @@ type ErrorClass = abstract new (...args: never[]) => ServiceError;
  * The only place that knows which status an error of the domain is. Subclasses stand before their parents.
  */
 export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
+  [DigestMismatchError, 400],
+  [InvalidDigestError, 400],
   [InvalidRequestError, 400],
   [UnauthenticatedError, 401],
   [NotAllowedError, 403],
