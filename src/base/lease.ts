@@ -32,8 +32,8 @@ export interface Lease {
   /** A part of the image was transferred, or is about to be. */
   progressed(range: ByteRange): void;
   /**
-   * From now on what is transferred renews the permit, but counts only once `confirm` is called: whether it is
-   * right is known at the end.
+   * From now on what is transferred renews the permit, but counts only once `confirm` is called: whether it
+   * is right is known at the end.
    */
   holdBack(): void;
   /** All that was held back is right. */

@@ -84,8 +84,8 @@ export const contentDigestParameter = ApiHeader({
   name: 'Content-Digest',
   required: false,
   description:
-    'The digest of the body (RFC 9530), by `sha-256` or `sha-512`; others are ignored. A body that does not ' +
-    'match is refused. Behind a chunked body it comes as a trailer that `Trailer` announces.',
+    'The digest of the body (RFC 9530), by `sha-256` or `sha-512`; others are ignored. A body that does ' +
+    'not match is refused. Behind a chunked body it comes as a trailer that `Trailer` announces.',
   schema: {
     type: 'string',
     maxLength: 1000,

@@ -134,7 +134,7 @@ export class RelayedImages {
   }
 }
 
-/** Counts as the daemon does: of a body that it verifies nothing before it has said that all of it is right. */
+/** Counts as the daemon does: of a body that it verifies nothing before it has said that it is right. */
 function provenProgress(
   exchange: Exchange,
   kind: OperationKind,

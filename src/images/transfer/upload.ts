@@ -172,8 +172,9 @@ export class Upload {
       () => writtenBytes === data.length,
       () => false,
     );
-    const steps = [written, bodyDigests?.add(data, startBytes, isWhole), proof?.update(data)];
-    buffers.use(buffer, allSettled(steps));
+    const nothing = Promise.resolve();
+    const hashed = bodyDigests?.add(data, startBytes, isWhole) ?? nothing;
+    buffers.use(buffer, allSettled([written, hashed, proof?.update(data) ?? nothing]));
     this.#offsetBytes += data.length;
   }
 
@@ -186,7 +187,7 @@ export class Upload {
 }
 
 /** Settles when neither storage nor threads use the memory any more. @throws what one of them failed with */
-async function allSettled(steps: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+async function allSettled(steps: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(steps);
   await Promise.all(steps);
 }
