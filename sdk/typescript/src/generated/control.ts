@@ -439,6 +439,17 @@ export interface components {
              * @example 4194304
              */
             first_difference?: number | null;
+            /**
+             * @description Of a digest that did not match: by which algorithm.
+             * @example sha-256
+             * @enum {string}
+             */
+            algorithm?: "sha-256" | "sha-512";
+            /**
+             * @description Of a digest that did not match: the one that the request had, as in `Content-Digest`.
+             * @example :RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:
+             */
+            "provided-digest"?: string;
         };
         /** @description Work that goes on whether or not its client waits for it, and what became of it. More kinds and keys may be added. */
         Job: {
