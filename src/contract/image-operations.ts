@@ -724,6 +724,20 @@ const eventsSchema: SchemaObject = Object.assign<SchemaObject, object>(
   { contentMediaType: 'application/json', contentSchema: { $ref: getSchemaPath(TicketProgressDto) } },
 );
 
+/** Headers of every stream of events. */
+export const eventStreamHeaders: ResponseHeaders = {
+  'Cache-Control': {
+    description: 'The stream is never to be kept or changed on its way.',
+    required: true,
+    schema: { type: 'string', example: 'no-store, no-transform' },
+  },
+  'X-Accel-Buffering': {
+    description: 'Proxies that know it do not collect the stream.',
+    required: true,
+    schema: { type: 'string', example: 'no' },
+  },
+};
+
 export const FollowTicket = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
@@ -751,19 +765,7 @@ export const FollowTicket = (access: ImageAccess): MethodDecorator =>
     }),
     ApiOkResponse({
       description: 'The events, until the client leaves or the ticket ends.',
-      headers: {
-        ...access.headers,
-        'Cache-Control': {
-          description: 'The stream is never to be kept or changed on its way.',
-          required: true,
-          schema: { type: 'string', example: 'no-store, no-transform' },
-        },
-        'X-Accel-Buffering': {
-          description: 'Proxies that know it do not collect the stream.',
-          required: true,
-          schema: { type: 'string', example: 'no' },
-        },
-      },
+      headers: { ...access.headers, ...eventStreamHeaders },
       content: { 'text/event-stream': { schema: eventsSchema, example: eventsExample } },
     }),
     refusal(400, 'The request is malformed.', 'Invalid path', access.refusalHeaders),

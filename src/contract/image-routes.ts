@@ -1,5 +1,5 @@
 import type { OperationKind } from './operation-kind.js';
-import { CancelJob, GetJob, ListJobs } from './job-operations.js';
+import { CancelJob, FollowJob, GetJob, ListJobs } from './job-operations.js';
 import {
   FollowTicket,
   GetChecksum,
@@ -173,6 +173,15 @@ export const imageRoutes = [
     contract: CancelJob,
     relayed: true,
     isLongWork: true,
+  },
+  {
+    name: 'followImageJob',
+    method: 'GET',
+    path: '/jobs/:job/events',
+    kind: 'events',
+    contract: FollowJob,
+    relayed: true,
+    isLongWork: false,
   },
   {
     name: 'followTicket',

@@ -1,8 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiOkResponse, ApiParam, ApiResponse } from './decorators.js';
-import { operation, type ImageAccess } from './image-operations.js';
+import { ApiExtraModels, ApiOkResponse, ApiParam, ApiResponse, getSchemaPath } from './decorators.js';
+import { eventStreamHeaders, operation, type ImageAccess } from './image-operations.js';
 import { JobDto, jobNumber } from './job.dto.js';
 import { refusal } from './refusals.js';
+import type { SchemaObject } from './schemas.js';
 
 const jobParameter = ApiParam({
   name: 'job',
@@ -74,4 +75,43 @@ export const CancelJob = (access: ImageAccess): MethodDecorator =>
       access.refusalHeaders,
     ),
     ApiResponse({ status: 204, description: 'Nothing of the job runs any more.', headers: access.headers }),
+  );
+
+const jobEventsExample = [
+  'event: progress',
+  'data: {"id":1,"kind":"zero","state":"running","done":134217728,"total":268435456,' +
+    '"bytes_per_second":104857600}\n',
+  ':\n',
+  'event: done',
+  'data: {"id":1,"kind":"zero","state":"done","done":268435456,"total":268435456,' +
+    '"bytes_per_second":104857600}\n\n',
+].join('\n');
+
+/** Of the whole text. What the data of each event is, JSON Schema has the word `contentSchema` for. */
+const jobEventsSchema: SchemaObject = Object.assign<SchemaObject, object>(
+  { type: 'string' },
+  { contentMediaType: 'application/json', contentSchema: { $ref: getSchemaPath(JobDto) } },
+);
+
+export const FollowJob = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        summary: 'How far a job is, as it goes on',
+        description:
+          'Server-sent events (HTML standard), instead of polling: `progress` at once, then on change and ' +
+          'at most once a second. The stream ends with `done`, `failed` or `cancelled`, or with `draining` ' +
+          'when the service stops. The data of each is the `Job`. Following is no activity of the ticket.',
+      },
+      access.anyStorage,
+    ),
+    jobParameter,
+    malformed(access),
+    noJob(access),
+    ApiExtraModels(JobDto),
+    ApiOkResponse({
+      description: 'The events, until the client leaves or the job ends.',
+      headers: { ...access.headers, ...eventStreamHeaders },
+      content: { 'text/event-stream': { schema: jobEventsSchema, example: jobEventsExample } },
+    }),
   );

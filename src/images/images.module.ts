@@ -27,7 +27,12 @@ import { imageHandler, ImageHandlers, type ImageHandler } from './operations/ima
 import { imagesController } from './api/images.controller.js';
 import { ImageJobs } from './jobs/image-jobs.js';
 import { RunningJobs } from './jobs/running-jobs.js';
-import { CancelJobHandler, JobHandler, ListJobsHandler } from './operations/jobs.handlers.js';
+import {
+  CancelJobHandler,
+  JobEventsHandler,
+  JobHandler,
+  ListJobsHandler,
+} from './operations/jobs.handlers.js';
 import { OpenImages } from './transfer/open-images.js';
 import { OptionsHandler } from './operations/options.handler.js';
 import { PatchHandler } from './operations/patch.handler.js';
@@ -55,6 +60,7 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   listImageJobs: ListJobsHandler,
   getImageJob: JobHandler,
   cancelImageJob: CancelJobHandler,
+  followImageJob: JobEventsHandler,
   followTicket: EventsHandler,
 };
 

@@ -93,6 +93,7 @@ describe('the contract of the daemon', () => {
     listImageJobs: [200, 400, 403, 431, 501, 503],
     getImageJob: [200, 400, 403, 404, 431, 501, 503],
     cancelImageJob: [204, 400, 403, 404, 409, 431, 501, 503],
+    followImageJob: [200, 400, 403, 404, 431, 501, 503],
     followTicket: [200, 400, 403, 431, 501, 503],
   };
   const info = (status: number): Call => ({

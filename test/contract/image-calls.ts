@@ -15,6 +15,7 @@ export const imageOperations = [
   'listImageJobs',
   'getImageJob',
   'cancelImageJob',
+  'followImageJob',
   'followTicket',
 ] as const;
 
@@ -43,6 +44,7 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     // The first job of the image must have been begun before.
     getImageJob: { method: 'GET', suffix: '/jobs/1' },
     cancelImageJob: { method: 'DELETE', suffix: '/jobs/1' },
+    followImageJob: { method: 'GET', suffix: '/jobs/1/events' },
     followTicket: { method: 'GET', suffix: '/events' },
   };
 
@@ -72,6 +74,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     listImageExtents: { suffix: '/extents?context=dirty' },
     getImageJob: { suffix: '/jobs/999' },
     cancelImageJob: { suffix: '/jobs/999' },
+    followImageJob: { suffix: '/jobs/999/events' },
   },
   408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },
   409: { getImageChecksum: { suffix: '/checksum?expect=00' } },
@@ -100,6 +103,7 @@ const onlyIds: readonly ImageOperation[] = [
   'listImageJobs',
   'getImageJob',
   'cancelImageJob',
+  'followImageJob',
   'followTicket',
 ];
 

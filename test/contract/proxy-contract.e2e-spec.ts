@@ -151,6 +151,7 @@ describe('the contract of the proxy', () => {
     listImageJobs: [200, 400, ...withoutStorage],
     getImageJob: [200, 400, 404, ...withoutStorage],
     cancelImageJob: [204, 400, 404, 409, ...withoutStorage],
+    followImageJob: [200, 400, 404, ...withoutStorage],
     followTicket: [200, 400, ...withoutStorage],
   };
 

@@ -220,6 +220,23 @@ function goesOn(wire: Wire, gated: Gated): void {
     await wire.ticketState(image, ({ active }) => !active, 'no job runs');
   });
 
+  test('tells by events how far it is and how it ended, and its stream ends then', async () => {
+    const { storage, image } = await gated();
+    const client = wire.client();
+    const job = await new JobsClient(client).begin('PATCH', image.path, zeroAll(GatedStorage.sizeBytes));
+    const events = client.request('GET', `${job}/events`);
+    // While it is followed it goes on like any other.
+    assert.equal((await new JobsClient(wire.client()).job(job)).state, 'running');
+    await storage.open();
+    const { status, headers, text } = await events;
+    assert.deepEqual([status, headers['content-type']], [200, 'text/event-stream']);
+    const names = [...text.matchAll(/^event: (.*)$/gm)].map(([, name]) => name);
+    assert.deepEqual([names[0], names.at(-1)], ['progress', 'done']);
+    const [last = '{}'] = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? '').slice(-1);
+    assert.equal((JSON.parse(last) as Job).done, GatedStorage.sizeBytes);
+    assert.equal((await client.request('GET', `${image.path}/jobs/9/events`)).status, 404);
+  });
+
   test('is refused when as many jobs run as may', async () => {
     const { storage, image } = await gated();
     const client = new JobsClient(wire.client());

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { EventStreams } from '../../wire/event-stream.js';
 import type { Exchange } from '../../wire/exchange.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
+import { followJob } from '../jobs/job-follower.js';
 import { ImageJobs } from '../jobs/image-jobs.js';
 import { RunningJobs } from '../jobs/running-jobs.js';
 
@@ -40,5 +42,25 @@ export class CancelJobHandler implements ImageHandler {
     const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
     await this.runningJobs.cancel(job);
     exchange.send(204);
+  }
+}
+
+/** GET /images/{id}/jobs/{n}/events: how far the job is, as it goes on. */
+@Injectable()
+export class JobEventsHandler implements ImageHandler {
+  constructor(
+    private readonly jobs: ImageJobs,
+    private readonly streams: EventStreams,
+  ) {}
+
+  async handle(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<void> {
+    const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
+    exchange.logFields['operation'] = 'events';
+    exchange.polled = true;
+    const stream = this.streams.begin(exchange);
+    exchange.onDrain(() => {
+      stream.end({ event: 'draining', data: job.info() });
+    });
+    await followJob(job, stream);
   }
 }
