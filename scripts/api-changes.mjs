@@ -94,7 +94,8 @@ function compareSchema(where, oldSchema, currentSchema, context) {
   const current = resolve(currentSchema, context.after);
   const { report, sent } = context;
   if (old === undefined || current === undefined) return;
-  if (old.type !== current.type) report(where, `type ${old.type} became ${current.type}`);
+  // A value that may be null has a list of types.
+  if (String(old.type) !== String(current.type)) report(where, `type ${old.type} became ${current.type}`);
   if (old.format !== current.format) report(where, `format ${old.format} became ${current.format}`);
   compareBounds(where, old, current, context);
   compareValues(where, old, current, context);

@@ -7,7 +7,7 @@ import type { TicketStore } from './ticket.store.js';
 /** Progress is told at most this often: nobody looks closer. */
 export const progressMilliseconds = 1000;
 
-/** How a transfer stands, as the events of its ticket tell it (docs/transfers.md, "Events"). */
+/** How a transfer stands, as the events of its ticket tell it (docs/protocol.md, "Events"). */
 interface Progress {
   readonly transferred?: number;
   readonly received_bytes?: number;

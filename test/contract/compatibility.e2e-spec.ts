@@ -77,7 +77,7 @@ const breaking: readonly [string, (document: Json) => void, string][] = [
   ],
   [
     'a form of a shared refusal that is gone',
-    (document) => delete at(document, 'components', 'responses', 'NotFound', 'content')['text/plain'],
+    (document) => delete at(document, 'components', 'responses', 'TicketsNotFound', 'content')['text/plain'],
     'GET /tickets/{id} 404: text/plain removed',
   ],
   [
