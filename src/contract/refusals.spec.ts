@@ -6,6 +6,9 @@ import { codeOfStatus } from './refusals.js';
 
 /** One of each kind that has a status. */
 const samples: readonly errors.ServiceError[] = [
+  new errors.DigestMismatchError('sha-256', new Uint8Array(32)),
+  new errors.InvalidDigestError('sha-256', 32),
+  new errors.ChecksumMismatchError('x', 'y'),
   new errors.InvalidRequestError('x'),
   new errors.UnauthenticatedError('x'),
   new errors.NotAllowedError('x'),

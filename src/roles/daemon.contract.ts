@@ -61,8 +61,8 @@ const ticketsApi: DocumentOptions = {
     },
   ],
   tags: [
-    { name: 'tickets', description: 'Short-lived permissions to transfer one image each.' },
     { name: 'copies', description: 'Copies between the images of tickets. A proxy has none.' },
+    { name: 'tickets', description: 'Short-lived permissions to transfer one image each.' },
   ],
 };
 

@@ -76,6 +76,28 @@ describe('what was received', () => {
     assert.deepEqual(described(account), ['0-10 received']);
   });
 
+  test('claims nothing of what is held back before it is confirmed', async () => {
+    const account = new ReceivedRanges(rangesMax);
+    await receive(account, 0, 30);
+    const held = account.holdBack();
+    await account.change(range(10, 40), { zero: false, held }, async () => undefined);
+    assert.deepEqual(described(account), ['0-10 received']);
+    assert.equal(account.generation, 2);
+    await receive(account, 20, 25, true);
+    await change(account, 25, 30).fail();
+    account.confirm(held, range(10, 40));
+    assert.deepEqual(described(account), ['0-20 received', '20-25 received zero', '30-40 received']);
+  });
+
+  test('is not what was held back when storage has lost what it had taken', async () => {
+    const account = new ReceivedRanges(rangesMax);
+    const held = account.holdBack();
+    await account.change(range(0, 10), { zero: false, held }, async () => undefined);
+    account.takeBack();
+    account.confirm(held, range(0, 10));
+    assert.deepEqual(described(account), []);
+  });
+
   test('tells zeroes apart', async () => {
     const account = new ReceivedRanges(rangesMax);
     await receive(account, 0, 30, true);

@@ -53,6 +53,18 @@ interface RunningFlush {
   readonly changed: RangeSet;
 }
 
+/** The changes of one request that says only in the end whether they are right. */
+export interface HeldChanges {
+  /** Where others have changed the image since it began. */
+  readonly touched: RangeSet;
+}
+
+export interface ChangeOptions {
+  readonly zero: boolean;
+  /** Nothing is claimed before `confirm`. */
+  readonly held?: HeldChanges | undefined;
+}
+
 /** A change that runs. Until it ends nobody knows what is there. */
 interface RunningChange {
   readonly range: ByteRange;
@@ -69,12 +81,12 @@ export class ReceivedRanges {
   readonly #map = new RangeMap();
   readonly #changes = new Set<RunningChange>();
   readonly #flushes = new Set<RunningFlush>();
+  readonly #held = new Set<HeldChanges>();
   /** All that was received and is not durable lies between these two. */
   #pendingStart = Infinity;
   #pendingEnd = 0;
   #generation = 1;
   #onWithdrawn: ((start: number, end: number) => Promise<void>) | undefined;
-  #losses = 0;
 
   /** @param rangesMax how many separate ranges are remembered */
   constructor(rangesMax: number) {
@@ -102,18 +114,15 @@ export class ReceivedRanges {
 
   /**
    * Has `range` changed by `change`. Bytes of it that were durable are not from now on; afterwards it is
-   * received, or when `change` fails nothing is known of it.
+   * received, or when it is held back or `change` fails nothing is known of it.
    * @throws what `change` throws
    */
-  async change(
-    range: ByteRange,
-    { zero }: { readonly zero: boolean },
-    change: () => Promise<void>,
-  ): Promise<void> {
+  async change(range: ByteRange, { zero, held }: ChangeOptions, change: () => Promise<void>): Promise<void> {
     const { offsetBytes: start, lengthBytes } = range;
     const end = start + lengthBytes;
     const running = { range, isLost: false };
     this.#changes.add(running);
+    for (const other of this.#held) if (other !== held) addPlace(other.touched, start, end);
     const isWithdrawn = this.durableBytes > 0 && this.#withdraw(start, end);
     try {
       if (isWithdrawn) await this.#onWithdrawn?.(start, end);
@@ -124,36 +133,26 @@ export class ReceivedRanges {
       throw error;
     }
     this.#changes.delete(running);
-    if (running.isLost) this.#forget(start, end);
+    if (running.isLost || held !== undefined) this.#forget(start, end);
     else this.#receive(start, end, zero ? received | zeroed : received);
   }
 
-  /**
-   * Has `range` changed by `change`, to what may turn out to be wrong: nothing is known of it from now on,
-   * until `receive` is called.
-   * @throws what `change` throws
-   */
-  async changeUnproven({ offsetBytes, lengthBytes }: ByteRange, change: () => Promise<void>): Promise<void> {
-    const end = offsetBytes + lengthBytes;
-    const isWithdrawn = this.durableBytes > 0 && this.#withdraw(offsetBytes, end);
-    this.#forget(offsetBytes, end);
-    try {
-      if (isWithdrawn) await this.#onWithdrawn?.(offsetBytes, end);
-      await change();
-    } finally {
-      // Whoever was confirmed meanwhile has been overwritten.
-      this.#forget(offsetBytes, end);
-    }
+  /** To be handed to each change that is to be held back, and ended with `release`. */
+  holdBack(): HeldChanges {
+    const held = { touched: new RangeSet() };
+    this.#held.add(held);
+    return held;
   }
 
-  /** `range` was changed by `changeUnproven`, and was right. */
-  receive({ offsetBytes, lengthBytes }: ByteRange): void {
-    this.#receive(offsetBytes, offsetBytes + lengthBytes, received);
+  /** What was held back of `range` is right: it is received, except for what others have changed since. */
+  confirm({ touched }: HeldChanges, { offsetBytes, lengthBytes }: ByteRange): void {
+    for (const [start, end] of touched.gaps(offsetBytes, offsetBytes + lengthBytes))
+      this.#receive(start, end, received);
   }
 
-  /** How often storage may have forgotten something. */
-  get losses(): number {
-    return this.#losses;
+  /** No more of it is confirmed. Idempotent. */
+  release(held: HeldChanges): void {
+    this.#held.delete(held);
   }
 
   /**
@@ -177,7 +176,6 @@ export class ReceivedRanges {
 
   /** Storage may have forgotten all that was not durable. */
   takeBack(): void {
-    this.#losses++;
     const { receivedBytes } = this;
     this.#map.transform(this.#pendingStart, this.#pendingEnd, (value) =>
       (value & durable) === 0 ? 0 : value,
@@ -185,6 +183,7 @@ export class ReceivedRanges {
     this.#pendingStart = Infinity;
     this.#pendingEnd = 0;
     for (const running of this.#changes) running.isLost = true;
+    for (const { touched } of this.#held) touched.add(0, Infinity);
     if (this.receivedBytes < receivedBytes || this.#changes.size > 0) this.#generation++;
   }
 

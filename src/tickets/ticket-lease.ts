@@ -2,7 +2,7 @@ import type { Lease, ProgressListener } from '../base/lease.js';
 import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from '../contract/operation-kind.js';
 import { RangeSet } from './range-set.js';
-import type { ReceivedRanges } from './received-ranges.js';
+import type { HeldChanges, ReceivedRanges } from './received-ranges.js';
 import type { OrderedWrite } from './write-order.js';
 
 /** What the ticket that a lease is of wants to hear from it. */
@@ -23,6 +23,12 @@ export interface TicketLeaseOptions {
   readonly onProgress?: ProgressListener | undefined;
 }
 
+/** What was transferred and does not count before `confirm`. */
+interface HeldBack {
+  readonly ranges: RangeSet;
+  readonly changes: HeldChanges;
+}
+
 /**
  * One running operation of a ticket. Whoever runs it checks `signal` between two I/Os and calls `end()`
  * only when no I/O of it is under way any more: removing a ticket waits for exactly that.
@@ -30,9 +36,8 @@ export interface TicketLeaseOptions {
 export class TicketLease implements Lease {
   #overtakenBytes = 0;
   #ended = false;
-  /** What was transferred and does not count yet; absent when all counts at once. */
-  #heldBack: RangeSet | undefined;
-  #lossesBefore = 0;
+  /** Absent when all counts at once. */
+  #heldBack: HeldBack | undefined;
 
   /**
    * @param signal of its root
@@ -63,11 +68,10 @@ export class TicketLease implements Lease {
     { zero = false }: { readonly zero?: boolean } = {},
   ): Promise<void> {
     if (this.write === undefined) throw new Error(`A ${this.kind} was not registered to change the image`);
-    const { received } = this.owner;
     let leftBytes = range.lengthBytes;
     await this.write.apply(range, this.signal, async (part) => {
-      if (this.#heldBack === undefined) await received.change(part, { zero }, () => change(part));
-      else await received.changeUnproven(part, () => change(part));
+      const held = this.#heldBack?.changes;
+      await this.owner.received.change(part, { zero, held }, () => change(part));
       leftBytes -= part.lengthBytes;
       this.progressed(part);
     });
@@ -84,7 +88,7 @@ export class TicketLease implements Lease {
     if (this.#heldBack === undefined) {
       this.owner.progressed(this, range);
     } else {
-      this.#heldBack.add(range.offsetBytes, range.offsetBytes + range.lengthBytes);
+      this.#heldBack.ranges.add(range.offsetBytes, range.offsetBytes + range.lengthBytes);
       this.owner.moved(range.lengthBytes);
     }
     this.onProgress?.(range);
@@ -96,8 +100,7 @@ export class TicketLease implements Lease {
   }
 
   holdBack(): void {
-    this.#heldBack ??= new RangeSet();
-    this.#lossesBefore = this.owner.received.losses;
+    this.#heldBack ??= { ranges: new RangeSet(), changes: this.owner.received.holdBack() };
   }
 
   /**
@@ -105,24 +108,26 @@ export class TicketLease implements Lease {
    * @throws UnavailableError when that was in too many places to know
    */
   confirm(): void {
-    const heldBack = this.#heldBack ?? [];
-    this.#heldBack = undefined;
-    for (const [start, end] of heldBack) {
+    if (this.#heldBack === undefined) return;
+    const { ranges, changes } = this.#heldBack;
+    for (const [start, end] of ranges) {
       const range = { offsetBytes: start, lengthBytes: end - start };
-      for (const part of this.write?.left(range) ?? [range]) this.#count(part);
+      for (const part of this.write?.left(range) ?? [range]) this.#count(part, changes);
     }
+    this.owner.received.release(changes);
+    this.#heldBack = undefined;
   }
 
-  #count(range: ByteRange): void {
-    const { received } = this.owner;
+  #count(range: ByteRange, changes: HeldChanges): void {
     // A relayed request has changed the image of another host, whose daemon keeps the account.
-    if (this.write !== undefined && received.losses === this.#lossesBefore) received.receive(range);
+    if (this.write !== undefined) this.owner.received.confirm(changes, range);
     this.owner.progressed(this, range);
   }
 
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (this.#heldBack !== undefined) this.owner.received.release(this.#heldBack.changes);
     this.write?.end();
     this.owner.ended(this);
   }

@@ -103,7 +103,7 @@ describe('CORS', () => {
       assert.equal(answer.headers['access-control-allow-origin'], '*');
       assert.equal(answer.headers['access-control-max-age'], '86400');
       const methods = list(answer.headers['access-control-allow-methods']);
-      assert.deepEqual([...methods].sort(), ['get', 'head', 'options', 'patch', 'put']);
+      assert.deepEqual([...methods].sort(), ['delete', 'get', 'head', 'options', 'patch', 'put']);
       const headers = list(answer.headers['access-control-allow-headers']);
       for (const name of ['*', 'authorization', 'content-range', 'content-type', 'range', 'session-id']) {
         assert.ok(headers.includes(name), name);

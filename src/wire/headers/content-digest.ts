@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { parseDictionary, serializeDictionary, type Dictionary } from 'structured-headers';
+import { parseDictionary, type Dictionary } from 'structured-headers';
 import { InvalidDigestError, InvalidRequestError } from '../../base/errors.js';
 
 /**
@@ -19,14 +19,14 @@ export type Digests = ReadonlyMap<DigestAlgorithm, Uint8Array>;
 export const contentDigestName = 'content-digest';
 
 /**
- * Parses a `Content-Digest` (RFC 9530 section 2).
+ * Parses a `Content-Digest` (RFC 9530 section 2; docs/protocol.md, "Digests of a body").
  * @returns the digests of the algorithms that are known here; others are ignored, as the RFC demands
  * @throws InvalidRequestError when it is no dictionary of byte sequences (RFC 9651 section 3.2),
  *   InvalidDigestError when the algorithm cannot have made such a digest
  */
 export function parseContentDigest(field: string): Digests {
   const digests = new Map<DigestAlgorithm, Uint8Array>();
-  const dictionary = parse('Content-Digest', field, 'sha-256=:BASE64:');
+  const dictionary = parse(field);
   for (const algorithm of digestAlgorithms) {
     const member = dictionary.get(algorithm);
     if (member === undefined) continue;
@@ -38,35 +38,6 @@ export function parseContentDigest(field: string): Digests {
     digests.set(algorithm, new Uint8Array(value));
   }
   return digests;
-}
-
-/** How much a digest may be wanted: 10 is the most (RFC 9530 section 4). */
-const preferenceMax = 10;
-
-/**
- * Parses a `Want-Content-Digest` (RFC 9530 section 4).
- * @returns of the algorithms known here the one that is wanted most, the first of equals; undefined when
- *   none is acceptable
- * @throws InvalidRequestError when it is no dictionary of whole numbers from 0 to 10
- */
-export function parseWantContentDigest(field: string): DigestAlgorithm | undefined {
-  let wanted: DigestAlgorithm | undefined;
-  let most = 0;
-  for (const [key, [value]] of parse('Want-Content-Digest', field, 'sha-256=10, sha-512=3')) {
-    const isPreference = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= preferenceMax;
-    if (!isPreference)
-      throw new InvalidRequestError(`Invalid Want-Content-Digest, ${key} must be from 0 to ${preferenceMax}`);
-    const algorithm = digestAlgorithms.find((known) => known === key);
-    if (algorithm === undefined || Number(value) <= most) continue;
-    wanted = algorithm;
-    most = Number(value);
-  }
-  return wanted;
-}
-
-/** The value of a `Content-Digest` with one digest. */
-export function contentDigest(algorithm: DigestAlgorithm, digest: Uint8Array): string {
-  return serializeDictionary({ [algorithm]: digest });
 }
 
 /**
@@ -84,10 +55,10 @@ export function hasContentDigest(request: IncomingMessage): boolean {
   return request.headers[contentDigestName] !== undefined || announcesContentDigest(request);
 }
 
-function parse(name: string, field: string, example: string): Dictionary {
+function parse(field: string): Dictionary {
   try {
     return parseDictionary(field);
   } catch (cause: unknown) {
-    throw new InvalidRequestError(`Invalid ${name}, expected e.g. ${example}`, { cause });
+    throw new InvalidRequestError('Invalid Content-Digest, expected e.g. sha-256=:BASE64:', { cause });
   }
 }

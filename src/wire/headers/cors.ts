@@ -18,7 +18,6 @@ const allowedHeaders = [
   'Prefer',
   'Range',
   'Session-Id',
-  'Want-Content-Digest',
 ].join(', ');
 
 const exposedHeaders = [
