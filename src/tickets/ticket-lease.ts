@@ -10,10 +10,10 @@ export interface LeaseOwner {
   /** Which bytes the ticket has brought to the image. */
   readonly received: ReceivedRanges;
   progressed(lease: TicketLease, range: ByteRange): void;
-  /** What was written before is on stable storage. */
-  flushed(): void;
   /** So many bytes have moved, whether they count or not. */
   moved(lengthBytes: number): void;
+  /** Has everything that was received before made durable by `flush`. @throws what `flush` throws */
+  flush(flush: () => Promise<void>): Promise<void>;
   ended(lease: TicketLease): void;
 }
 
@@ -80,8 +80,7 @@ export class TicketLease implements Lease {
 
   /** Has everything that was received before made durable by `flush`. @throws what `flush` throws */
   async flush(flush: () => Promise<void>): Promise<void> {
-    await this.owner.received.flush(flush);
-    this.owner.flushed();
+    await this.owner.flush(flush);
   }
 
   progressed(range: ByteRange): void {

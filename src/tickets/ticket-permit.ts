@@ -32,6 +32,15 @@ export interface TicketPermit extends Permit {
    */
   begin(kind: OperationKind, root: AbortRoot, options?: TicketLeaseOptions): TicketLease;
 
+  /** The ticket is being removed: what becomes of the image is nobody's concern any more. */
+  readonly canceled: boolean;
+
+  /** Has everything that was received before made durable by `flush`. @throws what `flush` throws */
+  flush(flush: () => Promise<void>): Promise<void>;
+
+  /** Storage may have forgotten what was received and not made durable. */
+  unflushedLost(): void;
+
   /**
    * A connection has the image open from now on.
    * @throws NotAllowedError when the ticket was cancelled meanwhile: then nobody would close it

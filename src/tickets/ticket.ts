@@ -236,8 +236,14 @@ export class Ticket implements TicketPermit, LeaseOwner {
     this.#tell('changed');
   }
 
-  flushed(): void {
+  async flush(flush: () => Promise<void>): Promise<void> {
+    await this.received.flush(flush);
     this.#tell('flushed');
+  }
+
+  unflushedLost(): void {
+    this.received.takeBack();
+    this.#tell('changed');
   }
 
   ended(lease: TicketLease): void {

@@ -114,6 +114,21 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+/**
+ * Who wants to know what becomes of writes that were not flushed, where storage forgets them when its server
+ * goes. A file keeps them in the memory of the kernel, which outlives this process.
+ */
+export interface UnflushedWrites {
+  /** The server has gone, or the connection to it: nobody can tell any more whether they are there. */
+  lost(): void;
+  /**
+   * No call is in flight any more, and the image is about to be closed: afterwards nobody would notice that
+   * the server has gone. Has `flush` called if there is something that is worth it.
+   * @throws what `flush` throws
+   */
+  closing(flush: () => Promise<void>): Promise<void>;
+}
+
 /** What a backend needs to know of a ticket to open its image. */
 export interface ImageRequest {
   /**
@@ -125,6 +140,7 @@ export interface ImageRequest {
   readonly sparse: boolean;
   /** Dirty extents may be asked for. */
   readonly dirty: boolean;
+  readonly unflushed?: UnflushedWrites;
 }
 
 /**

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ClientGoneError, StorageError } from '../../base/errors.js';
 import type { ClientConnection, ConnectionResource } from '../../wire/client-connection.js';
 import type { TicketConnection, TicketPermit } from '../../tickets/ticket-permit.js';
-import { IMAGE_SOURCES, type Backend, type ImageSource } from '../backends/backend.js';
+import { IMAGE_SOURCES, type Backend, type ImageRequest, type ImageSource } from '../backends/backend.js';
 
 /**
  * Opens the image of a ticket once per connection, and keeps it until the connection closes or the ticket
@@ -42,13 +42,30 @@ export class OpenImages {
     return this.#open(permit, signal);
   }
 
-  async #open({ definition, writable }: TicketPermit, signal: AbortSignal): Promise<Backend> {
+  async #open(permit: TicketPermit, signal: AbortSignal): Promise<Backend> {
+    const { definition, writable } = permit;
     const scheme = definition.url.slice(0, definition.url.indexOf(':'));
     const source = this.#sources.get(scheme);
     if (source === undefined) throw new StorageError('The image is of a kind that this service cannot open');
     const { url, sparse, dirty } = definition;
-    return source.open({ url, writable, sparse, dirty }, signal);
+    const unflushed = writable ? unflushedWrites(permit) : {};
+    return source.open({ url, writable, sparse, dirty, ...unflushed }, signal);
   }
+}
+
+/** Has the account of the ticket know what becomes of writes that were not flushed. */
+export function unflushedWrites(permit: TicketPermit): Pick<ImageRequest, 'unflushed'> {
+  return {
+    unflushed: {
+      lost: () => {
+        permit.unflushedLost();
+      },
+      closing: async (flush) => {
+        const { receivedBytes, durableBytes } = permit.received;
+        if (!permit.canceled && receivedBytes > durableBytes) await permit.flush(flush);
+      },
+    },
+  };
 }
 
 class OpenImage implements ConnectionResource, TicketConnection {

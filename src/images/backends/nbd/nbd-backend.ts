@@ -1,6 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { StorageError } from '../../../base/errors.js';
 import type { ByteRange } from '../../../base/units.js';
-import type { Backend, Extent, ExtentContext, StorageRoom } from '../backend.js';
+import type { Backend, Extent, ExtentContext, StorageRoom, UnflushedWrites } from '../backend.js';
 import type { RangeLock } from '../range-lock.js';
 import { type BlockIo, readRange, writeRange, zeroRange } from './nbd-block-io.js';
 import type { NbdClient } from './nbd-client.js';
@@ -21,6 +22,7 @@ export interface NbdBackendOptions {
   readonly lock: RangeLock;
   /** Called once, after the connection was closed. */
   readonly onClose: () => void;
+  readonly unflushed?: UnflushedWrites | undefined;
 }
 
 /**
@@ -48,6 +50,7 @@ export class NbdBackend implements Backend {
   constructor(client: NbdClient, options: NbdBackendOptions) {
     this.#client = client;
     this.#options = options;
+    this.#watch(client);
   }
 
   get canDirtyExtents(): boolean {
@@ -111,13 +114,13 @@ export class NbdBackend implements Backend {
   }
 
   /**
-   * Ends the connection, unless a call that may change the image is in flight: what becomes of such a call
-   * only the server knows, so its answer has to be waited for. A read can be dropped, as it changes nothing
-   * and no late answer can arrive on a closed connection.
+   * Ends the connection if calls are in flight, unless one of them may change the image: what becomes of
+   * such a call only the server knows, so its answer has to be waited for. A read can be dropped, as it
+   * changes nothing and no late answer can arrive on a closed connection.
    */
   abandon(): void {
     this.#connecting?.attempt.abort();
-    if (this.#changing === 0) this.#client.destroy();
+    if (this.#running > 0 && this.#changing === 0) this.#client.destroy();
   }
 
   close(): Promise<void> {
@@ -131,8 +134,33 @@ export class NbdBackend implements Backend {
         this.#becameIdle = resolve;
       });
     }
-    await this.#client.disconnect();
-    this.#options.onClose();
+    try {
+      await this.#flushUnflushed();
+    } finally {
+      this.#client.onClosed = undefined;
+      await this.#client.disconnect();
+      this.#options.onClose();
+    }
+  }
+
+  async #flushUnflushed(): Promise<void> {
+    const { unflushed } = this.#options;
+    if (unflushed === undefined || this.#client.isClosed) return;
+    // Who made the last call is told of its end first.
+    await setImmediate();
+    await unflushed.closing(async () => {
+      if (this.#client.info.canFlush) await this.#client.flush();
+    });
+  }
+
+  /** What was not flushed is lost with the connection: the server may be another one at the next. */
+  #watch(client: NbdClient): void {
+    const { unflushed } = this.#options;
+    if (unflushed === undefined) return;
+    client.onClosed = () => {
+      unflushed.lost();
+    };
+    if (client.isClosed) unflushed.lost();
   }
 
   /** Counts the calls in flight, for `close` to wait for. */
@@ -176,6 +204,7 @@ export class NbdBackend implements Backend {
   async #reconnect(signal: AbortSignal): Promise<NbdClient> {
     try {
       this.#client = await this.#options.connect(signal);
+      this.#watch(this.#client);
       return this.#client;
     } finally {
       this.#connecting = undefined;

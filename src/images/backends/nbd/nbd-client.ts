@@ -34,6 +34,8 @@ export class NbdClient implements ByteConsumer {
   readonly #replies: NbdReplyReader;
   #lastCookie = 0;
   #closedReason: NbdConnectionError | undefined;
+  /** Called once, when the connection has ended, whoever ended it. */
+  onClosed: (() => void) | undefined;
 
   private constructor(
     socket: NbdSocket,
@@ -152,6 +154,7 @@ export class NbdClient implements ByteConsumer {
     this.#closedReason = reason;
     for (const request of this.#pending.values()) request.fail(reason);
     this.#pending.clear();
+    this.onClosed?.();
   }
 
   async #request(

@@ -30,6 +30,7 @@ export class NbdSource implements ImageSource {
     return new NbdBackend(await this.#connect(location, request, signal), {
       connect: (reconnectSignal) => this.#connect(location, request, reconnectSignal),
       writable: request.writable,
+      unflushed: request.unflushed,
       lock: this.#locks.enter(key),
       onClose: () => {
         this.#locks.leave(key);
