@@ -34,6 +34,8 @@ export class RouteTable {
    * The methods that `path` (without query, as routed) can be asked with; none when there is no such route.
    */
   methodsOf(path: string): readonly string[] {
-    return this.#routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+    const found = this.#routes.filter(({ pattern }) => pattern.test(path));
+    // A path may be that of a route of its own, and an id of another.
+    return [...new Set(found.map(({ method }) => method))];
   }
 }
