@@ -183,7 +183,8 @@ describe('the API documentation of the proxy', () => {
         return operation;
       };
       for (const [operationId, status] of [
-        ['patchImage', 200],
+        // It fills in `Prefer: respond-async` and a flush, so that a job begins.
+        ['patchImage', 202],
         ['putSignedTicket', 403],
       ] as const) {
         const operation = await open(operationId);
