@@ -7,3 +7,11 @@ export interface ByteRange {
   readonly offsetBytes: number;
   readonly lengthBytes: number;
 }
+
+/** Whether some byte is in both. */
+export function overlap(one: ByteRange, other: ByteRange): boolean {
+  return (
+    one.offsetBytes < other.offsetBytes + other.lengthBytes &&
+    other.offsetBytes < one.offsetBytes + one.lengthBytes
+  );
+}

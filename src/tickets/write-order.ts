@@ -1,5 +1,5 @@
 import { UnavailableError } from '../base/errors.js';
-import type { ByteRange } from '../base/units.js';
+import { overlap, type ByteRange } from '../base/units.js';
 import { RangeSet } from './range-set.js';
 
 /**
@@ -139,11 +139,4 @@ export class OrderedWrite {
     this.#overrun = true;
     this.#overtaken = undefined;
   }
-}
-
-function overlap(one: ByteRange, other: ByteRange): boolean {
-  return (
-    one.offsetBytes < other.offsetBytes + other.lengthBytes &&
-    other.offsetBytes < one.offsetBytes + one.lengthBytes
-  );
 }

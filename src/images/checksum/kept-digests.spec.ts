@@ -96,8 +96,7 @@ class World {
   }
 
   /** @returns how many bytes were read */
-  async readAll(owner: string): Promise<readonly string[]> {
-    const { backend, digests } = this.operation(owner);
+  async readAll(owner: string, { backend, digests } = this.operation(owner)): Promise<readonly string[]> {
     const found: string[] = [];
     const sequence = blockDigests({
       ...hashing,
@@ -164,6 +163,29 @@ describe('KeptDigests', () => {
       ),
       { numRuns: 150 },
     );
+  });
+
+  it('forgets what an operation changes that began before others came and went', async () => {
+    const world = new World(() => 0);
+    const early = world.operation('one ticket');
+    await world.zero('one ticket', 0, 100);
+    await world.readAll('another ticket');
+    const late = world.operation('another ticket');
+    await early.backend.write(Buffer.alloc(100, 7), 0);
+    assert.deepEqual(await world.readAll('another ticket', late), world.truth);
+  });
+
+  it('forgets an image when nobody has it and nothing of it is kept', () => {
+    const kept = new KeptDigests(2);
+    const backend = new MemoryBackend(Buffer.alloc(0));
+    const image = kept.image(backend);
+    const same = kept.image(backend);
+    assert.equal(same, image);
+    image?.release();
+    assert.equal(kept.image(backend), image);
+    image?.release();
+    same?.release();
+    assert.notEqual(kept.image(backend), image);
   });
 
   it('has nothing read again of what was uploaded in whole blocks, the last one too', async () => {

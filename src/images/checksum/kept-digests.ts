@@ -1,4 +1,4 @@
-import type { ByteRange } from '../../base/units.js';
+import { overlap, type ByteRange } from '../../base/units.js';
 import type { Backend } from '../backends/backend.js';
 
 /** How blocks are hashed. */
@@ -50,7 +50,11 @@ export class KeptDigests {
     return this.#all.size;
   }
 
-  /** @returns undefined where storage may lose what it took without telling, so that nothing may be kept */
+  /**
+   * What is known of the image, to be released by the operation that asks: all operations on an image hear of
+   * each other's changes by having the same one.
+   * @returns undefined where storage may lose what it took without telling, so that nothing may be kept
+   */
   image(backend: Backend): ImageDigests | undefined {
     const { identity } = backend;
     if (identity === undefined || this.countMax === 0) return undefined;
@@ -59,6 +63,7 @@ export class KeptDigests {
       image = new ImageDigests(this.#all, this.countMax, () => this.#images.delete(identity));
       this.#images.set(identity, image);
     }
+    image.hold();
     return image;
   }
 
@@ -68,8 +73,9 @@ export class KeptDigests {
   }
 }
 
-/** What is known of one image. It is forgotten when that is nothing. */
+/** What is known of one image. It is forgotten when that is nothing and no operation has it. */
 export class ImageDigests {
+  #holders = 0;
   readonly #series = new Map<string, Map<string, Series>>();
   readonly #changes = new Set<Change>();
   readonly #observations = new Set<Observation>();
@@ -79,6 +85,17 @@ export class ImageDigests {
     private readonly countMax: number,
     private readonly onEmpty: () => void,
   ) {}
+
+  /** One more operation has it, until `release`. */
+  hold(): void {
+    this.#holders += 1;
+  }
+
+  /** To be called once by each operation that has it, when it changes nothing any more. */
+  release(): void {
+    this.#holders -= 1;
+    this.#leave();
+  }
 
   /** @param owner the id of the ticket */
   find(
@@ -98,7 +115,6 @@ export class ImageDigests {
     const isChanging = [...this.#changes].some((change) => change.by !== by && overlap(change.range, range));
     const observation = new Observation(range, by, !isChanging, () => {
       this.#observations.delete(observation);
-      this.#leave();
     });
     this.#observations.add(observation);
     return observation;
@@ -130,7 +146,6 @@ export class ImageDigests {
     } finally {
       this.#changes.delete(running);
       this.#changed(running);
-      this.#leave();
     }
   }
 
@@ -198,7 +213,7 @@ export class ImageDigests {
   }
 
   #leave(): void {
-    if (this.#changes.size + this.#observations.size + this.#series.size === 0) this.onEmpty();
+    if (this.#holders + this.#series.size === 0) this.onEmpty();
   }
 }
 
@@ -231,11 +246,4 @@ export class Observation {
 
 function nameOf({ algorithm, blockSizeBytes }: BlockHashing): string {
   return `${algorithm} ${blockSizeBytes}`;
-}
-
-function overlap(one: ByteRange, other: ByteRange): boolean {
-  return (
-    one.offsetBytes < other.offsetBytes + other.lengthBytes &&
-    other.offsetBytes < one.offsetBytes + one.lengthBytes
-  );
 }

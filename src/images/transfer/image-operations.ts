@@ -123,16 +123,17 @@ export class ImageOperations {
         backend.abandon();
       };
       signal.addEventListener('abort', abandon);
+      const image = this.keptDigests.image(backend);
       try {
         located(backend.kind);
         signal.throwIfAborted();
-        const image = this.keptDigests.image(backend);
         const watched = new WatchedBackend(new TimedBackend(backend, backendTime), image);
         const digests = new OperationDigests(permit.definition.id, image, watched);
         return await work({ permit, lease, backend: watched, digests });
       } finally {
         // The root may still be aborted while an answer leaves, and others use the image then.
         signal.removeEventListener('abort', abandon);
+        image?.release();
         if (lease.overtakenBytes > 0) root.logFields['overtaken_bytes'] = lease.overtakenBytes;
         await release();
       }

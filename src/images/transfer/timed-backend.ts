@@ -1,78 +1,48 @@
 import type { BusyTime } from '../../base/busy-time.js';
 import type { ByteRange } from '../../base/units.js';
 import type { Backend, Extent, ExtentContext, StorageRoom } from '../backends/backend.js';
+import { ForwardingBackend } from '../backends/forwarding-backend.js';
 
 /**
- * Passes every call on to `backend` and adds how long it took to `time`, which belongs to one operation. Of
- * the image it holds nothing itself: `backend` opens and closes it.
+ * Adds how long the calls to `backend` take to `time`, which belongs to one operation.
  */
-export class TimedBackend implements Backend {
+export class TimedBackend extends ForwardingBackend {
   constructor(
-    private readonly backend: Backend,
+    backend: Backend,
     private readonly time: BusyTime,
-  ) {}
-
-  get kind(): string {
-    return this.backend.kind;
+  ) {
+    super(backend);
   }
 
-  get identity(): string | undefined {
-    return this.backend.identity;
+  override room(): Promise<StorageRoom> {
+    return this.time.during(() => super.room());
   }
 
-  get readersMax(): number {
-    return this.backend.readersMax;
+  override sizeBytes(enoughBytes?: number): Promise<number> {
+    return this.time.during(() => super.sizeBytes(enoughBytes));
   }
 
-  get writersMax(): number {
-    return this.backend.writersMax;
+  override read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array> {
+    return this.time.during(() => super.read(buffer, range));
   }
 
-  get inFlightMax(): number {
-    return this.backend.inFlightMax;
+  override write(source: Uint8Array, offsetBytes: number): Promise<void> {
+    return this.time.during(() => super.write(source, offsetBytes));
   }
 
-  get growable(): boolean {
-    return this.backend.growable;
+  override zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void> {
+    return this.time.during(() => super.zero(range, options));
   }
 
-  get canDirtyExtents(): boolean {
-    return this.backend.canDirtyExtents;
+  override flush(): Promise<void> {
+    return this.time.during(() => super.flush());
   }
 
-  get blockSizeBytes(): number {
-    return this.backend.blockSizeBytes;
-  }
-
-  room(): Promise<StorageRoom> {
-    return this.time.during(() => this.backend.room());
-  }
-
-  sizeBytes(enoughBytes?: number): Promise<number> {
-    return this.time.during(() => this.backend.sizeBytes(enoughBytes));
-  }
-
-  read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array> {
-    return this.time.during(() => this.backend.read(buffer, range));
-  }
-
-  write(source: Uint8Array, offsetBytes: number): Promise<void> {
-    return this.time.during(() => this.backend.write(source, offsetBytes));
-  }
-
-  zero(range: ByteRange, options: { readonly sparse: boolean }): Promise<void> {
-    return this.time.during(() => this.backend.zero(range, options));
-  }
-
-  flush(): Promise<void> {
-    return this.time.during(() => this.backend.flush());
-  }
-
-  async *extents(context: ExtentContext, range?: ByteRange): AsyncGenerator<readonly Extent[]> {
+  override async *extents(context: ExtentContext, range?: ByteRange): AsyncGenerator<readonly Extent[]> {
     // While the caller works on a list, storage is not waited for, so the clock stands still.
     this.time.enter();
     try {
-      for await (const list of this.backend.extents(context, range)) {
+      for await (const list of super.extents(context, range)) {
         this.time.leave();
         try {
           yield list;
@@ -83,13 +53,5 @@ export class TimedBackend implements Backend {
     } finally {
       this.time.leave();
     }
-  }
-
-  abandon(): void {
-    this.backend.abandon();
-  }
-
-  close(): Promise<void> {
-    return this.backend.close();
   }
 }
