@@ -133,6 +133,17 @@ export const codedBodyArguments = [
 
 export const codedBody = refusal(...codedBodyArguments);
 
+/** What a request to the control service may get whose body is JSON. */
+export const jsonBodyRefusals = applyDecorators(
+  refusal(
+    408,
+    'The body stopped arriving for a minute. The connection is closed.',
+    'Client was silent for 60 seconds',
+  ),
+  refusal(413, 'The body is larger than 64 KiB.', 'Request body is larger than the limit of 65536 bytes'),
+  codedBody,
+);
+
 /** What any request may get that comes at the wrong moment. */
 export const stopping = refusal(
   503,

@@ -104,9 +104,8 @@ export class ImagesModule implements OnModuleDestroy {
           inject: [section('limits'), TICKET_STORE],
           useFactory: ({ keptDigestsMax }: LimitsConfig, tickets: TicketStore) => {
             const kept = new KeptDigests(keptDigestsMax);
-            // Modules live as long as the store.
-            tickets.watch(undefined, ({ kind, id }) => {
-              if (kind === 'removed') kept.forgetOwner(id);
+            tickets.onRemoved((id) => {
+              kept.forgetOwner(id);
             });
             return kept;
           },

@@ -152,6 +152,10 @@ export class MemoryTicketStore implements TicketStore {
     return ticket;
   }
 
+  onRemoved(listener: (id: string) => void): void {
+    this.#watchers.addForRemovals(listener);
+  }
+
   watch(id: string | undefined, listener: TicketListener): () => void {
     const stop = this.#watchers.add(id, listener);
     if (id === undefined) void this.#watchExpiryOfAll();

@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '../base/errors.js';
+import { wholeNumber } from '../wire/headers/query-number.js';
 import type { ReceivedPage, ReceivedPageRequest } from './received-ranges.js';
 
 /** Enough that most transfers need one page, and a body of well below a megabyte. */
@@ -21,8 +22,8 @@ export function rangesRequest({ state = 'received', start = '0', limit }: Ranges
     throw new InvalidRequestError('Invalid state, expected received or durable');
   return {
     state,
-    startBytes: wholeNumber('start', start, 0, Number.MAX_SAFE_INTEGER),
-    rangesMax: limit === undefined ? rangesPerPageDefault : wholeNumber('limit', limit, 1, rangesPerPageMax),
+    startBytes: numberWithin('start', start, 0, Number.MAX_SAFE_INTEGER),
+    rangesMax: limit === undefined ? rangesPerPageDefault : numberWithin('limit', limit, 1, rangesPerPageMax),
   };
 }
 
@@ -44,8 +45,8 @@ export function wireRanges(page: ReceivedPage, sizeBytes: number): object {
   };
 }
 
-function wholeNumber(name: string, text: string | string[], minimum: number, maximum: number): number {
-  const value = typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : NaN;
-  if (value >= minimum && value <= maximum) return value;
+function numberWithin(name: string, text: string | string[], minimum: number, maximum: number): number {
+  const value = wholeNumber(text);
+  if (value !== undefined && value >= minimum && value <= maximum) return value;
   throw new InvalidRequestError(`Invalid ${name}, expected a whole number from ${minimum} to ${maximum}`);
 }

@@ -33,6 +33,19 @@ class WatchedStore {
 }
 
 describe('watching tickets', () => {
+  test('tells those who keep something for tickets which of them are gone, and nothing else', async () => {
+    const { store } = new WatchedStore();
+    const removed: string[] = [];
+    store.onRemoved((id) => removed.push(id));
+    await store.add(ticketDefinition());
+    await store.add(ticketDefinition({ id: 'id-2' }));
+    await store.extend('id-2', 5);
+    assert.deepEqual(removed, []);
+    await store.add(ticketDefinition());
+    await store.remove('id-2');
+    assert.deepEqual(removed, ['id-1', 'id-2']);
+  });
+
   test('tells of everything that happens to one, from before it is added until it is removed', async () => {
     const watched = new WatchedStore();
     const { store } = watched;

@@ -28,6 +28,7 @@ export type TicketListener = (event: TicketEvent) => void;
 export class TicketWatchers {
   readonly #ofAll = new Set<TicketListener>();
   readonly #ofOne = new Map<string, Set<TicketListener>>();
+  readonly #ofRemovals: ((id: string) => void)[] = [];
 
   /**
    * @param id of the ticket to watch, which need not exist; undefined for all of them
@@ -48,12 +49,18 @@ export class TicketWatchers {
     };
   }
 
-  /** Whether anybody would hear of this ticket. */
+  /** For those who keep something for tickets and let go of it with them, for as long as the service runs. */
+  addForRemovals(listener: (id: string) => void): void {
+    this.#ofRemovals.push(listener);
+  }
+
+  /** Whether anybody would hear of this ticket, before it is removed. */
   isWatched(id: string): boolean {
     return this.#ofAll.size > 0 || (this.#ofOne.size > 0 && this.#ofOne.has(id));
   }
 
   tell(kind: TicketEventKind, id: string): void {
+    if (kind === 'removed') for (const listener of this.#ofRemovals) listener(id);
     if (!this.isWatched(id)) return;
     const event: TicketEvent = { kind, id };
     for (const listener of this.#ofAll) listener(event);

@@ -61,6 +61,12 @@ export interface TicketStore {
    * @returns ends it; idempotent
    */
   watch(id: string | undefined, listener: TicketListener): () => void;
+
+  /**
+   * Has `listener` hear of each ticket that is gone, for as long as the service runs. Unlike watching all
+   * tickets it costs nothing while they are used.
+   */
+  onRemoved(listener: (id: string) => void): void;
 }
 
 export const TICKET_STORE = Symbol('TICKET_STORE');

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { test } from 'node:test';
 import { KiB, MiB } from '../../src/base/units.js';
+import { parseAnswer } from './raw-answers.js';
 import { allWireRoutes, describeWire, type Wire } from './wire-under-test.js';
 
 interface BlockDigest {
@@ -77,6 +78,15 @@ describeWire('digests of the blocks of an image', { routes: allWireRoutes }, (wi
         .map((line) => JSON.parse(line) as unknown),
       JSON.parse(list.text),
     );
+  });
+
+  test('come as an array for a client of HTTP/1.0, which could not tell lines that are cut', async () => {
+    const path = await addImage(wire);
+    const accept = ['Accept: application/x-ndjson'];
+    const request = wire.request('GET', `${path}/digests?block_size=${MiB}`, accept);
+    const answer = parseAnswer(await wire.exchangeBytes(request.replace('HTTP/1.1', 'HTTP/1.0')));
+    assert.equal(answer.headers['content-type'], 'application/json');
+    assert.equal((JSON.parse(answer.body) as unknown[]).length, 6);
   });
 
   test('are none for an empty image', async () => {

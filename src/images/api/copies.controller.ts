@@ -22,7 +22,7 @@ import {
   ApiTags,
 } from '../../contract/decorators.js';
 import { JobDto, jobNumber } from '../../contract/job.dto.js';
-import { codedBody, headRefusals, refusal, stopping } from '../../contract/refusals.js';
+import { headRefusals, jsonBodyRefusals, refusal, stopping } from '../../contract/refusals.js';
 import { NotFoundError } from '../../base/errors.js';
 import { ServedTo } from '../../framework/audience.js';
 import { hijack } from '../../framework/hijack.js';
@@ -94,13 +94,7 @@ export class CopiesController {
     'There is no such ticket, or the source has no dirty extents.',
     'No such ticket "2b2cf4d3-1c4c-4f6c-9f7e-6e8f3d0c5b11"',
   )
-  @refusal(
-    408,
-    'The body stopped arriving for a minute. The connection is closed.',
-    'Client was silent for 60 seconds',
-  )
-  @refusal(413, 'The body is larger than 64 KiB.', 'Request body is larger than the limit of 65536 bytes')
-  @codedBody
+  @jsonBodyRefusals
   @refusal(
     416,
     'The target, or its ticket, is smaller than the source. Nothing was copied.',

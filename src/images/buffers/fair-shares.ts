@@ -73,6 +73,16 @@ export class FairShares<C extends Claimant = Claimant> {
     });
   }
 
+  /** Has a share during `work`. @throws the reason of the signal while it waits, and what `work` throws */
+  async during<T>(claimant: C, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await this.take(claimant, signal);
+    try {
+      return await work();
+    } finally {
+      this.give(claimant);
+    }
+  }
+
   /** Gives a share back, once for each that was taken. */
   give(claimant: C): void {
     this.#free += 1;

@@ -110,12 +110,7 @@ export class Copies {
     const copy = new ImageCopy({ source, target, lengthBytes, dirty, pool, workers, onSkipped });
     const result = await copy.run();
     if (!verify) return result;
-    await this.turns.take(target.permit, target.lease.signal);
-    try {
-      await copy.verify();
-    } finally {
-      this.turns.give(target.permit);
-    }
+    await this.turns.during(target.permit, target.lease.signal, () => copy.verify());
     return result;
   }
 

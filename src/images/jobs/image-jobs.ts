@@ -5,6 +5,7 @@ import { LOGGER, type Logger } from '../../log/logger.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { prefersAsynchronous } from '../../wire/headers/prefer.js';
+import type { AskedImage } from '../operations/image-handler.js';
 import {
   ImageOperations,
   type OperationContext,
@@ -50,6 +51,11 @@ export class ImageJobs {
   /** The jobs of the ticket. @throws NotAllowedError */
   async of(exchange: Exchange, ticketId: string): Promise<JobList> {
     return this.#listOf(await this.operations.authorize(exchange, { ticketId, access: 'read' }));
+  }
+
+  /** @throws NotAllowedError, or NotFoundError when the ticket has no such job */
+  async find(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<Job> {
+    return (await this.of(exchange, ticketId)).find(Number(parameters['job']));
   }
 
   /**

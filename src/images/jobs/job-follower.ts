@@ -1,8 +1,6 @@
+import { progressMilliseconds } from '../../tickets/ticket-follower.js';
 import type { EventStream } from '../../wire/event-stream.js';
 import type { Job } from './job.js';
-
-/** Progress is told at most this often: nobody looks closer. */
-const progressMilliseconds = 1000;
 
 /**
  * Sends how far a job is, at once and then on change, until it has ended or the client leaves. The last event

@@ -59,16 +59,11 @@ export class ChecksumHandler implements ImageHandler {
     expected: string | undefined,
   ): Promise<object> {
     const { permit, lease } = context;
-    await this.turns.take(permit, lease.signal);
-    try {
-      const checksum = await this.#compute(context, parameters);
-      if (expected !== undefined && checksum !== expected) {
-        throw new ChecksumMismatchError(expected, checksum);
-      }
-      return { algorithm: parameters.algorithm, block_size: parameters.blockSizeBytes, checksum };
-    } finally {
-      this.turns.give(permit);
+    const checksum = await this.turns.during(permit, lease.signal, () => this.#compute(context, parameters));
+    if (expected !== undefined && checksum !== expected) {
+      throw new ChecksumMismatchError(expected, checksum);
     }
+    return { algorithm: parameters.algorithm, block_size: parameters.blockSizeBytes, checksum };
   }
 
   #compute(

@@ -5,7 +5,8 @@ import type { ByteRange } from '../../base/units.js';
 import { checkWithinImage, checkWithinTicket } from '../../tickets/range-check.js';
 import { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
-import { prefersJsonLines } from '../../wire/headers/accept.js';
+import { wholeNumber } from '../../wire/headers/query-number.js';
+import { wantsJsonLines } from '../../wire/list-text.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
 import type { FairShares } from '../buffers/fair-shares.js';
 import { blockDigests } from '../checksum/block-digests.js';
@@ -47,10 +48,8 @@ export class DigestsHandler implements ImageHandler {
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
     const request = digestsRequest(query);
-    const asLines = prefersJsonLines(exchange.request.headers.accept);
-    const body = new EarlyHead(exchange, {
-      'Content-Type': asLines ? 'application/x-ndjson' : 'application/json',
-    });
+    const list = new DigestList(wantsJsonLines(exchange));
+    const body = new EarlyHead(exchange, { 'Content-Type': list.contentType });
     try {
       await this.operations.run(
         exchange,
@@ -67,7 +66,7 @@ export class DigestsHandler implements ImageHandler {
           exchange.logFields['offset'] = range.offsetBytes;
           exchange.logFields['length'] = range.lengthBytes;
           body.start();
-          await this.#sendAll(body, new DigestList(asLines), context, request, range);
+          await this.#sendAll(body, list, context, request, range);
         },
       );
     } finally {
@@ -176,10 +175,8 @@ function digestsRequest(query: QueryValues): DigestsRequest {
 }
 
 function byteCount(query: QueryValues, name: string): number | undefined {
-  const value = query[name];
-  if (value === undefined) return undefined;
-  const count = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(count)) {
+  const count = wholeNumber(query[name]);
+  if (count === undefined && query[name] !== undefined) {
     throw new InvalidRequestError(`Invalid ${name}, expected a number of bytes`);
   }
   return count;

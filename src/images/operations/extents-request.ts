@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '../../base/errors.js';
+import { wholeNumber } from '../../wire/headers/query-number.js';
 import type { ExtentContext } from '../backends/backend.js';
 import type { QueryValues } from './image-handler.js';
 
@@ -14,8 +15,6 @@ export interface ExtentsRequest {
 
 /** A page is in memory as a whole: 1 MiB of text. */
 const pageExtentsMax = 10_000;
-
-const digits = /^\d{1,16}$/;
 
 /** @throws InvalidRequestError that says what was expected */
 export function extentsRequest(query: QueryValues): ExtentsRequest {
@@ -37,7 +36,7 @@ export function extentsRequest(query: QueryValues): ExtentsRequest {
 function number(query: QueryValues, name: string, min: number): number | undefined {
   const { [name]: text } = query;
   if (text === undefined) return undefined;
-  const value = typeof text === 'string' && digits.test(text) ? Number(text) : -1;
-  if (value >= min && Number.isSafeInteger(value)) return value;
+  const value = wholeNumber(text);
+  if (value !== undefined && value >= min) return value;
   throw new InvalidRequestError(`Invalid ${name}, expected a whole number from ${min} on`);
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { NotFoundError } from '../../base/errors.js';
 import { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
-import { prefersJsonLines } from '../../wire/headers/accept.js';
+import { wantsJsonLines } from '../../wire/list-text.js';
 import { nextPageLink } from '../../wire/headers/page-link.js';
 import type { ByteRange } from '../../base/units.js';
 import { ExtentsList } from './extents-list.js';
@@ -21,7 +21,7 @@ export class ExtentsHandler implements ImageHandler {
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
     const request = extentsRequest(query);
-    const list = new ExtentsList(request.context, hasJsonLines(exchange));
+    const list = new ExtentsList(request.context, wantsJsonLines(exchange));
     const body = new EarlyHead(exchange, { 'Content-Type': list.contentType });
     const isDirty = request.context === 'dirty';
     // That there are no dirty extents is an answer which clients go on with, and only the image knows it.
@@ -42,11 +42,6 @@ export class ExtentsHandler implements ImageHandler {
       body.stop();
     }
   }
-}
-
-/** A client of HTTP/1.0 knows by its last bracket alone that a list is whole. */
-function hasJsonLines({ request: { headers, httpVersion } }: Exchange): boolean {
-  return httpVersion === '1.1' && prefersJsonLines(headers.accept);
 }
 
 async function sendAll(

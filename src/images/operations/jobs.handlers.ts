@@ -24,8 +24,8 @@ export class ListJobsHandler implements ImageHandler {
 export class JobHandler implements ImageHandler {
   constructor(private readonly jobs: ImageJobs) {}
 
-  async handle(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<void> {
-    const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
+  async handle(exchange: Exchange, asked: AskedImage): Promise<void> {
+    const job = await this.jobs.find(exchange, asked);
     exchange.send(200, json, JSON.stringify(job.info()));
   }
 }
@@ -38,8 +38,8 @@ export class CancelJobHandler implements ImageHandler {
     private readonly runningJobs: RunningJobs,
   ) {}
 
-  async handle(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<void> {
-    const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
+  async handle(exchange: Exchange, asked: AskedImage): Promise<void> {
+    const job = await this.jobs.find(exchange, asked);
     await this.runningJobs.cancel(job);
     exchange.send(204);
   }
@@ -53,8 +53,8 @@ export class JobEventsHandler implements ImageHandler {
     private readonly streams: EventStreams,
   ) {}
 
-  async handle(exchange: Exchange, { ticketId, parameters }: AskedImage): Promise<void> {
-    const job = (await this.jobs.of(exchange, ticketId)).find(Number(parameters['job']));
+  async handle(exchange: Exchange, asked: AskedImage): Promise<void> {
+    const job = await this.jobs.find(exchange, asked);
     exchange.logFields['operation'] = 'events';
     exchange.polled = true;
     const stream = this.streams.begin(exchange);

@@ -4,6 +4,7 @@ import { OperationRunner } from '../../tickets/operation-runner.js';
 import type { TicketAccess } from '../../tickets/ticket-definition.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import type { Exchange } from '../../wire/exchange.js';
+import { wholeNumber } from '../../wire/headers/query-number.js';
 import type { Finding } from '../preflight/finding.js';
 import { findings } from '../preflight/findings.js';
 import { ImageInspection } from '../preflight/image-inspection.js';
@@ -49,8 +50,8 @@ function askedPlan({ op, size, format }: QueryValues): AskedPlan {
   if (op !== undefined && op !== 'read' && op !== 'write') {
     throw new InvalidRequestError('Invalid op, expected read or write');
   }
-  const sizeBytes = typeof size === 'string' && /^\d{1,16}$/.test(size) ? Number(size) : undefined;
-  if (size !== undefined && !Number.isSafeInteger(sizeBytes)) {
+  const sizeBytes = wholeNumber(size);
+  if (size !== undefined && sizeBytes === undefined) {
     throw new InvalidRequestError(`Invalid size, expected bytes from 0 to ${Number.MAX_SAFE_INTEGER}`);
   }
   if (format !== undefined && !(typeof format === 'string' && /^[a-z0-9_-]{1,32}$/.test(format))) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { prefersJsonLines } from '../../wire/headers/accept.js';
 import { announcesContentDigest, contentDigestName } from '../../wire/headers/content-digest.js';
 import { processingIntervalHeader } from '../../wire/signs-of-life.js';
 
@@ -80,6 +81,9 @@ export function relayedRequestHeaders(request: IncomingMessage, requestId: strin
   if (contentLength !== undefined && relaysBody(request)) relayed['content-length'] = contentLength;
   if (expectsContinue(request)) relayed['expect'] = '100-continue';
   if (announcesContentDigest(request) && relaysBody(request)) relayed['trailer'] = contentDigestName;
+  // A daemon is asked by HTTP/1.1 and would send lines, of which this client could not tell that some are
+  // missing (docs/protocol.md, "Extents").
+  if (request.httpVersion !== '1.1' && prefersJsonLines(request.headers.accept)) delete relayed['accept'];
   return relayed;
 }
 

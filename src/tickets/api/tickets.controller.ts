@@ -25,7 +25,7 @@ import {
   getSchemaPath,
 } from '../../contract/decorators.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { codedBody, headRefusals, refusal, stopping } from '../../contract/refusals.js';
+import { headRefusals, jsonBodyRefusals, refusal, stopping } from '../../contract/refusals.js';
 import { rangesExample, rangesQuery } from '../../contract/image-operations.js';
 import { ReceivedRangesDto } from '../../contract/ranges.dto.js';
 import { ticketIdCharactersMax, ticketIdExample } from '../../contract/schemas.js';
@@ -79,18 +79,6 @@ const ofOneTicket = applyDecorators(
 const malformedId = refusal(400, 'The id is missing, too long or not percent-encoded UTF-8.', 'Invalid path');
 
 const notFound = refusal(404, 'There is no such ticket.', 'No such ticket "x"');
-
-const bodyTooLarge = refusal(
-  413,
-  'The body is larger than 64 KiB.',
-  'Request body is larger than the limit of 65536 bytes',
-);
-
-const bodyTooSlow = refusal(
-  408,
-  'The body stopped arriving for a minute. The connection is closed.',
-  'Client was silent for 60 seconds',
-);
 
 const stillRunning = refusal(
   409,
@@ -233,14 +221,12 @@ export class TicketsController {
   @ApiBody({ type: TicketDto, description: 'The ticket, at most 64 KiB.', required: true })
   @ApiOkResponse({ description: 'The ticket can be used.' })
   @refusal(400, 'The ticket is not valid; the text names the key.', 'Invalid ticket: size must be an integer')
-  @bodyTooSlow
+  @jsonBodyRefusals
   @refusal(
     409,
     'Operations of a ticket with this id are running.',
     'Ticket of transfer t1 is in use, its operations are still running',
   )
-  @bodyTooLarge
-  @codedBody
   async put(
     @Param('id') id: string,
     @Body(new DtoPipe('ticket')) dto: TicketDto,
@@ -269,9 +255,7 @@ export class TicketsController {
     'Invalid ticket extension: timeout must be an integer',
   )
   @notFound
-  @bodyTooSlow
-  @bodyTooLarge
-  @codedBody
+  @jsonBodyRefusals
   async extend(
     @Param('id') id: string,
     @Body(new DtoPipe('ticket extension')) { timeout }: TicketExtensionDto,
