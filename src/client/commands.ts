@@ -5,13 +5,16 @@ import {
   type ReadableDisk,
   type StateStore,
   type TransferProgress,
+  type TransferState,
 } from '#sdk/transfer';
 import { BlockDigests } from '#sdk/transfer/block-digests';
-import { verifyTransfer } from '#sdk/transfer/verification';
+import { checksumOf, verifyTransfer } from '#sdk/transfer/verification';
+import { errorCode } from '../base/error-details.js';
 import { bytesText } from './report/amounts.js';
 import { wireProgress } from './report/json-report.js';
 import type { DiskFormat } from './disk-format.js';
 import { imageLocation, isImageLocation } from './image-location.js';
+import { never } from './never.js';
 import { LocalDisk } from './local-disk.js';
 import type { CommandResult } from './print-result.js';
 import { RemoteImage, type RemoteOptions } from './remote-image.js';
@@ -27,8 +30,6 @@ export interface MoveOptions extends RemoteOptions, TransferSettings {
   readonly state?: string | undefined;
 }
 
-const never = new AbortController().signal;
-
 /** A disk of this host, or what comes in, becomes the image. */
 export async function upload(file: string, image: string, options: MoveOptions): Promise<CommandResult> {
   await using remote = await RemoteImage.open(imageLocation(image), options, never);
@@ -37,7 +38,7 @@ export async function upload(file: string, image: string, options: MoveOptions):
   if (file === '-') {
     const input = new InputDisk(process.stdin, target.sizeBytes);
     const moved = await runTransfer(input, target, settings);
-    await input.close();
+    await input.end();
     return outcome('uploaded', moved);
   }
   await using source = await LocalDisk.openSource(file, options.format);
@@ -66,7 +67,7 @@ export async function download(
   }
   const { format = 'raw', overwrite } = options;
   const state = stateOf(file, 'download', options);
-  const mayExist = overwrite || (await state?.load()) !== undefined;
+  const mayExist = overwrite || (await isTargetOf(await state?.load(), file));
   await using target = await LocalDisk.openTarget(file, { format, sizeBytes: source.sizeBytes, mayExist });
   const moved = await runTransfer(source, target.disk, settings, {
     state,
@@ -74,6 +75,17 @@ export async function download(
     targetIdentity: await placeIdentity(file),
   });
   return outcome('downloaded', moved);
+}
+
+/** The file is what an earlier run has written to, and not another one that has its name now. */
+async function isTargetOf(state: TransferState | undefined, file: string): Promise<boolean> {
+  if (state === undefined) return false;
+  try {
+    return state.targetIdentity === (await placeIdentity(file));
+  } catch (error: unknown) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** An image becomes another. */
@@ -133,19 +145,8 @@ export async function checksum(
   await using local = await LocalDisk.openSource(place, options.format);
   const { disk } = local;
   const seen = await digestsOf(disk, blockSize);
-  const all = new Uint8Array(seen.blockCount * sha256.digestBytes);
-  const buffer = new Uint8Array(blockSize);
-  for (let index = 0; index < seen.blockCount; index++) {
-    const { offsetBytes, lengthBytes } = seen.rangeOf(index);
-    let digest = await seen.of(index);
-    if (digest === undefined) {
-      const data = buffer.subarray(0, lengthBytes);
-      await disk.read(data, offsetBytes);
-      digest = await sha256.digest(data);
-    }
-    all.set(digest, index * sha256.digestBytes);
-  }
-  return checksumResult(Buffer.from(await sha256.digest(all)).toString('hex'), blockSize);
+  const value = await checksumOf({ seen, other: disk, signal: never });
+  return checksumResult(Buffer.from(value).toString('hex'), blockSize);
 }
 
 function checksumResult(value: string, blockBytes: number): CommandResult {

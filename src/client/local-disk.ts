@@ -43,12 +43,12 @@ export class LocalDisk implements AsyncDisposable {
     path: string,
     { format, sizeBytes, mayExist }: { format: DiskFormat; sizeBytes: number; mayExist: boolean },
   ): Promise<LocalDisk> {
-    const created = await createFile(path, mayExist);
+    const { isNew, isEmpty } = await createFile(path, mayExist);
     try {
-      if (created) await makeDisk(path, format, sizeBytes);
+      if (isEmpty) await makeDisk(path, format, sizeBytes);
       return await LocalDisk.#open(await realpath(path), format, true);
     } catch (error: unknown) {
-      if (created) await unlink(path);
+      if (isNew) await unlink(path);
       throw error;
     }
   }
@@ -74,19 +74,26 @@ export class LocalDisk implements AsyncDisposable {
   }
 }
 
-/** @returns whether it was made now; a device is never made */
-async function createFile(path: string, mayExist: boolean): Promise<boolean> {
+/** What there is to write to. */
+interface Place {
+  /** It was made now. */
+  readonly isNew: boolean;
+  /** It is a file without anything in it, so a disk has to be made there. */
+  readonly isEmpty: boolean;
+}
+
+async function createFile(path: string, mayExist: boolean): Promise<Place> {
   try {
     const file = await open(path, 'wx', 0o600);
     await file.close();
-    return true;
+    return { isNew: true, isEmpty: true };
   } catch (error: unknown) {
     if (errorCode(error) !== 'EEXIST') throw error;
   }
   const found = await stat(path);
   if (found.isFile() && found.size > 0 && !mayExist)
     throw new Error(`${path} exists: --overwrite writes over it`);
-  return found.isFile() && found.size === 0;
+  return { isNew: false, isEmpty: found.isFile() && found.size === 0 };
 }
 
 async function makeDisk(path: string, format: DiskFormat, sizeBytes: number): Promise<void> {

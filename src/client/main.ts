@@ -4,8 +4,8 @@ import { errorMessage } from '../base/error-details.js';
 import { exitCodeOf, exitCodes } from './exit-code.js';
 import { imageio } from './program.js';
 
-// The program that reads the output, such as `head`, has closed the pipe: it wants no more.
-process.stdout.on('error', () => process.exit(0));
+// Who reads the output has gone: what is left of it cannot be delivered, which of a disk is a failure.
+process.stdout.on('error', () => process.exit(exitCodes.failed));
 try {
   await imageio().parseAsync();
 } catch (error: unknown) {

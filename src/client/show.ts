@@ -3,11 +3,10 @@ import type { DiskExtent } from '#sdk/transfer';
 import { bytesText } from './report/amounts.js';
 import { detectFormat, type DiskFormat } from './disk-format.js';
 import { imageLocation, isImageLocation } from './image-location.js';
+import { never } from './never.js';
 import { LocalDisk } from './local-disk.js';
 import type { CommandResult, OutputOptions } from './print-result.js';
 import { RemoteImage, type RemoteOptions } from './remote-image.js';
-
-const never = new AbortController().signal;
 
 /** Prints the extents of an image as they come. */
 export async function showExtents(place: string, options: RemoteOptions & OutputOptions): Promise<void> {

@@ -27,6 +27,13 @@ export class InputDisk implements ReadableDisk {
     return read;
   }
 
+  /** @throws Error when more comes than the disk has: it was not moved */
+  async end(): Promise<void> {
+    const isMore = this.#rest.length > 0 || (await this.#chunks.next()).done !== true;
+    await this.close();
+    if (isMore) throw new Error(`The input has more than the ${this.sizeBytes} bytes of the image`);
+  }
+
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { GiB, MiB } from '../../src/base/units.js';
@@ -120,6 +120,18 @@ describe('imageio', () => {
     assert.ok(original.equals(Buffer.from(down.stdout, 'latin1')));
   });
 
+  test('fails when the input is larger than the image, and a growing file is one of no bytes', async () => {
+    for (const sizeBytes of [0, MiB]) {
+      const image = await emptyImage(sizeBytes);
+      const url = await imageUrl('write', image, 2 * MiB);
+      const { code, stderr } = await imageio(['upload', '-', url, '--cafile', cafile], {
+        input: Buffer.alloc(2 * MiB, 1),
+      });
+      assert.equal(code, 1);
+      assert.match(stderr, new RegExp(`The input has more than the ${sizeBytes} bytes of the image`));
+    }
+  });
+
   test('stops at the first interrupt and goes on with the same command', async () => {
     const { original, image, url } = await uploaded(48 * MiB);
     const command = ['upload', original, url, '--cafile', cafile, '--output', 'json'];
@@ -171,6 +183,45 @@ describe('imageio', () => {
     const copy = file();
     assert.equal((await run('download', `${url}x`, copy)).code, 4);
     assert.equal(existsSync(copy), false);
+  });
+
+  test('leaves an empty file that was there before, and makes it the disk', async () => {
+    const { image, url } = await uploaded(MiB);
+    const mine = await emptyImage(0);
+    assert.equal((await run('download', `${url}x`, mine)).code, 4);
+    assert.ok(existsSync(mine));
+    assert.equal((await run('download', url, mine)).code, 0);
+    await assertSameImage(mine, image);
+  });
+
+  test('does not go on over a file that has taken the place of the one it wrote to', async () => {
+    const { original, url } = await uploaded(48 * MiB);
+    const read = await imageUrl('read', original, 48 * MiB);
+    assert.notEqual(url, read);
+    const copy = file();
+    const command = ['download', read, copy, '--cafile', cafile, '--output', 'json', '--limit-rate', '16m'];
+    const first = await startImageio(command, stateHome);
+    await first.waitForLine((line) => (sentBytes(line) > MiB ? line : undefined), 'some to be sent');
+    process.kill(first.pid, 'SIGINT');
+    await first.waitForExit();
+    await rename(copy, `${copy}.old`);
+    await writeFile(copy, 'precious');
+    const second = await run('download', read, copy);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /exists: --overwrite writes over it/);
+    assert.equal(await readFile(copy, 'utf8'), 'precious');
+    await rename(`${copy}.old`, copy);
+    assert.equal((await run('download', read, copy)).code, 0);
+    await assertSameImage(copy, original);
+  });
+
+  test('verifies against an image that is larger than the file', async () => {
+    const original = file();
+    await writeRandomImage(original, 5 * MiB + 100);
+    const image = await emptyImage(8 * MiB);
+    const url = await imageUrl('write', image, 8 * MiB);
+    const { code, stderr } = await run('upload', original, url, '--verify');
+    assert.equal(code, 0, stderr);
   });
 
   test('prints extents and capabilities', async () => {

@@ -55,13 +55,15 @@ export interface BlockDigest extends ByteRange {
 /** A disk that hashes itself where it is, so that its bytes need not be moved to be compared. */
 export interface HashingDisk extends ReadableDisk {
   /**
-   * @param blockBytes into which it is cut; the last may be shorter
+   * @param lengthBytes how much of it, from its first byte on
+   * @param blockBytes into which that is cut; the last may be shorter
    * @param algorithm as the service calls it, e.g. `sha256`
    * @returns undefined when it cannot
    */
   digests(
     algorithm: string,
     blockBytes: number,
+    lengthBytes: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<BlockDigest> | undefined>;
   /**

@@ -1,3 +1,5 @@
+import { abortable } from './abortable.js';
+
 /** What a paused transfer waits at. */
 export class Gate {
   #closed: PromiseWithResolvers<undefined> | undefined;
@@ -18,16 +20,6 @@ export class Gate {
   /** Resolves while it is open. @throws the reason of `signal` */
   async pass(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#closed === undefined) return;
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      await Promise.race([this.#closed.promise, aborted]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    if (this.#closed !== undefined) await abortable(this.#closed.promise, signal);
   }
 }

@@ -15,6 +15,9 @@ export interface ImageCapabilities {
   readonly unixSocket: string | undefined;
 }
 
+/** A page is in memory as a whole. */
+const extentsPerPage = 10_000;
+
 /** An image of a service, at a daemon or through a proxy. */
 export class HttpImage implements WritableDisk, HashingDisk {
   /** Whether the image is a file that grows up to the size of the ticket, the service knows. */
@@ -44,13 +47,31 @@ export class HttpImage implements WritableDisk, HashingDisk {
     return new HttpImage(transport, path, await sizeOf(transport, path, signal), capabilities);
   }
 
+  /**
+   * In pages where the service has them, and else as a whole: a service gives up a client that leaves its
+   * answer unread for as long as a transfer takes.
+   */
   async *extents(signal: AbortSignal): AsyncGenerator<DiskExtent> {
-    const headers = { Accept: 'application/x-ndjson, application/json;q=0.9' };
-    const answer = await this.#ask({ method: 'GET', path: `${this.path}/extents`, headers }, signal);
+    const hasPages = this.capabilities.extensions.includes('extents-pages');
+    for (let startBytes = 0; ;) {
+      const query = hasPages ? `?start=${startBytes}&limit=${extentsPerPage}` : '';
+      const page = await this.#extentsOf(query, signal);
+      yield* page;
+      const last = page.at(-1);
+      if (!hasPages || last === undefined) return;
+      startBytes = last.offsetBytes + last.lengthBytes;
+      if (startBytes >= this.sizeBytes) return;
+    }
+  }
+
+  async #extentsOf(query: string, signal: AbortSignal): Promise<readonly DiskExtent[]> {
+    const answer = await this.#ask({ method: 'GET', path: `${this.path}/extents${query}` }, signal);
+    const extents: DiskExtent[] = [];
     for await (const entry of jsonEntries(answer.body)) {
       const { start, length, zero } = entry as { start: number; length: number; zero: boolean };
-      yield { offsetBytes: start, lengthBytes: length, zero };
+      extents.push({ offsetBytes: start, lengthBytes: length, zero });
     }
+    return extents;
   }
 
   async read(target: Uint8Array, offsetBytes: number, signal: AbortSignal): Promise<void> {
@@ -100,10 +121,11 @@ export class HttpImage implements WritableDisk, HashingDisk {
   async digests(
     algorithm: string,
     blockBytes: number,
+    lengthBytes: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<BlockDigest> | undefined> {
     if (!this.capabilities.extensions.includes('digests')) return undefined;
-    const path = `${this.path}/digests?algorithm=${algorithm}&block_size=${blockBytes}`;
+    const path = `${this.path}/digests?algorithm=${algorithm}&block_size=${blockBytes}&length=${lengthBytes}`;
     const headers = { Accept: 'application/x-ndjson' };
     return digestEntries((await this.#ask({ method: 'GET', path, headers }, signal)).body);
   }

@@ -41,12 +41,11 @@ export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
 async function equalBlocks(resumption: Resumption): Promise<RangeSet | undefined> {
   const { source, target, hasher, blockBytes, signal } = resumption;
   if (!isHashing(target)) return undefined;
-  const blocks = await target.digests(hasher.algorithm, blockBytes, signal);
+  const blocks = await target.digests(hasher.algorithm, blockBytes, source.sizeBytes, signal);
   if (blocks === undefined) return undefined;
   const equal = new RangeSet();
   const buffer = new Uint8Array(blockBytes);
   for await (const { offsetBytes, lengthBytes, digest } of blocks) {
-    if (offsetBytes + lengthBytes > source.sizeBytes) break;
     const data = buffer.subarray(0, lengthBytes);
     await source.read(data, offsetBytes, signal);
     if (toHex(await hasher.digest(data)) === digest) equal.add({ offsetBytes, lengthBytes });

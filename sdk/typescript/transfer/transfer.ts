@@ -1,7 +1,7 @@
 import { BlockDigests } from './block-digests.js';
 import { RangeSet } from './byte-ranges.js';
 import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
-import { AbortedError, StoppedError } from './failure.js';
+import { AbortedError, StoppedError, TransferError } from './failure.js';
 import { Gate } from './gate.js';
 import { sha256, type Hasher } from './hashing.js';
 import { planTransfer, type PlannedPiece } from './plan.js';
@@ -81,7 +81,11 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   readonly #rateLimit: RateLimit;
   readonly #digests: BlockDigests | undefined;
   /** On stable storage. */
-  readonly #durable = new RangeSet();
+  #durable = new RangeSet();
+  /** Of the target, where it tells one. */
+  #generation: number | undefined;
+  /** How often something that the target had taken was not there any more. */
+  #losses = 0;
   /** Written, but not known to be flushed. */
   #written = new RangeSet();
   #stopping = false;
@@ -122,6 +126,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 
   /** Begins no piece any more; those that are under way end. Idempotent. */
   pause(): void {
+    if (isOver(this.#meter)) return;
     this.#gate.close();
     this.#setPhase('paused');
   }
@@ -151,7 +156,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     for (;;) {
       const progress = this.progress;
       yield progress;
-      if (progress.phase === 'done' || progress.phase === 'failed') return;
+      if (isOver(progress)) return;
       await this.#changed.promise;
       const { promise, resolve } = Promise.withResolvers<undefined>();
       setTimeout(resolve, progressMilliseconds);
@@ -163,8 +168,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     try {
       if (this.target.sizeBytes < this.source.sizeBytes && !this.target.growable)
         throw new Error(`The target has ${this.target.sizeBytes} bytes, the source ${this.source.sizeBytes}`);
-      const { ranges, generation } = await this.#resumed();
-      await this.#moveAll(ranges, generation);
+      await this.#moveAll(await this.#resumed());
       if (this.#digests !== undefined) await this.#verify(this.#digests);
       await this.options.state?.remove();
       this.#setPhase('done');
@@ -176,14 +180,11 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     }
   }
 
-  /**
-   * Moves what is not there, again where a crash of the other side has lost something that it had taken.
-   * @param generation of the target before the first piece
-   */
-  async #moveAll(there: RangeSet, generation: number | undefined): Promise<void> {
+  /** Moves what is not there, again where a crash of the other side has lost something that it had taken. */
+  async #moveAll(there: RangeSet): Promise<void> {
     let done = there;
-    let before = generation;
-    for (;;) {
+    for (let passes = 0; passes <= this.options.retriesMax; passes += 1) {
+      const lossesBefore = this.#losses;
       await this.#move(done);
       this.#setPhase('flushing');
       await this.#flush();
@@ -191,21 +192,21 @@ export class Transfer implements AsyncIterable<TransferProgress> {
         await this.#save();
         throw new StoppedError();
       }
-      const durable = await this.#askDurable();
-      if (durable === undefined || durable.generation === before) return;
-      done = RangeSet.of(durable.ranges);
-      before = durable.generation;
+      if (this.#losses === lossesBefore) return;
+      done = RangeSet.of(this.#durable);
       this.#meter.restart();
     }
+    throw new TransferError('The service has lost again and again what it had taken', { retryable: false });
   }
 
-  /** What is there from a run before, and the generation of the target now. */
-  async #resumed(): Promise<{ ranges: RangeSet; generation: number | undefined }> {
+  /** What is there from a run before. */
+  async #resumed(): Promise<RangeSet> {
     const { source, target } = this;
     const { state: store, sourceIdentity, targetIdentity, hasher, blockBytes } = this.options;
     const { signal } = this.#controller;
     const state = await store?.load();
     const known = await this.#askDurable();
+    this.#generation = known?.generation;
     // Without a state nobody knows whose bytes they are.
     const ranges =
       state === undefined
@@ -225,7 +226,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
           );
     for (const range of ranges) this.#durable.add(range);
     await this.#save();
-    return { ranges, generation: known?.generation };
+    return ranges;
   }
 
   async #askDurable(): Promise<DurableRanges | undefined> {
@@ -234,7 +235,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   }
 
   async #move(done: RangeSet): Promise<void> {
-    this.#setPhase('transferring');
+    this.#setPhase(this.#gate.isOpen ? 'transferring' : 'paused');
     const { source, target, options } = this;
     const { signal } = this.#controller;
     const pieces = planTransfer({
@@ -334,13 +335,20 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     this.#meter.dataBytes += data.length;
   }
 
-  /** What was written before it began is durable then. */
+  /** What was written before it began is durable then. Where the target keeps account, that is believed. */
   async #flush(): Promise<void> {
     const { signal } = this.#controller;
     const written = this.#written;
     this.#written = new RangeSet();
     await this.#retrier.run(signal, () => this.target.flush(signal));
-    for (const range of written) this.#durable.add(range);
+    const known = await this.#askDurable();
+    if (known === undefined) {
+      for (const range of written) this.#durable.add(range);
+      return;
+    }
+    if (known.generation !== this.#generation) this.#losses += 1;
+    this.#generation = known.generation;
+    this.#durable = RangeSet.of(known.ranges);
   }
 
   async #checkpoint(): Promise<void> {
@@ -389,4 +397,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     this.#changed.resolve(undefined);
     this.#changed = Promise.withResolvers<undefined>();
   }
+}
+
+function isOver({ phase }: Pick<TransferProgress, 'phase'>): boolean {
+  return phase === 'done' || phase === 'failed';
 }

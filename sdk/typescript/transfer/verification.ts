@@ -4,14 +4,17 @@ import type { HashingDisk, ReadableDisk } from './disk.js';
 import { VerificationError } from './failure.js';
 import { toHex } from './hashing.js';
 
-export interface Verification {
+export interface SeenDisk {
   /** What was moved, as far as it was seen. */
   readonly seen: BlockDigests;
-  /** Hashes itself. */
-  readonly hashing: HashingDisk;
   /** Has the blocks that were not seen, because they were there from a run before. */
   readonly other: ReadableDisk;
   readonly signal: AbortSignal;
+}
+
+export interface Verification extends SeenDisk {
+  /** Hashes itself. */
+  readonly hashing: HashingDisk;
   readonly onVerified: (bytes: number) => void;
 }
 
@@ -25,14 +28,16 @@ const namedMax = 10;
 export async function verifyTransfer(verification: Verification): Promise<void> {
   const { seen, hashing, signal } = verification;
   const { algorithm } = seen.hasher;
-  const blocks = await hashing.digests(algorithm, seen.blockBytes, signal);
+  const blocks = await hashing.digests(algorithm, seen.blockBytes, seen.sizeBytes, signal);
   if (blocks !== undefined) {
     await compareBlocks(verification, blocks);
     return;
   }
+  if (hashing.sizeBytes !== seen.sizeBytes)
+    throw new Error('The service can compare disks of one size only, by their checksum');
   const checksum = await hashing.checksum(algorithm, seen.blockBytes, signal);
   if (checksum === undefined) throw new Error('Neither side can hash itself, so nothing can be verified');
-  if (checksum !== toHex(await ownChecksum(verification)))
+  if (checksum !== toHex(await checksumOf(verification)))
     throw new VerificationError('The checksum of what was written is not that of what was read', []);
   verification.onVerified(seen.sizeBytes);
 }
@@ -44,10 +49,11 @@ async function compareBlocks(
   const { seen, onVerified } = verification;
   const differing: ByteRange[] = [];
   let index = 0;
-  for await (const { digest, lengthBytes } of blocks) {
+  for await (const { digest, offsetBytes, lengthBytes } of blocks) {
     const own = await digestOf(verification, index);
     const range = seen.rangeOf(index);
-    if (lengthBytes !== range.lengthBytes || toHex(own) !== digest) differing.push(range);
+    const isThere = offsetBytes === range.offsetBytes && lengthBytes === range.lengthBytes;
+    if (!isThere || toHex(own) !== digest) differing.push(range);
     if (differing.length === namedMax) break;
     onVerified(lengthBytes);
     index += 1;
@@ -62,8 +68,8 @@ async function compareBlocks(
   );
 }
 
-/** The hash of the digests of all blocks, as the service makes it. */
-async function ownChecksum(verification: Verification): Promise<Uint8Array> {
+/** The hash of the digests of all blocks of what was seen, as a service makes it. */
+export async function checksumOf(verification: SeenDisk): Promise<Uint8Array> {
   const { seen } = verification;
   const { digestBytes } = seen.hasher;
   const digests = new Uint8Array(seen.blockCount * digestBytes);
@@ -72,7 +78,7 @@ async function ownChecksum(verification: Verification): Promise<Uint8Array> {
   return seen.hasher.digest(digests);
 }
 
-async function digestOf({ seen, other, signal }: Verification, index: number): Promise<Uint8Array> {
+async function digestOf({ seen, other, signal }: SeenDisk, index: number): Promise<Uint8Array> {
   const known = await seen.of(index);
   if (known !== undefined) return known;
   const { offsetBytes, lengthBytes } = seen.rangeOf(index);
