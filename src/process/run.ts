@@ -53,15 +53,18 @@ export async function run(
     }
     const service = application.get(Service);
     expectRequests(application);
+    const started = Promise.withResolvers<undefined>();
+    const notifying = config.daemon.systemdEnable ? notifySocket : undefined;
+    stopOnSignals(application, { started: started.promise, notifySocket: notifying, logger });
     await service.open();
-    const { dropPrivileges: enable, userName, groupName, runDir, systemdEnable } = config.daemon;
+    const { dropPrivileges: enable, userName, groupName, runDir } = config.daemon;
     dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
     await keepTickets(application, config);
-    stopOnSignals(application, systemdEnable ? notifySocket : undefined, logger);
     reloadWhenAsked(service, loaded, reload, logger);
     returnStartMemory();
-    if (systemdEnable) notifyReady(notifySocket);
+    notifyReady(notifying);
     logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
+    started.resolve(undefined);
   } catch (error: unknown) {
     logger.fatal(`Cannot start: ${describeError(error)}`);
     process.exit(1);
@@ -75,13 +78,22 @@ function journalOwners({ dropPrivileges: isDropping, userName }: Config['daemon'
   return later === undefined ? [own] : [own, later];
 }
 
+interface StopOptions {
+  /** Requests may be answered before, but nothing is stopped that has not wholly started. */
+  readonly started: Promise<undefined>;
+  readonly notifySocket: string | undefined;
+  readonly logger: Logger;
+}
+
 /** The first SIGTERM or SIGINT stops in order, a second one at once. */
 function stopOnSignals(
   application: INestApplicationContext,
-  notifySocket: string | undefined,
-  logger: Logger,
+  { started, notifySocket, logger }: StopOptions,
 ): void {
-  const stopAll = async (): Promise<void> => {
+  const stopAll = async (signal: string): Promise<void> => {
+    await started;
+    logger.info({ signal }, 'Stopping');
+    notifyStopping(notifySocket);
     await application.get(Service).stop();
     await application.close();
   };
@@ -89,9 +101,7 @@ function stopOnSignals(
   const stop = (signal: string): void => {
     if (stopping) process.exit(1);
     stopping = true;
-    logger.info({ signal }, 'Stopping');
-    notifyStopping(notifySocket);
-    stopAll().then(
+    stopAll(signal).then(
       () => {
         logger.info('Stopped');
         process.exit(0);
