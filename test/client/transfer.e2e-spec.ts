@@ -144,6 +144,7 @@ describe('a transfer of the library', () => {
     for await (const { sentBytes } of first) if (sentBytes > 8 * MiB) break;
     first.stop();
     await assert.rejects(first.result, StoppedError);
+    assert.equal(first.progress.phase, 'stopped');
     const durableBytes = state.saved!.durable.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
     assert.ok(durableBytes > 8 * MiB);
     const second = startTransfer(await fileDisk(original), await remoteImage('write', uploaded, 32 * MiB), {

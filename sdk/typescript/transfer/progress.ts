@@ -1,5 +1,5 @@
 export type TransferPhase =
-  'preparing' | 'transferring' | 'paused' | 'flushing' | 'verifying' | 'done' | 'failed';
+  'preparing' | 'transferring' | 'paused' | 'flushing' | 'verifying' | 'done' | 'stopped' | 'failed';
 
 /** How far a transfer is. The bytes add up to the size of the disk when it is done. */
 export interface TransferProgress {

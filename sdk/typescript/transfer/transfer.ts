@@ -175,7 +175,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       return this.progress;
     } catch (error: unknown) {
       const reason: unknown = this.#controller.signal.aborted ? this.#controller.signal.reason : error;
-      this.#setPhase('failed');
+      this.#setPhase(reason instanceof StoppedError ? 'stopped' : 'failed');
       throw reason;
     }
   }
@@ -400,5 +400,5 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 }
 
 function isOver({ phase }: Pick<TransferProgress, 'phase'>): boolean {
-  return phase === 'done' || phase === 'failed';
+  return phase === 'done' || phase === 'stopped' || phase === 'failed';
 }
