@@ -1,4 +1,4 @@
-import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import type { Recipe } from '../framework/recipe.js';
 import { CONFIG, section } from '../framework/settings.module.js';
 import type { Config } from '../config/config.js';
@@ -7,7 +7,9 @@ import type { ProxyConfig } from '../config/sections/proxy.js';
 import { EventStreams } from '../wire/event-stream.js';
 import type { Audience } from '../wire/audience.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
-import { DaemonAgents, daemonAuthorities } from './upstream/daemon-agents.js';
+import { DaemonAgents } from '../daemons/daemon-agents.js';
+import { daemonTimeouts } from '../daemons/daemon-timeouts.js';
+import { DaemonsModule } from '../daemons/daemons.module.js';
 import { RelayBufferPool } from './buffers/relay-buffer-pool.js';
 import { RelayAccess, SESSION_CREDENTIALS, type SessionCredentials } from './access/relay-access.js';
 import { relayController } from './api/relay.controller.js';
@@ -23,23 +25,16 @@ export interface RelayModuleOptions {
   readonly credentials: Recipe<SessionCredentials>;
 }
 
-/** The images of other hosts: their API, and the connections to the daemons that have them. */
+/** The images of other hosts, by their API. */
 @Module({})
-export class RelayModule implements OnModuleDestroy {
-  constructor(@Inject(DaemonAgents) private readonly agents: DaemonAgents) {}
-
+export class RelayModule {
   static register({ audience, imports, credentials }: RelayModuleOptions): DynamicModule {
     return {
       module: RelayModule,
-      imports: [...imports],
+      imports: [...imports, DaemonsModule],
       controllers: [relayController(audience)],
       providers: [
         { ...credentials, provide: SESSION_CREDENTIALS },
-        {
-          provide: DaemonAgents,
-          inject: [CONFIG],
-          useFactory: (config: Config) => new DaemonAgents(daemonAuthorities(config)),
-        },
         {
           provide: RelayBufferPool,
           inject: [section('limits')],
@@ -59,17 +54,7 @@ export class RelayModule implements OnModuleDestroy {
             buffers: RelayBufferPool,
             proxy: ProxyConfig,
             eventStreams: EventStreams,
-          ) =>
-            new RelayProxy(
-              agents,
-              buffers,
-              {
-                connectTimeoutSeconds: proxy.imagedConnectionTimeoutSeconds,
-                readTimeoutSeconds: proxy.imagedReadTimeoutSeconds,
-                operationTimeoutSeconds: proxy.imagedOperationTimeoutSeconds,
-              },
-              eventStreams,
-            ),
+          ) => new RelayProxy(agents, buffers, daemonTimeouts(proxy), eventStreams),
         },
         {
           provide: RelayAccess,
@@ -82,11 +67,7 @@ export class RelayModule implements OnModuleDestroy {
         },
         RelayedImages,
       ],
-      exports: [DaemonAgents, RelayBufferPool],
+      exports: [DaemonsModule, RelayBufferPool],
     };
-  }
-
-  onModuleDestroy(): void {
-    this.agents.close();
   }
 }

@@ -10,9 +10,9 @@ import {
   InvalidRequestError,
 } from '../base/errors.js';
 import { MiB } from '../base/units.js';
-import { DaemonAgents } from './upstream/daemon-agents.js';
+import { DaemonAgents } from '../daemons/daemon-agents.js';
 import { RelayBufferPool } from './buffers/relay-buffer-pool.js';
-import type { DaemonTimeouts } from './upstream/daemon-request.js';
+import type { DaemonTimeouts } from '../daemons/daemon-timeouts.js';
 import { EventStreams } from '../wire/event-stream.js';
 import { RelayProxy, type RelayOptions } from './relay.proxy.js';
 

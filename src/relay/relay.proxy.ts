@@ -8,17 +8,19 @@ import type { EventStreams } from '../wire/event-stream.js';
 import { isEventStream, relayEvents } from './bodies/event-relay.js';
 import { downloadBody } from './bodies/body-download.js';
 import type { BufferLoan } from './buffers/buffer-loan.js';
-import type { DaemonAgents } from './upstream/daemon-agents.js';
+import type { DaemonAgents } from '../daemons/daemon-agents.js';
 import { clipExtents, ExtentsClip } from './bodies/extents-clip.js';
 import { begunJobHeaders } from './upstream/begun-job.js';
 import { nextPageLink, nextPageStart, pageParameters, queryOf } from '../wire/headers/page-link.js';
 import { answerHead, type AnswerHead } from './upstream/daemon-answer.js';
-import { DaemonRequest, type DaemonTimeouts } from './upstream/daemon-request.js';
+import type { DaemonTimeouts } from '../daemons/daemon-timeouts.js';
+import { DaemonRequest } from './upstream/daemon-request.js';
 import type { RelayBufferPool } from './buffers/relay-buffer-pool.js';
 import { relayedCapabilities } from './bodies/relayed-options.js';
-import { readSmallBody, smallBodyBytesMax } from './bodies/small-body.js';
+import { readSmallBody, smallBodyBytesMax } from '../daemons/small-body.js';
 import { relayedRequestHeaders } from './upstream/relayed-request.js';
-import { RequestOpener, type RelayTarget } from './upstream/request-opener.js';
+import type { DaemonTarget } from '../daemons/ticket-url.js';
+import { RequestOpener } from './upstream/request-opener.js';
 
 /** Who wants to know what passes through. */
 export interface RelayObserver {
@@ -91,7 +93,7 @@ export class RelayProxy {
    *   GatewayTimeoutError when the daemon fails, InvalidRequestError when the request's body breaks off,
    *   the reason of the signal. Once the head of the answer is out the response is then incomplete.
    */
-  async relay(exchange: Exchange, target: RelayTarget, options: RelayOptions): Promise<void> {
+  async relay(exchange: Exchange, target: DaemonTarget, options: RelayOptions): Promise<void> {
     exchange.signal.throwIfAborted();
     const { ticket } = options;
     const buffers = ticket === undefined ? undefined : await this.bufferPool.lend(ticket, exchange.signal);
@@ -106,7 +108,7 @@ export class RelayProxy {
   async #relayThrough(
     buffers: BufferLoan | undefined,
     exchange: Exchange,
-    target: RelayTarget,
+    target: DaemonTarget,
     options: RelayOptions,
   ): Promise<void> {
     let daemon = this.#send(exchange, target, options, buffers);
@@ -135,7 +137,7 @@ export class RelayProxy {
 
   #send(
     exchange: Exchange,
-    target: RelayTarget,
+    target: DaemonTarget,
     options: RelayOptions,
     buffers: BufferLoan | undefined,
   ): DaemonRequest {

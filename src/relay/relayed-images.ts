@@ -14,7 +14,7 @@ import {
   daemonFailureKind,
   isUntrusted,
   type DaemonFailureObserver,
-} from './upstream/daemon-failure.js';
+} from '../daemons/daemon-failure.js';
 import { imageRequest, type ImageRequest } from './access/image-request.js';
 import { relayedEarlyHead } from './bodies/relayed-early-head.js';
 import { RelayAccess } from './access/relay-access.js';
@@ -22,7 +22,7 @@ import { relayedMethods, type RelayedRoute } from './access/relayed-routes.js';
 import type { RelayPermit } from './access/relay-permit.js';
 import { RelayProxy, type RelayObserver, type RelayOptions } from './relay.proxy.js';
 import { relaysBody } from './upstream/relayed-request.js';
-import { smallBodyBytesMax } from './bodies/small-body.js';
+import { smallBodyBytesMax } from '../daemons/small-body.js';
 import { checkRequestWithin } from './access/ticket-bounds.js';
 import { transferProgress } from './bodies/transfer-progress.js';
 

@@ -26,7 +26,7 @@ import type { EntranceOptions } from './entrance.js';
 import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
 import type { RoleInputs } from './role-inputs.js';
-import { relayedSchemes } from './relayed-schemes.js';
+import { daemonSchemes } from '../daemons/daemon-schemes.js';
 import { BACKGROUND_WORK, GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
 
 /** A daemon has no sessions: a ticket of its own is the only permission. */
@@ -48,7 +48,7 @@ export class DaemonModule {
         inject: [IMAGE_SOURCES, section('tls')],
         useFactory: (sources: readonly ImageSource[], tls: TlsConfig) => [
           ...sources.flatMap((source) => source.schemes),
-          ...relayedSchemes(tls),
+          ...daemonSchemes(tls),
         ],
       },
       ticketFiles,
@@ -61,7 +61,7 @@ export class DaemonModule {
       credentials: { useValue: ticketsOnly },
     });
     const audienceOf = ({ tls }: Config): EntranceOptions['audienceOf'] => {
-      const prefixes = relayedSchemes(tls).map((scheme) => `${scheme}:`);
+      const prefixes = daemonSchemes(tls).map((scheme) => `${scheme}:`);
       return (ticket) =>
         prefixes.some((prefix) => ticket?.url.startsWith(prefix) === true) ? 'relayed' : 'network';
     };

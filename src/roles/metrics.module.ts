@@ -3,7 +3,7 @@ import type { Role } from '../config/role.js';
 import type { MetricsConfig } from '../config/sections/metrics.js';
 import { section } from '../framework/settings.module.js';
 import { Metrics } from '../observability/metrics.js';
-import { DAEMON_FAILURE_OBSERVER, daemonFailureKinds } from '../relay/upstream/daemon-failure.js';
+import { DAEMON_FAILURE_OBSERVER, daemonFailureKinds } from '../daemons/daemon-failure.js';
 import { TRANSFER_OBSERVER } from '../tickets/transfer-observer.js';
 import { version } from '../base/version.js';
 

@@ -19,7 +19,7 @@ import { EventStreams } from '../wire/event-stream.js';
 import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
 import type { RoleInputs } from './role-inputs.js';
-import { relayedSchemes } from './relayed-schemes.js';
+import { daemonSchemes } from '../daemons/daemon-schemes.js';
 import { BACKGROUND_WORK, GAUGES, HEALTH_CHECKS, serviceProviders } from './service.providers.js';
 
 /**
@@ -30,7 +30,7 @@ import { BACKGROUND_WORK, GAUGES, HEALTH_CHECKS, serviceProviders } from './serv
 export class ProxyModule {
   static of({ config, logger, ticketFiles, trust, inherited }: RoleInputs): DynamicModule {
     const tickets = TicketsModule.register({
-      schemes: { inject: [section('tls')], useFactory: relayedSchemes },
+      schemes: { inject: [section('tls')], useFactory: daemonSchemes },
       ticketFiles,
       trust,
     });

@@ -9,7 +9,7 @@ import { LOGGER, type Logger } from '../log/logger.js';
 import type { HealthCheck } from '../observability/health.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { SampledGaugeOptions } from '../observability/sampled-gauge.js';
-import { authoritiesReload, DaemonAgents } from '../relay/upstream/daemon-agents.js';
+import { authoritiesReload, DaemonAgents } from '../daemons/daemon-agents.js';
 import { LISTENERS } from './listeners.module.js';
 import { METRICS } from './metrics.module.js';
 import { allOf, type ServiceListeners } from './service-listeners.js';

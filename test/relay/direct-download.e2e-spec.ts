@@ -7,7 +7,7 @@ import { createServer as createHttpsServer, request as startHttpsRequest } from 
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { DaemonAgents } from '../../src/relay/upstream/daemon-agents.js';
+import { DaemonAgents } from '../../src/daemons/daemon-agents.js';
 import { DirectDownload } from '../../src/node-internals/direct-download.js';
 import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import type { Config } from '../../src/config/config.js';
 import type { Logger } from '../../src/log/logger.js';
-import { DaemonAgents } from '../../src/relay/upstream/daemon-agents.js';
+import { DaemonAgents } from '../../src/daemons/daemon-agents.js';
 import { SESSION_STORE, type SessionStore } from '../../src/sessions/stores/session.store.js';
 import { GRANT_STORE, type GrantStore } from '../../src/sessions/stores/grant.store.js';
 import { TICKET_VERIFIER, type TicketVerifier } from '../../src/sessions/signed-tickets/ticket.verifier.js';

@@ -5,9 +5,8 @@ import type { TicketStore } from '../../tickets/ticket.store.js';
 import type { ImageRequest } from './image-request.js';
 import type { RelayPermit } from './relay-permit.js';
 import { sessionPermit } from './session-permit.js';
-import type { RelayTarget } from '../upstream/request-opener.js';
 import { ticketPermit } from './ticket-permit.js';
-import { relayTargetOf } from './ticket-url.js';
+import { daemonTargetOf, type DaemonTarget } from '../../daemons/ticket-url.js';
 
 /** What decides over sessions and signed tickets: `Credentials` in the proxy. */
 export type SessionCredentials = Pick<Credentials, 'find' | 'refusal'>;
@@ -35,7 +34,7 @@ export interface RelayAccessOptions {
  */
 export class RelayAccess {
   /** Where tickets lead to, parsed once for each. */
-  readonly #targets = new WeakMap<TicketDefinition, RelayTarget>();
+  readonly #targets = new WeakMap<TicketDefinition, DaemonTarget>();
 
   constructor(
     private readonly credentials: SessionCredentials,
@@ -74,10 +73,10 @@ export class RelayAccess {
   }
 
   /** @throws StorageError */
-  #target(definition: TicketDefinition): RelayTarget {
+  #target(definition: TicketDefinition): DaemonTarget {
     let target = this.#targets.get(definition);
     if (target === undefined) {
-      target = relayTargetOf(definition.url, this.options.allowHttp);
+      target = daemonTargetOf(definition.url, this.options.allowHttp);
       this.#targets.set(definition, target);
     }
     return target;

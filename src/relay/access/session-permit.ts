@@ -1,7 +1,7 @@
 import type { Authorization } from '../../sessions/credentials.js';
 import { transferName } from '../../sessions/grant.js';
 import type { RelayPermit } from './relay-permit.js';
-import { imagePath } from './ticket-url.js';
+import { imagePath } from '../../daemons/ticket-url.js';
 
 /** Relaying for a session or a stored grant: as long as it lasts. */
 export function sessionPermit(

@@ -5,7 +5,7 @@ import type { TicketListener } from '../../tickets/ticket-watch.js';
 import type { Exchange } from '../../wire/exchange.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import type { RelayPermit } from './relay-permit.js';
-import type { RelayTarget } from '../upstream/request-opener.js';
+import type { DaemonTarget } from '../../daemons/ticket-url.js';
 
 /**
  * Relaying for a control ticket: as an operation of it, which is counted and can be cancelled.
@@ -15,7 +15,7 @@ import type { RelayTarget } from '../upstream/request-opener.js';
  */
 export function ticketPermit(
   permit: TicketPermit,
-  image: RelayTarget,
+  image: DaemonTarget,
   watch: (listener: TicketListener) => () => void,
 ): RelayPermit {
   const { transferId, inactivityTimeoutSeconds, sizeBytes } = permit;

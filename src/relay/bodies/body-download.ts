@@ -7,7 +7,7 @@ import { ClientWait } from '../upstream/client-wait.js';
 import { CoalescingWriter } from './coalescing-writer.js';
 import { DirectDownload } from '../../node-internals/direct-download.js';
 import { PassThroughWriter } from './pass-through-writer.js';
-import type { SilenceTimer } from '../upstream/silence-timer.js';
+import type { SilenceTimer } from '../../daemons/silence-timer.js';
 import { SteppedSink } from './stepped-sink.js';
 import { UnreadDownload } from './unread-download.js';
 

@@ -7,7 +7,7 @@ import { onceClosed, type BodySink, type BodyWriter } from './body-writer.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
 import { CoalescingWriter } from './coalescing-writer.js';
 import { PassThroughWriter } from './pass-through-writer.js';
-import type { SilenceTimer } from '../upstream/silence-timer.js';
+import type { SilenceTimer } from '../../daemons/silence-timer.js';
 
 export interface BodyUploadOptions {
   /** Watches the daemon. It is stopped while the client is waited for. */

@@ -3,7 +3,7 @@ import { EventReader } from '../../base/event-reader.js';
 import { BadGatewayError, NotAllowedError } from '../../base/errors.js';
 import type { EventStream, EventStreams } from '../../wire/event-stream.js';
 import type { Exchange } from '../../wire/exchange.js';
-import type { SilenceTimer } from '../upstream/silence-timer.js';
+import type { SilenceTimer } from '../../daemons/silence-timer.js';
 
 /** A daemon sends a comment every 15 s. When four have not come it is gone. */
 const daemonSilenceSeconds = 60;

@@ -6,21 +6,13 @@ import { GatewayTimeoutError, ServiceError } from '../../base/errors.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { BodyUpload } from '../bodies/body-upload.js';
 import type { BufferLoan } from '../buffers/buffer-loan.js';
-import { daemonFailure } from './daemon-failure.js';
-import { InterimAnswers } from './interim-answers.js';
+import { daemonFailure } from '../../daemons/daemon-failure.js';
+import type { DaemonTimeouts } from '../../daemons/daemon-timeouts.js';
+import { InterimAnswers } from '../../daemons/interim-answers.js';
 import { closeByReset, unacknowledgedBytes } from '../../node-internals/socket-descriptor.js';
 import { expectsContinue, relaysBody } from './relayed-request.js';
-import { SilenceTimer } from './silence-timer.js';
+import { SilenceTimer } from '../../daemons/silence-timer.js';
 import { errorCode } from '../../base/error-details.js';
-
-export interface DaemonTimeouts {
-  /** How long a daemon may take until its connection is there, TLS handshake included. */
-  readonly connectTimeoutSeconds: number;
-  /** How long it may be silent while it is waited for: before 100, before and in the middle of its answer. */
-  readonly readTimeoutSeconds: number;
-  /** The same after the last byte of a request for work that nobody but the daemon can end. */
-  readonly operationTimeoutSeconds: number;
-}
 
 export interface DaemonRequestOptions extends DaemonTimeouts {
   /** The daemon works for as long as it takes before it answers: it writes, zeroes, flushes, reads it all. */

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { IncomingMessage, ServerResponse, type ClientRequest } from 'node:http';
 import { Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { DaemonAgents } from './daemon-agents.js';
-import { RequestOpener, type RelayTarget } from './request-opener.js';
+import { DaemonAgents } from '../../daemons/daemon-agents.js';
+import type { DaemonTarget } from '../../daemons/ticket-url.js';
+import { RequestOpener } from './request-opener.js';
 import type { RelayedHeaders } from './relayed-request.js';
 
 /**
@@ -21,7 +22,7 @@ function open(
   const client = new IncomingMessage(new Socket());
   Object.assign(client, { method, url: '/of/the/client', headers: { authorization: 'Bearer secret' } });
   const agents = new DaemonAgents({ caPem: undefined });
-  const target: RelayTarget = { origin: new URL(origin), path };
+  const target: DaemonTarget = { origin: new URL(origin), path };
   const opened = new RequestOpener(agents).open(
     { request: client, response: new ServerResponse(client) },
     target,

@@ -1,16 +1,9 @@
 import { ClientRequest, IncomingMessage, type ServerResponse } from 'node:http';
 import { Stream } from 'node:stream';
 import httpProxy from 'http-proxy';
-import type { DaemonAgents } from './daemon-agents.js';
+import type { DaemonAgents } from '../../daemons/daemon-agents.js';
+import type { DaemonTarget } from '../../daemons/ticket-url.js';
 import type { RelayedHeaders } from './relayed-request.js';
-
-/** What a daemon is asked for. */
-export interface RelayTarget {
-  /** Scheme, host and port of the daemon. */
-  readonly origin: URL;
-  /** Path and query, percent-encoded. */
-  readonly path: string;
-}
 
 /** The request of a client, and the response that it waits for. */
 export interface ClientSide {
@@ -41,7 +34,7 @@ export class RequestOpener {
    * @param headers all that the daemon gets to see, besides `Host`, `Connection`, and that OPTIONS has no
    * content
    */
-  open(client: ClientSide, { origin, path }: RelayTarget, headers: RelayedHeaders): ClientRequest {
+  open(client: ClientSide, { origin, path }: DaemonTarget, headers: RelayedHeaders): ClientRequest {
     const { protocol } = origin;
     // Node wants IPv6 addresses as they are, without the brackets of a URL.
     const host = origin.hostname.replace(/^\[|\]$/g, '');

@@ -1,5 +1,5 @@
-import { BadGatewayError, GatewayTimeoutError, ServiceError, UnavailableError } from '../../base/errors.js';
-import { errorCode } from '../../base/error-details.js';
+import { BadGatewayError, GatewayTimeoutError, ServiceError, UnavailableError } from '../base/errors.js';
+import { errorCode } from '../base/error-details.js';
 
 /** There is no way to the host at the moment; when there is one again, the same request works. */
 const unreachable = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN']);

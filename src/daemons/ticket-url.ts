@@ -1,5 +1,12 @@
-import { StorageError } from '../../base/errors.js';
-import type { RelayTarget } from '../upstream/request-opener.js';
+import { StorageError } from '../base/errors.js';
+
+/** What a daemon is asked for. */
+export interface DaemonTarget {
+  /** Scheme, host and port of the daemon. */
+  readonly origin: URL;
+  /** Path and query, percent-encoded. */
+  readonly path: string;
+}
 
 // Checked before `new URL`, which drops tabs and line ends, reads `\` as `/` and resolves `..`:
 // nothing may be there to be changed.
@@ -11,7 +18,7 @@ const urlForm =
  * @param allowHttp take `http:` as well: only where TLS is off altogether
  * @throws StorageError when it is of another form; its message does not repeat the url
  */
-export function relayTargetOf(url: string, allowHttp: boolean): RelayTarget {
+export function daemonTargetOf(url: string, allowHttp: boolean): DaemonTarget {
   const groups = urlForm.exec(url)?.groups;
   const origin = URL.parse(groups?.['origin'] ?? '');
   if (groups === undefined || origin === null) {

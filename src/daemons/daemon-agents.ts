@@ -1,10 +1,10 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { createSecureContext } from 'node:tls';
-import type { Config } from '../../config/config.js';
-import { forwardSecrecy } from '../../base/forward-secrecy.js';
-import { parseCertificates, readPemFile } from '../../base/pem-files.js';
-import { SocketReceiver } from '../../node-internals/socket-receiver.js';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import type { Config } from '../config/config.js';
+import { forwardSecrecy } from '../base/forward-secrecy.js';
+import { parseCertificates, readPemFile } from '../base/pem-files.js';
+import { SocketReceiver } from '../node-internals/socket-receiver.js';
 
 /** What certificates of daemons are verified with. */
 export interface DaemonAuthorities {
@@ -24,15 +24,24 @@ export interface DaemonAgentsOptions extends DaemonAuthorities {
   readonly idlePerDaemonMax?: number;
 }
 
+/** Connections to one daemon that nobody else uses. */
+export interface OwnConnections {
+  readonly agent: HttpAgent;
+  /** Closes all of them. */
+  close(): void;
+}
+
 /**
- * The proxy's connections to daemons, kept for later requests by scheme, host and port. A daemon is
+ * The connections to daemons of other hosts, kept for later requests by scheme, host and port. A daemon is
  * believed only with a certificate of ours for its name, over TLS 1.2 or newer.
  */
 export class DaemonAgents {
   readonly #common;
   readonly #http: HttpAgent;
+  #secureContext: SecureContext;
   #https: HttpsAgent;
   #source: string;
+  readonly #own = new Set<HttpAgent>();
   /** Agents of earlier authorities, whose requests are still under way. */
   #retired: readonly HttpsAgent[] = [];
 
@@ -46,7 +55,8 @@ export class DaemonAgents {
       timeout: idleSeconds * 1000,
       noDelay: true,
     } as const;
-    this.#https = this.#httpsAgent(caPem);
+    this.#secureContext = secureContextOf(caPem);
+    this.#https = this.#httpsAgent();
     this.#source = source;
     this.#http = new PlainDaemonAgent(this.#common);
   }
@@ -58,7 +68,8 @@ export class DaemonAgents {
    */
   trust({ caPem, source = '' }: DaemonAuthorities): void {
     const old = this.#https;
-    this.#https = this.#httpsAgent(caPem);
+    this.#secureContext = secureContextOf(caPem);
+    this.#https = this.#httpsAgent();
     this.#source = source;
     this.#retired = [...this.#retired, old].filter(({ sockets }) => Object.keys(sockets).length > 0);
     for (const socket of Object.values(old.freeSockets).flat()) socket?.destroy();
@@ -76,24 +87,44 @@ export class DaemonAgents {
     return protocol === 'https:' ? this.#https : this.#http;
   }
 
-  /** Closes all connections, also those in use. */
-  close(): void {
-    for (const agent of [this.#https, ...this.#retired]) agent.destroy();
-    this.#http.destroy();
+  /**
+   * Connections for one use alone. None of them is older than that, so none was closed by the daemon while
+   * nobody looked, and the daemon sees them go when the use ends.
+   * @param protocol of the daemon's URL, `https:` or `http:`
+   */
+  own(protocol: string): OwnConnections {
+    const agent = protocol === 'https:' ? this.#httpsAgent() : new PlainDaemonAgent(this.#common);
+    this.#own.add(agent);
+    return {
+      agent,
+      close: () => {
+        this.#own.delete(agent);
+        agent.destroy();
+      },
+    };
   }
 
-  #httpsAgent(caPem: string | undefined): HttpsAgent {
+  /** Closes all connections, also those in use. */
+  close(): void {
+    for (const agent of [this.#https, this.#http, ...this.#retired, ...this.#own]) agent.destroy();
+  }
+
+  #httpsAgent(): HttpsAgent {
     return new DaemonAgent({
       ...this.#common,
       rejectUnauthorized: true,
       ALPNProtocols: ['http/1.1'],
-      // Made once: parsing the authorities for each connection takes milliseconds.
-      secureContext: createSecureContext({
-        ...forwardSecrecy('TLSv1.2'),
-        ...(caPem === undefined ? {} : { ca: caPem }),
-      }),
+      secureContext: this.#secureContext,
     });
   }
+}
+
+/** Made once for all connections: parsing the authorities takes milliseconds. */
+function secureContextOf(caPem: string | undefined): SecureContext {
+  return createSecureContext({
+    ...forwardSecrecy('TLSv1.2'),
+    ...(caPem === undefined ? {} : { ca: caPem }),
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { BadGatewayError } from '../../base/errors.js';
+import { BadGatewayError } from '../base/errors.js';
 
 /** How many may come at once, whatever the daemon sends them for. */
 const burstMax = 100;

@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  BadGatewayError,
-  ClientGoneError,
-  GatewayTimeoutError,
-  UnavailableError,
-} from '../../base/errors.js';
+import { BadGatewayError, ClientGoneError, GatewayTimeoutError, UnavailableError } from '../base/errors.js';
 import { daemonFailure, daemonFailureKind } from './daemon-failure.js';
 
 const failure = (code: string) =>

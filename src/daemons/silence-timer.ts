@@ -1,4 +1,4 @@
-import type { BusyTime } from '../../base/busy-time.js';
+import type { BusyTime } from '../base/busy-time.js';
 
 /**
  * Tells when a daemon that is waited for has given no sign of life for too long, and adds

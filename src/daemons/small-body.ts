@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { BadGatewayError } from '../../base/errors.js';
-import { abortable } from '../../base/abortable.js';
-import { KiB } from '../../base/units.js';
+import { BadGatewayError } from '../base/errors.js';
+import { abortable } from '../base/abortable.js';
+import { KiB } from '../base/units.js';
 
 /**
  * What is read whole. An answer to OPTIONS has less than 300 bytes, a daemon of ours streams longer lists.
