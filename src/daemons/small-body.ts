@@ -12,8 +12,8 @@ export const smallBodyBytesMax = 64 * KiB;
  * Reads the body of a daemon's answer.
  * @throws BadGatewayError when it is too large for that or breaks off, or the reason of `signal`
  */
-export async function readSmallBody(source: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
-  return abortable(collect(source), signal);
+export async function readSmallBody(source: IncomingMessage, signal?: AbortSignal): Promise<Buffer> {
+  return signal === undefined ? collect(source) : abortable(collect(source), signal);
 }
 
 async function collect(source: IncomingMessage): Promise<Buffer> {

@@ -1,8 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '../config/config.js';
-import type { TlsConfig } from '../config/sections/tls.js';
 import { NotAllowedError } from '../base/errors.js';
-import { section, SettingsModule } from '../framework/settings.module.js';
+import { SettingsModule } from '../framework/settings.module.js';
 import { InfoModule } from '../framework/info.controller.js';
 import { IMAGE_SOURCES, type ImageSource } from '../images/backends/backend.js';
 import { BufferPool } from '../images/buffers/buffer-pool.js';
@@ -45,11 +44,8 @@ export class DaemonModule {
     const tickets = TicketsModule.register({
       imports: [ImageSourcesModule],
       schemes: {
-        inject: [IMAGE_SOURCES, section('tls')],
-        useFactory: (sources: readonly ImageSource[], tls: TlsConfig) => [
-          ...sources.flatMap((source) => source.schemes),
-          ...daemonSchemes(tls),
-        ],
+        inject: [IMAGE_SOURCES],
+        useFactory: (sources: readonly ImageSource[]) => sources.flatMap(({ schemes }) => schemes),
       },
       ticketFiles,
       trust,

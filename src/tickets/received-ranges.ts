@@ -86,6 +86,7 @@ export class ReceivedRanges {
   #pendingStart = Infinity;
   #pendingEnd = 0;
   #generation = 1;
+  #lossCount = 0;
   #onWithdrawn: ((start: number, end: number) => Promise<void>) | undefined;
 
   /** @param rangesMax how many separate ranges are remembered */
@@ -96,6 +97,11 @@ export class ReceivedRanges {
   /** Another number than before when something that was there is not any more. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** How many times storage may have lost what was not flushed. What is forgotten for room is no loss. */
+  get lossCount(): number {
+    return this.#lossCount;
   }
 
   /** How many separate ranges it takes to tell what was received. */
@@ -184,7 +190,10 @@ export class ReceivedRanges {
     this.#pendingEnd = 0;
     for (const running of this.#changes) running.isLost = true;
     for (const { touched } of this.#held) touched.add(0, Infinity);
-    if (this.receivedBytes < receivedBytes || this.#changes.size > 0) this.#generation++;
+    if (this.receivedBytes < receivedBytes || this.#changes.size > 0) {
+      this.#generation++;
+      this.#lossCount++;
+    }
   }
 
   /** The ranges from `startBytes` on, in order. One that began before is told from there. */

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { MiB } from '../../src/base/units.js';
@@ -24,6 +26,8 @@ describe('the contract of the control service', () => {
   let frozen: FrozenStorage | undefined;
   let upload: RawSocket | undefined;
   let workspace: Workspace;
+  /** Accepts connections, and says nothing on them. */
+  let silent: Server;
   /** Between images of its own, as other tests remove all tickets. */
   const begin = async (change: object): Promise<RawAnswer> => {
     const source = await fixture.addImage(Buffer.alloc(8192, 'x'));
@@ -31,11 +35,22 @@ describe('the contract of the control service', () => {
     const body = JSON.stringify({ source: source.id, target: target.id, ...change });
     return answerTo(fixture.daemon.address('control'), { ...copy, body });
   };
+  /** For an image of another daemon, which should be at that port of this host. */
+  const ticketAt = async (port: number): Promise<string> => {
+    const url = `https://localhost:${port}/images/x`;
+    return (await fixture.addImage(undefined, { size: 8192, url })).id;
+  };
   const busyId = 'busy';
   const id = 'idle/with a slash';
 
   before(async () => {
-    fixture = await DaemonUnderTest.start({ ...impatient, control: { remove_timeout: 1 } });
+    fixture = await DaemonUnderTest.start({
+      ...impatient,
+      control: { remove_timeout: 1 },
+      proxy: { imaged_connection_timeout_sec: 0.5 },
+    });
+    silent = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, 'localhost');
+    await once(silent, 'listening');
     if (needsFrozenStorage() === false) {
       frozen = await FrozenStorage.mount(fixture.folder.path);
       const file = join(frozen.path, 'image.raw');
@@ -66,6 +81,7 @@ describe('the contract of the control service', () => {
     );
   });
   after(async () => {
+    silent.close();
     await stopping.end();
     await stoppingWorld[Symbol.asyncDispose]();
     await frozen?.thaw();
@@ -183,6 +199,8 @@ describe('the contract of the control service', () => {
         415: send({ ...copy, headers: ['Content-Encoding: gzip'] }),
         416: sendCopy(async () => ({ target: (await fixture.addImage(4096)).id })),
         500: sendCopy(async () => ({ source: (await fixture.addImage(undefined, { size: 8192 })).id })),
+        502: sendCopy(async () => ({ source: await ticketAt(1) })),
+        504: sendCopy(async () => ({ source: await ticketAt((silent.address() as AddressInfo).port) })),
         ...anyway(copy),
       },
       listCopies: { 200: send(listCopies), ...anyway(listCopies) },

@@ -32,10 +32,11 @@ export class DaemonUnderTest implements AsyncDisposable {
     public daemon: Service,
   ) {}
 
-  static async start(configuration: Configuration = {}): Promise<DaemonUnderTest> {
+  /** @param authority of its certificate, where another daemon is to believe it */
+  static async start(configuration: Configuration = {}, authority?: Pki): Promise<DaemonUnderTest> {
     const folder = await TemporaryFolder.create();
     try {
-      const pki = await Pki.create(folder.file('pki'));
+      const pki = authority ?? (await Pki.create(folder.file('pki')));
       const daemon = await startDaemon({ folder: folder.path, pki, configuration });
       return new DaemonUnderTest(folder, pki, configuration, daemon);
     } catch (error) {

@@ -76,7 +76,8 @@ export class CopiesController {
     operationId: 'beginCopy',
     summary: 'Copy the image of one ticket to that of another',
     description:
-      'Copies inside the daemon between images of any kind, zeroes as zeroes, and flushes in the end. ' +
+      'Copies inside the daemon between images of any kind, of other daemons too, zeroes as zeroes, and ' +
+      'flushes in the end. ' +
       'It is a job and an operation of both tickets: each is active, shows the progress, and stops it ' +
       'when it is canceled, expires or is removed. Unknown keys are ignored. A copy that was stopped can ' +
       'be begun again.',
@@ -86,7 +87,7 @@ export class CopiesController {
   @begunJob('/copies/1', 'copy')
   @refusal(
     400,
-    'The copy is malformed, source and target are one image, or one of them is at another daemon.',
+    'The copy is malformed, or source and target are one image.',
     'Invalid copy: source must be a string',
   )
   @refusal(
@@ -107,6 +108,16 @@ export class CopiesController {
     },
   )
   @refusal(500, 'The storage failed; the log of the service says how.', 'Opening the image failed')
+  @refusal(
+    502,
+    'The daemon that has one of the images refused the connection, or is not the one that it should be.',
+    'The certificate of the host of the image is not trusted',
+  )
+  @refusal(
+    504,
+    'The daemon that has one of the images did not accept the connection or answer in time.',
+    'The host of the image did not answer in time',
+  )
   async begin(
     @Body(new DtoPipe('copy')) { source, target, dirty = false, verify = false }: CopyDto,
     @Req() request: FastifyRequest,

@@ -25,6 +25,20 @@ export interface StorageRoom {
   readonly freeBytes?: number;
 }
 
+/** Which digests storage is asked for, of blocks from the first byte of the image on. */
+export interface BlockDigestsRequest {
+  /** One of `checksumAlgorithms`. */
+  readonly algorithm: string;
+  readonly blockSizeBytes: number;
+  /** How much of the image; the last block may be shorter. */
+  readonly lengthBytes: number;
+}
+
+export interface BlockDigest {
+  readonly range: ByteRange;
+  readonly digest: Uint8Array;
+}
+
 /**
  * One opened image. Everything is positional and may be called concurrently: there is no cursor to share.
  *
@@ -41,6 +55,11 @@ export interface Backend {
    * without telling, as a server may that is started again.
    */
   readonly identity: string | undefined;
+  /**
+   * Where the image is, by whatever name it was opened: two backends with the same place have the same image.
+   * The reverse is not known of what other processes have open, such as the file behind an NBD export.
+   */
+  readonly place: string;
   /**
    * How many connections can usefully read and write this image at once, before
    * `daemon.max_connections` caps them.
@@ -102,6 +121,12 @@ export interface Backend {
    *   is outside of it; all of the image when absent
    */
   extents(context: ExtentContext, range?: ByteRange): AsyncIterable<readonly Extent[]>;
+
+  /**
+   * The digests of the blocks of the image, in order, where its storage computes them by itself.
+   * @returns undefined where they have to be made of what is read
+   */
+  blockDigests(request: BlockDigestsRequest): AsyncIterable<BlockDigest> | undefined;
 
   /**
    * Nobody wants the outcome of the calls in flight any more. Those that only read, or have not reached the

@@ -1,5 +1,12 @@
 import type { ByteRange } from '../../base/units.js';
-import type { Backend, Extent, ExtentContext, StorageRoom } from './backend.js';
+import type {
+  Backend,
+  BlockDigest,
+  BlockDigestsRequest,
+  Extent,
+  ExtentContext,
+  StorageRoom,
+} from './backend.js';
 
 /**
  * Passes every call on to `backend`, for those that add something to some of them. Of the image it holds
@@ -14,6 +21,10 @@ export class ForwardingBackend implements Backend {
 
   get identity(): string | undefined {
     return this.backend.identity;
+  }
+
+  get place(): string {
+    return this.backend.place;
   }
 
   get readersMax(): number {
@@ -66,6 +77,10 @@ export class ForwardingBackend implements Backend {
 
   extents(context: ExtentContext, range?: ByteRange): AsyncIterable<readonly Extent[]> {
     return this.backend.extents(context, range);
+  }
+
+  blockDigests(request: BlockDigestsRequest): AsyncIterable<BlockDigest> | undefined {
+    return this.backend.blockDigests(request);
   }
 
   abandon(): void {

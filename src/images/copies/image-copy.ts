@@ -1,6 +1,6 @@
 import { ConflictError, StorageError } from '../../base/errors.js';
 import { MiB, type ByteRange } from '../../base/units.js';
-import type { Extent } from '../backends/backend.js';
+import type { BlockDigest, Extent } from '../backends/backend.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { blockDigests } from '../checksum/block-digests.js';
 import { extentsOfPart } from '../checksum/extents-of-part.js';
@@ -48,6 +48,8 @@ export class ImageCopy {
   /** @throws StorageError, or why the copy was stopped; nothing of it is under way any more then */
   async run(): Promise<CopyResult> {
     const { target } = this.options;
+    const { received } = target.permit;
+    const { lossCount } = received;
     const steps = this.#steps();
     try {
       const lanes = Array.from({ length: stepsAtOnce }, () => this.#work(steps));
@@ -58,6 +60,9 @@ export class ImageCopy {
     }
     await target.lease.flush(() => target.backend.flush());
     target.lease.signal.throwIfAborted();
+    // A server that was started again flushes only what it got since.
+    if (received.lossCount !== lossCount)
+      throw new StorageError('The storage of the target may have lost what was not flushed: copy again');
     return this.#result;
   }
 
@@ -73,7 +78,7 @@ export class ImageCopy {
       for await (const one of ofSource) {
         const other = await ofTarget.next();
         const { range, digest } = one;
-        if (other.done === true || !digest.equals(other.value.digest))
+        if (other.done === true || Buffer.compare(digest, other.value.digest) !== 0)
           throw new ConflictError(`The target differs from the source in the block at ${range.offsetBytes}`);
         source.lease.progressed(range);
         target.lease.progressed(range);
@@ -162,6 +167,15 @@ export class ImageCopy {
 
   async *#digests({ permit, backend, lease }: OperationContext): AsyncGenerator<BlockDigest> {
     const { pool, workers, lengthBytes } = this.options;
+    const told = backend.blockDigests({
+      algorithm: verifyAlgorithm,
+      blockSizeBytes: verifyBlockBytes,
+      lengthBytes,
+    });
+    if (told !== undefined) {
+      yield* told;
+      return;
+    }
     const runs = blockDigests({
       backend,
       extents: extentsOfPart(backend.extents('zero'), { offsetBytes: 0, lengthBytes }),
@@ -176,7 +190,7 @@ export class ImageCopy {
       for (let index = 0; index < count; index += 1)
         yield {
           range: { offsetBytes: offsetBytes + index * blockBytes, lengthBytes: blockBytes },
-          digest: Buffer.from(digest),
+          digest,
         };
   }
 }
@@ -184,11 +198,6 @@ export class ImageCopy {
 interface CopyStep {
   readonly kind: 'data' | 'zero' | 'zero already';
   readonly range: ByteRange;
-}
-
-interface BlockDigest {
-  readonly range: ByteRange;
-  readonly digest: Buffer;
 }
 
 async function* zeroSteps(extent: Extent, zeroes: ZeroAreas): AsyncGenerator<CopyStep> {

@@ -68,6 +68,7 @@ export class FileBackend implements Backend {
   readonly blockSizeBytes: number;
 
   readonly identity: string;
+  readonly place: string;
 
   readonly #file: OpenedFile;
   readonly #io: BlockIo;
@@ -81,6 +82,7 @@ export class FileBackend implements Backend {
   constructor(file: OpenedFile) {
     this.#file = file;
     this.identity = file.identity;
+    this.place = file.identity;
     this.#io = new BlockIo(file.fd, file.blockSizeBytes, file.bounce);
     this.#zeroWriter = new ZeroWriter(file.fd, file.isBlockDevice, this.#io);
     this.growable = !file.isBlockDevice;
@@ -174,6 +176,10 @@ export class FileBackend implements Backend {
     }
     const seek: Seek = (...position) => this.#track(() => lseek(this.#file.fd, ...position));
     yield* fileExtents(seek, { startBytes, endBytes });
+  }
+
+  blockDigests(): undefined {
+    return undefined;
   }
 
   abandon(): void {

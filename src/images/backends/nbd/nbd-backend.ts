@@ -18,6 +18,8 @@ export interface NbdBackendOptions {
    * writable while the ticket is not.
    */
   readonly writable: boolean;
+  /** The same for every name of the export that is known to be one. */
+  readonly place: string;
   /** The same object for everyone in this process who has this export open. */
   readonly lock: RangeLock;
   /** Called once, after the connection was closed. */
@@ -33,6 +35,7 @@ export interface NbdBackendOptions {
 export class NbdBackend implements Backend {
   readonly kind = 'nbd';
   readonly identity = undefined;
+  readonly place: string;
   readonly readersMax = 8;
   readonly writersMax = 8;
   readonly inFlightMax = 4;
@@ -50,6 +53,7 @@ export class NbdBackend implements Backend {
   constructor(client: NbdClient, options: NbdBackendOptions) {
     this.#client = client;
     this.#options = options;
+    this.place = options.place;
     this.#watch(client);
   }
 
@@ -118,6 +122,10 @@ export class NbdBackend implements Backend {
    * such a call only the server knows, so its answer has to be waited for. A read can be dropped, as it
    * changes nothing and no late answer can arrive on a closed connection.
    */
+  blockDigests(): undefined {
+    return undefined;
+  }
+
   abandon(): void {
     this.#connecting?.attempt.abort();
     if (this.#running > 0 && this.#changing === 0) this.#client.destroy();

@@ -86,6 +86,11 @@ export class NbdClient implements ByteConsumer {
     }
   }
 
+  /** The address of the server; undefined for one on a unix socket. */
+  get peer(): string | undefined {
+    return this.#socket.peer;
+  }
+
   /** The connection has ended, and a new one is needed for more requests. */
   get isClosed(): boolean {
     return this.#closedReason !== undefined;

@@ -106,6 +106,12 @@ export class NbdSocket {
     return connection;
   }
 
+  /** The address that it is connected to; undefined for a unix socket. */
+  get peer(): string | undefined {
+    const { remoteAddress, remotePort } = this.#socket;
+    return remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort}`;
+  }
+
   get isClosed(): boolean {
     return this.#closedReason !== undefined;
   }

@@ -3,7 +3,8 @@ import type { Backend, ImageRequest, ImageSource } from '../backend.js';
 import { ImageLocks } from '../image-locks.js';
 import { NbdBackend } from './nbd-backend.js';
 import { NbdClient } from './nbd-client.js';
-import { exportKey, type NbdLocation, parseNbdUrl } from './nbd-url.js';
+import { exportPlace } from './export-place.js';
+import { type NbdLocation, parseNbdUrl } from './nbd-url.js';
 
 export interface NbdSourceOptions {
   /** How long a server may take to accept a connection and agree on the export. */
@@ -26,14 +27,16 @@ export class NbdSource implements ImageSource {
    */
   async open(request: ImageRequest, signal?: AbortSignal): Promise<Backend> {
     const location = parseNbdUrl(request.url);
-    const key = exportKey(location);
-    return new NbdBackend(await this.#connect(location, request, signal), {
+    const client = await this.#connect(location, request, signal);
+    const place = await exportPlace(location, client.peer);
+    return new NbdBackend(client, {
+      place,
       connect: (reconnectSignal) => this.#connect(location, request, reconnectSignal),
       writable: request.writable,
       unflushed: request.unflushed,
-      lock: this.#locks.enter(key),
+      lock: this.#locks.enter(place),
       onClose: () => {
-        this.#locks.leave(key);
+        this.#locks.leave(place);
       },
     });
   }

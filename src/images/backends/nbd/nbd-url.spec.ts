@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { StorageError } from '../../../base/errors.js';
-import { exportKey, parseNbdUrl } from './nbd-url.js';
+import { parseNbdUrl } from './nbd-url.js';
 
 describe('NBD url', () => {
   const unix = (socketPath: string, exportName = '') => ({ address: { socketPath }, exportName });
@@ -72,13 +72,5 @@ describe('NBD url', () => {
       () => parseNbdUrl('nbd:unix:secret/place'),
       (error: Error) => !error.message.includes('secret') && String(error.cause).includes('secret'),
     );
-  });
-
-  test('gives every form of one export the same key, and another export another', () => {
-    const key = (url: string): string => exportKey(parseNbdUrl(url));
-    assert.equal(key('nbd:unix:/s:exportname=a'), key('nbd+unix:///a?socket=/s'));
-    assert.equal(key('nbd:host:10809:exportname=a'), key('nbd://host/a'));
-    assert.notEqual(key('nbd:unix:/s:exportname=a'), key('nbd:unix:/s:exportname=b'));
-    assert.notEqual(key('nbd://host:1/a'), key('nbd://host:2/a'));
   });
 });

@@ -34,12 +34,6 @@ export function parseNbdUrl(url: string): NbdLocation {
   }
 }
 
-/** One string per export, for whatever has to be shared by all connections to it. */
-export function exportKey({ address, exportName }: NbdLocation): string {
-  const server = 'socketPath' in address ? address.socketPath : `${address.host}:${address.port}`;
-  return `${server}\0${exportName}`;
-}
-
 function parse(url: string): NbdLocation {
   if (url.startsWith('nbd+unix:')) return parseUnixUri(url);
   if (url.startsWith('nbd://')) return parseTcpUri(url);
