@@ -29,6 +29,9 @@ export class InvalidRequestError extends ServiceError {
   readonly code: string = 'invalid_request';
 }
 
+/** Of the body came something else than the client has sent, or less: sent again it may arrive. */
+export class DamagedBodyError extends InvalidRequestError {}
+
 /** Where the problem types for digest fields are registered. */
 const digestProblems = 'https://iana.org/assignments/http-problem-types#digest-';
 
@@ -46,7 +49,7 @@ export class InvalidDigestError extends InvalidRequestError {
 }
 
 /** The body that came is not the one whose digest the client has sent: nothing of it counts. */
-export class DigestMismatchError extends InvalidRequestError {
+export class DigestMismatchError extends DamagedBodyError {
   override readonly code = 'digest_mismatch';
 
   /** @param provided by the client */

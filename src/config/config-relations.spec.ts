@@ -53,6 +53,14 @@ describe('checkRelations', () => {
     assert.deepEqual(problems('daemon', { ...options, 'control.enable': 'no' }), []);
   });
 
+  test('wants room for one answer with a digest, unless it fits into any buffer', () => {
+    const pool = { ...certificates, 'limits.digest_pool_bytes': '9437184' };
+    assert.deepEqual(problems('daemon', pool), ['limits.digest_pool_bytes']);
+    assert.deepEqual(problems('daemon', { ...pool, 'limits.digest_pool_bytes': '9600000' }), []);
+    for (const bytes of ['0', '1048576'])
+      assert.deepEqual(problems('daemon', { ...pool, 'limits.digest_range_bytes': bytes }), []);
+  });
+
   test('keeps the control socket apart from the local one', () => {
     const options = { ...certificates, 'control.socket': '/run/s', 'local.socket': '/run/s' };
     assert.deepEqual(problems('daemon', options), ['control.socket']);

@@ -6,6 +6,9 @@ import type { Role } from './role.js';
 /** Beside its bytes a pooled buffer has room for one block on each side, and no block is larger than this. */
 const blockBytesMax = 4096;
 
+/** What is left of a pool beside its small buffers. */
+const largeBuffersShare = 7 / 8;
+
 /** Something that must hold between options, and what to say of which option when it does not. */
 interface Relation {
   readonly holds: boolean;
@@ -56,6 +59,8 @@ function socketRelations({ control, local }: Config): Relation[] {
 function limitRelations({ limits }: Config): Relation[] {
   const { headersTimeoutSeconds, unauthorisedSilenceSeconds, bufferPoolBytes, buffersPerTransfer } = limits;
   const { relayBufferBytes, relayBufferBytesPerTicket, bufferStallSeconds, bufferWaitSeconds } = limits;
+  const { digestRangeBytes, digestPoolBytes } = limits;
+  const digestedBytes = Math.ceil((digestRangeBytes + 2 * blockBytesMax) / largeBuffersShare);
   const transferBytes = buffersPerTransfer * (limits.bufferBytes + 2 * blockBytesMax);
   const section = 'limits';
   return [
@@ -74,6 +79,12 @@ function limitRelations({ limits }: Config): Relation[] {
       reason:
         `${bufferPoolBytes} is less than the ${transferBytes} bytes that buffer_bytes and ` +
         'buffers_per_transfer give one transfer',
+    },
+    {
+      holds: digestRangeBytes <= limits.bufferBytes || digestedBytes <= digestPoolBytes,
+      section,
+      option: 'digest_pool_bytes',
+      reason: `${digestPoolBytes} is less than the ${digestedBytes} bytes that one digest_range_bytes takes`,
     },
     {
       holds: relayBufferBytesPerTicket <= relayBufferBytes,

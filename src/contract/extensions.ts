@@ -7,6 +7,12 @@
 export const extensions: readonly string[] = [
   // GET /images/{id}/ranges
   'ranges',
+  // Upload-Parallel
+  'upload-parallel',
+  // Content-Digest of a PUT
+  'content-digest',
+  // Want-Content-Digest of a GET
+  'want-content-digest',
   'digests',
   // GET /images/{id}/extents?start=&length=&limit=
   'extents-pages',

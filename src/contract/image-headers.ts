@@ -1,6 +1,8 @@
 import { ApiHeader } from './decorators.js';
 import type { ResponseHeaders } from './refusals.js';
 
+const digestExample = 'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:';
+
 const contentLength: ResponseHeaders = {
   'Content-Length': {
     description: 'Exact length of the body in bytes. Bodies of image data are never compressed or chunked.',
@@ -31,6 +33,42 @@ export const partHeaders: ResponseHeaders = {
     description: 'Which bytes these are, and the size of the ticket.',
     required: true,
     schema: { type: 'string', pattern: '^bytes \\d+-\\d+/\\d+$', example: 'bytes 0-65535/1073741824' },
+  },
+};
+
+/** Header of a download whose digest was wanted. */
+export const contentDigestHeader: ResponseHeaders = {
+  'Content-Digest': {
+    description:
+      'The digest of the body (RFC 9530), by the algorithm that `Want-Content-Digest` prefers; absent when ' +
+      'it was not wanted, or the body is longer than `[limits] digest_range_bytes` (8 MiB).',
+    schema: { type: 'string', pattern: '^sha-(256|512)=:[A-Za-z0-9+/]+=*:$', example: digestExample },
+  },
+};
+
+/** Headers of every answer to a change of the image, for those who ask by `Upload-Parallel`. */
+export const uploadHeaders: ResponseHeaders = {
+  'Upload-Offset': {
+    description:
+      'With `Upload-Parallel: ?1`, once the ticket was found good: how many bytes from the first one on ' +
+      'were received without a gap.',
+    schema: {
+      type: 'integer',
+      format: 'int64',
+      minimum: 0,
+      maximum: 999_999_999_999_999,
+      example: 1_048_576,
+    },
+  },
+  'Upload-Received': {
+    description:
+      'With `Upload-Parallel: ?1`, once the ticket was found good: first byte and length of each range ' +
+      'that was received, in order (a list of RFC 9651). At most the first 32; absent when there is none.',
+    schema: {
+      type: 'string',
+      pattern: '^\\(\\d{1,15} \\d{1,15}\\)(, \\(\\d{1,15} \\d{1,15}\\)){0,31}$',
+      example: '(0 1048576), (4194304 65536)',
+    },
   },
 };
 
@@ -89,6 +127,25 @@ export const contentDigestParameter = ApiHeader({
   schema: {
     type: 'string',
     maxLength: 1000,
-    example: 'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:',
+    example: digestExample,
   },
+});
+
+export const wantContentDigestParameter = ApiHeader({
+  name: 'Want-Content-Digest',
+  required: false,
+  description:
+    'Asks for the digest of the body (RFC 9530): `sha-256` or `sha-512`, each with a preference from 1 to ' +
+    '10. The answer has it in `Content-Digest` when its body has at most `[limits] digest_range_bytes` ' +
+    '(8 MiB). What is not understood is ignored.',
+  schema: { type: 'string', maxLength: 1000, example: 'sha-256=10, sha-512=5' },
+});
+
+export const uploadParallelParameter = ApiHeader({
+  name: 'Upload-Parallel',
+  required: false,
+  description:
+    '`?1`: the answer, be it a refusal, has `Upload-Offset` and `Upload-Received`, and problem details ' +
+    'have `durable_bytes` and `retryable`. Anything else is ignored.',
+  schema: { type: 'string', maxLength: 1000, example: '?1' },
 });

@@ -16,6 +16,7 @@ import { mayBeJob } from './begun-job.js';
 import type { SchemaObject } from './schemas.js';
 import {
   allowHeader,
+  contentDigestHeader,
   contentDigestParameter,
   contentRangeParameter,
   downloadHeaders,
@@ -23,6 +24,9 @@ import {
   nextPageHeader,
   partHeaders,
   rangeParameter,
+  uploadHeaders,
+  uploadParallelParameter,
+  wantContentDigestParameter,
 } from './image-headers.js';
 import {
   BlockDigestDto,
@@ -60,6 +64,8 @@ import {
 export interface ImageAccess {
   /** Credentials and refusals of every operation. */
   readonly anyOperation: MethodDecorator;
+  /** The same for an operation that changes the image, whose refusals tell how far that is. */
+  readonly anyChange: MethodDecorator;
   /** The same for an operation that answers although the storage fails. */
   readonly anyStorage: MethodDecorator;
   /** The same for HEAD, whose refusals have no body. */
@@ -145,6 +151,14 @@ const bodyTooLarge = (access: ImageAccess): MethodDecorator =>
     access.refusalHeaders,
   );
 
+/** As an operation that changes the image has it: all answers may tell how far that is. */
+const changing = (access: ImageAccess): ImageAccess => ({
+  ...access,
+  anyOperation: access.anyChange,
+  headers: { ...access.headers, ...uploadHeaders },
+  refusalHeaders: { ...access.refusalHeaders, ...uploadHeaders },
+});
+
 /** What every operation of an image has, and its name and credentials. */
 export const operation = (options: ApiOperationOptions, access: MethodDecorator): MethodDecorator =>
   applyDecorators(ApiOperation(options), idParameter, access, headRefusals);
@@ -179,23 +193,26 @@ export const ReadImage = (access: ImageAccess): MethodDecorator =>
           '**Resume** a broken download with `Range: bytes=N-`, N being the bytes you have. A body ' +
           'shorter than `Content-Length` means that reading failed or the ticket was canceled after the ' +
           'response had begun: the connection is cut, never wrong bytes are sent. Any range may be read ' +
-          'again, and several at once on connections of their own (`max_readers`).',
+          'again, and several at once on connections of their own (`max_readers`).\n\n' +
+          '**Proof**: with `Want-Content-Digest` a short range comes with the digest of what was read from ' +
+          'the image.',
       },
       access.anyOperation,
     ),
     closeParameter,
     rangeParameter,
+    wantContentDigestParameter,
     refusal(400, 'The request is malformed.', 'Invalid close, expected y or n', access.refusalHeaders),
     ApiResponse({
       status: 200,
       description: 'The whole image.',
-      headers: { ...downloadHeaders, ...access.headers },
+      headers: { ...downloadHeaders, ...contentDigestHeader, ...access.headers },
       content: imageData,
     }),
     ApiResponse({
       status: 206,
       description: 'The range.',
-      headers: { ...partHeaders, ...access.headers },
+      headers: { ...partHeaders, ...contentDigestHeader, ...access.headers },
       content: imageData,
     }),
     rangeRefused(access),
@@ -238,8 +255,9 @@ const blockSizeSchema = {
   default: 4_194_304,
 } as const;
 
-export const WriteImage = (access: ImageAccess): MethodDecorator =>
-  applyDecorators(
+export const WriteImage = (role: ImageAccess): MethodDecorator => {
+  const access = changing(role);
+  return applyDecorators(
     operation(
       {
         summary: 'Upload the image or a range of it',
@@ -284,6 +302,7 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
     closeParameter,
     contentRangeParameter,
     contentDigestParameter,
+    uploadParallelParameter,
     ApiConsumes('application/octet-stream'),
     ApiBody({
       description: 'Image data, streamed. Any `Content-Type` will do, except `multipart/*`.',
@@ -307,9 +326,11 @@ export const WriteImage = (access: ImageAccess): MethodDecorator =>
     rangeRefused(access),
     noSpace(access),
   );
+};
 
-export const PatchImage = (access: ImageAccess): MethodDecorator =>
-  applyDecorators(
+export const PatchImage = (role: ImageAccess): MethodDecorator => {
+  const access = changing(role);
+  return applyDecorators(
     operation(
       {
         summary: 'Zero a range, or flush',
@@ -337,6 +358,7 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
       },
     }),
     mayBeJob(access.headers),
+    uploadParallelParameter,
     ApiOkResponse({ description: 'Done.', headers: access.headers }),
     refusal(
       400,
@@ -350,6 +372,7 @@ export const PatchImage = (access: ImageAccess): MethodDecorator =>
     rangeRefused(access),
     noSpace(access),
   );
+};
 
 const extentExamples = {
   zero: {

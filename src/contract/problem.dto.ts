@@ -62,6 +62,26 @@ export class ProblemDto {
   })
   first_difference?: number | null;
 
+  @ApiPropertyOptional({
+    description:
+      'With `Upload-Parallel: ?1`, once the ticket was found good: bytes of the image that a loss of power ' +
+      'would not undo, as `/images/{id}/ranges` counts them.',
+    type: 'integer',
+    format: 'int64',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    example: 1_048_576,
+  })
+  durable_bytes?: number;
+
+  @ApiPropertyOptional({
+    description:
+      'With `Upload-Parallel: ?1`: whether the same request may succeed when it is sent again as it is, ' +
+      'after `Retry-After` where that is given.',
+    example: false,
+  })
+  retryable?: boolean;
+
   @ApiProperty({
     required: false,
     description: 'Of a digest that did not match: by which algorithm.',

@@ -145,8 +145,10 @@ export const jsonBodyRefusals = applyDecorators(
 );
 
 /** What any request may get that comes at the wrong moment. */
-export const stopping = refusal(
+export const stoppingArguments = [
   503,
   'The service is stopping or at a limit. Try again after `Retry-After` seconds.',
   'The service is stopping',
-);
+] as const;
+
+export const stopping = refusal(...stoppingArguments);

@@ -11,6 +11,7 @@ import type { LimitsConfig } from '../config/sections/limits.js';
 import { imageRoutes, type ImageRouteName } from '../contract/image-routes.js';
 import { section } from '../framework/settings.module.js';
 import { BufferPool } from './buffers/buffer-pool.js';
+import { DIGESTED_RANGES } from './buffers/digested-ranges.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
 import { CHECKSUM_TURNS, ChecksumHandler } from './operations/checksum.handler.js';
 import { DigestsHandler } from './operations/digests.handler.js';
@@ -119,12 +120,18 @@ export class ImagesModule implements OnModuleDestroy {
           provide: BufferPool,
           inject: [section('limits')],
           useFactory: (limits: LimitsConfig) =>
-            new BufferPool({
-              poolBytes: limits.bufferPoolBytes,
-              bufferBytes: limits.bufferBytes,
-              waitSeconds: limits.bufferWaitSeconds,
-              stallSeconds: limits.bufferStallSeconds,
-            }),
+            bufferPool(limits, { poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes }),
+        },
+        {
+          provide: DIGESTED_RANGES,
+          inject: [section('limits'), BufferPool],
+          useFactory: (limits: LimitsConfig, pool: BufferPool) =>
+            limits.digestRangeBytes <= limits.bufferBytes
+              ? pool
+              : bufferPool(limits, {
+                  poolBytes: limits.digestPoolBytes,
+                  bufferBytes: limits.digestRangeBytes,
+                }),
         },
         {
           provide: CHECKSUM_TURNS,
@@ -139,4 +146,12 @@ export class ImagesModule implements OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await this.hashWorkers.close();
   }
+}
+
+/** A pool whose users are as patient as those of every other. Its memory is taken only when it is used. */
+function bufferPool(
+  { bufferWaitSeconds: waitSeconds, bufferStallSeconds: stallSeconds }: LimitsConfig,
+  sizes: { readonly poolBytes: number; readonly bufferBytes: number },
+): BufferPool {
+  return new BufferPool({ ...sizes, waitSeconds, stallSeconds });
 }

@@ -183,7 +183,7 @@ async function sendAnswer(
     response.end(body);
     return;
   }
-  writeHead(exchange, status, clip === undefined ? headers : withoutContentLength(headers), closes);
+  writeHead(exchange, status, clip === undefined ? headers : withoutBodyFields(headers), closes);
   await downloadBody(exchange, answer, {
     silence: daemon.silence,
     buffers: isLongAnswer(exchange, answer) ? buffers : undefined,
@@ -251,11 +251,14 @@ function refuseLateRefusal({ logFields }: Exchange, { status }: AnswerHead): voi
 }
 
 function withContentLength(headers: readonly string[], lengthBytes: number): string[] {
-  return [...withoutContentLength(headers), 'Content-Length', String(lengthBytes)];
+  return [...withoutBodyFields(headers), 'Content-Length', String(lengthBytes)];
 }
 
-function withoutContentLength(headers: readonly string[]): string[] {
+/** Without what is true of the daemon's body only, which is being changed. */
+function withoutBodyFields(headers: readonly string[]): string[] {
   return headers.flatMap((name, index) =>
-    index % 2 === 0 && name.toLowerCase() !== 'content-length' ? [name, headers[index + 1] ?? ''] : [],
+    index % 2 === 0 && !bodyFields.has(name) ? [name, headers[index + 1] ?? ''] : [],
   );
 }
+
+const bodyFields: ReadonlySet<string> = new Set(['Content-Digest', 'Content-Length']);

@@ -365,6 +365,32 @@ function addAll(
   for (let index = start; index < end; index++) indices.add(index);
 }
 
+describe('the outline of an account', () => {
+  test('tells ranges that touch as one, whatever their states', async () => {
+    const account = new ReceivedRanges(rangesMax);
+    await receive(account, 0, 10);
+    await flush(account).succeed();
+    await receive(account, 10, 20, true);
+    await receive(account, 20, 30);
+    await receive(account, 40, 50);
+    assert.deepEqual(account.outline(10), [range(0, 30), range(40, 50)]);
+    assert.deepEqual(new ReceivedRanges(rangesMax).outline(10), []);
+  });
+
+  test('has the first of them, the last as long as it is', async () => {
+    const account = new ReceivedRanges(rangesMax);
+    for (const start of [0, 20, 40]) await receive(account, start, start + 10);
+    await receive(account, 30, 35, true);
+    assert.deepEqual(account.outline(2), [range(0, 10), range(20, 35)]);
+  });
+
+  test('says too little of more than can be looked at between two requests', async () => {
+    const account = new ReceivedRanges(rangesMax);
+    for (let start = 0; start < 5000; start++) await receive(account, start, start + 1, start % 2 === 0);
+    assert.deepEqual(account.outline(32), [range(0, 4096)]);
+  });
+});
+
 test('an account says of each byte what a model says that knows nothing of ranges', async () => {
   const step = fc.record({
     kind: fc.constantFrom<Step['kind'][]>(

@@ -48,6 +48,9 @@ const generationsPerProcess = 2 ** 20;
 /** A flush that runs while more separate places than this change makes nothing durable. */
 const changedPlacesMax = 4096;
 
+/** So many ranges of the account are looked at for an outline at most, to keep no other request waiting. */
+const outlinedMax = 4096;
+
 /** A flush that runs, and where the image has changed since it began. */
 interface RunningFlush {
   readonly changed: RangeSet;
@@ -217,6 +220,26 @@ export class ReceivedRanges {
     }
     const { generation, receivedBytes, durableBytes } = this;
     return { generation, receivedBytes, durableBytes, ranges, nextBytes };
+  }
+
+  /**
+   * What was received, be it durable or not: the first ranges in order, with a gap between any two. Of an
+   * account in very many pieces it may be less.
+   */
+  outline(rangesMax: number): readonly ByteRange[] {
+    const ranges: { offsetBytes: number; lengthBytes: number }[] = [];
+    let endBytes = -1;
+    let lookedAt = 0;
+    for (const { start, end } of this.#map.from(0)) {
+      const last = ranges.at(-1);
+      if (last !== undefined && start === endBytes) last.lengthBytes = end - last.offsetBytes;
+      else if (ranges.length < rangesMax) ranges.push({ offsetBytes: start, lengthBytes: end - start });
+      else break;
+      endBytes = end;
+      lookedAt++;
+      if (lookedAt === outlinedMax) break;
+    }
+    return ranges;
   }
 
   /** Has `listener` called before bytes change that were durable; the change waits for it. */

@@ -3,6 +3,7 @@ import {
   ChecksumMismatchError,
   ClientTimeoutError,
   ConflictError,
+  DamagedBodyError,
   DigestMismatchError,
   GatewayTimeoutError,
   InvalidDigestError,
@@ -74,6 +75,8 @@ export interface ErrorResponseOptions {
   readonly accept: string | undefined;
   /** When to try again after an error that does not tell: `[limits] retry_after_sec`. */
   readonly retryAfterSeconds: number;
+  /** What problem details have besides what the error gives them. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -82,11 +85,11 @@ export interface ErrorResponseOptions {
  */
 export function errorResponse(
   error: unknown,
-  { accept, retryAfterSeconds }: ErrorResponseOptions,
+  { accept, retryAfterSeconds, members: others }: ErrorResponseOptions,
 ): ErrorResponse {
   const status = errorStatus(error);
   const asJson = prefersJson(accept);
-  const problem = problemOf(error);
+  const problem = { ...problemOf(error), ...others };
   return {
     status,
     headers: {
@@ -119,6 +122,17 @@ export function problemOf(error: unknown): Problem {
     ...members(error),
     ...standard?.members,
   };
+}
+
+/**
+ * The statuses of failures that may be over when the same request comes again: the client was too slow, or
+ * the service, its storage or the way to them was in trouble. Storage that is full stays so.
+ */
+const passingStatuses: ReadonlySet<number> = new Set([408, 409, 429, 500, 502, 503, 504]);
+
+/** Whether the same request, sent again as it is, may succeed (docs/protocol.md, "Parallel uploads"). */
+export function isRetryable(error: unknown): boolean {
+  return passingStatuses.has(errorStatus(error)) || error instanceof DamagedBodyError;
 }
 
 /** What problem details have besides what all of them have. */

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ClientGoneError, InvalidRequestError } from '../base/errors.js';
+import { ClientGoneError, DamagedBodyError } from '../base/errors.js';
 import { BusyTime } from '../base/busy-time.js';
 import { describeError } from '../log/logger.js';
 import type { Audience } from './audience.js';
 import type { ClientConnection, RunningExchange } from './client-connection.js';
-import { errorResponse } from './error-response.js';
+import { errorResponse, isRetryable } from './error-response.js';
 import type { RecordSink } from './record-sink.js';
 import { requestIdHeader, requestIdOf } from './headers/request-id.js';
+import { asksForReceived } from './headers/upload-parallel.js';
 import { showSignsOfLife } from './signs-of-life.js';
 
 /**
@@ -25,6 +26,13 @@ export type LogFields = Record<string, string | number | boolean>;
 export interface RequestLog {
   readonly requestId: string;
   readonly logFields: LogFields;
+}
+
+/** What answers to a request tell besides what they are about. */
+export interface AnswerSupplement {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of problem details. */
+  readonly members: Readonly<Record<string, unknown>>;
 }
 
 export interface ExchangeOptions {
@@ -50,6 +58,7 @@ export class Exchange implements RunningExchange, RequestLog {
   #expectsContinue: boolean;
   #bodyBroken: Error | undefined;
   #onDrain: (() => void) | undefined;
+  #supplement: (() => AnswerSupplement) | undefined;
   #work: Promise<void> = Promise.resolve();
   readonly logFields: LogFields = {};
   readonly startedAt = performance.now();
@@ -200,7 +209,7 @@ export class Exchange implements RunningExchange, RequestLog {
   }
 
   clientEnded(): void {
-    if (this.bodyPending) this.breakBody(new InvalidRequestError('Request body is shorter than promised'));
+    if (this.bodyPending) this.breakBody(new DamagedBodyError('Request body is shorter than promised'));
   }
 
   /**
@@ -220,6 +229,11 @@ export class Exchange implements RunningExchange, RequestLog {
     if (this.bodyPending || this.#bodyBroken !== undefined) this.connection.lingerAfterResponse(this.request);
   }
 
+  /** Has whatever the answer becomes tell what `supplement` says at its time. */
+  supplementAnswer(supplement: () => AnswerSupplement): void {
+    this.#supplement = supplement;
+  }
+
   /**
    * Sends a whole response. `Content-Length` is always said, 0 without a body, but for 204, which may not
    * have it (RFC 9110 section 8.6).
@@ -228,6 +242,7 @@ export class Exchange implements RunningExchange, RequestLog {
     this.settleFraming();
     this.response.writeHead(status, {
       ...headers,
+      ...this.#supplement?.().headers,
       ...(status === 204 ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
     });
     this.response.end(this.request.method === 'HEAD' ? undefined : body);
@@ -248,6 +263,7 @@ export class Exchange implements RunningExchange, RequestLog {
       const { status, headers, body, closes } = errorResponse(error, {
         accept: this.request.headers.accept,
         retryAfterSeconds: this.#retryAfterSeconds,
+        members: this.#membersOf(error),
       });
       if (closes) this.closeAfterResponse();
       this.send(status, headers, body);
@@ -255,5 +271,10 @@ export class Exchange implements RunningExchange, RequestLog {
       this.logFields['answering'] = describeError(failure);
       this.connection.destroy();
     }
+  }
+
+  #membersOf(error: unknown): Readonly<Record<string, unknown>> {
+    const { members } = this.#supplement?.() ?? {};
+    return asksForReceived(this.request) ? { ...members, retryable: isRetryable(error) } : { ...members };
   }
 }

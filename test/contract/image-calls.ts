@@ -21,9 +21,12 @@ export const imageOperations = [
 
 export type ImageOperation = (typeof imageOperations)[number];
 
+/** Has answers to changes of an image tell all that they may. */
+const asking = 'Upload-Parallel: ?1';
+
 const json = (body: object): Pick<Call, 'body' | 'headers'> => ({
   body: JSON.stringify(body),
-  headers: ['Content-Type: application/json'],
+  headers: ['Content-Type: application/json', asking],
 });
 
 /** A plain call of each operation on an image of at least 4 KiB. */
@@ -32,7 +35,7 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     getImageOptions: { method: 'OPTIONS' },
     readImage: { method: 'GET' },
     headImage: { method: 'HEAD' },
-    writeImage: { method: 'PUT', headers: ['Content-Range: bytes 100-103/*'], body: 'data' },
+    writeImage: { method: 'PUT', headers: ['Content-Range: bytes 100-103/*', asking], body: 'data' },
     patchImage: { method: 'PATCH', ...json({ op: 'zero', offset: 0, size: 4096 }) },
     listImageExtents: { method: 'GET', suffix: '/extents' },
     getImageChecksum: { method: 'GET', suffix: '/checksum' },
@@ -55,14 +58,17 @@ type Change = Partial<Omit<Call, 'method' | 'path'>> & { readonly suffix?: strin
 /** How each plain call is changed so that a good service gives it this status, whatever the ticket. */
 export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Change>>>> = {
   202: {
-    patchImage: { headers: ['Content-Type: application/json', asJob] },
+    patchImage: { headers: ['Content-Type: application/json', asking, asJob] },
     getImageChecksum: { headers: [asJob] },
   },
-  206: { readImage: { headers: ['Range: bytes=0-99'] }, headImage: { headers: ['Range: bytes=-100'] } },
+  206: {
+    readImage: { headers: ['Range: bytes=0-99', 'Want-Content-Digest: sha-256=1'] },
+    headImage: { headers: ['Range: bytes=-100'] },
+  },
   400: {
     readImage: { suffix: '?close=perhaps' },
     headImage: { suffix: '?close=perhaps' },
-    writeImage: { headers: ['Content-Range: bytes 13-7/20'] },
+    writeImage: { headers: [`Content-Digest: sha-256=:${'A'.repeat(43)}=:`, asking] },
     patchImage: json({ op: 'zero' }),
     listImageExtents: { suffix: '/extents?context=none' },
     getImageChecksum: { suffix: '/checksum?algorithm=none' },
@@ -86,12 +92,12 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
   416: {
     readImage: { headers: ['Range: bytes=0-999999999'] },
     headImage: { headers: ['Range: bytes=0-999999999'] },
-    writeImage: { headers: ['Content-Range: bytes 999999999-1000000002/*'] },
+    writeImage: { headers: ['Content-Range: bytes 999999999-1000000002/*', asking] },
     patchImage: json({ op: 'zero', offset: 999_999_999, size: 4096 }),
     listBlockDigests: { suffix: '/digests?start=1073741824' },
   },
   507: {
-    writeImage: { headers: [], body: 'x'.repeat(3 * 1024 * 1024) },
+    writeImage: { headers: [asking], body: 'x'.repeat(3 * 1024 * 1024) },
     patchImage: json({ op: 'zero', offset: 0, size: 16 * 1024 * 1024 }),
   },
 };

@@ -65,7 +65,11 @@ describe('CORS', () => {
         'session-id',
         'allow',
         'accept-ranges',
+        'link',
         'location',
+        'content-digest',
+        'upload-offset',
+        'upload-received',
       ]) {
         assert.ok(list(answer.headers['access-control-expose-headers']).includes(name), name);
       }
@@ -105,7 +109,17 @@ describe('CORS', () => {
       const methods = list(answer.headers['access-control-allow-methods']);
       assert.deepEqual([...methods].sort(), ['delete', 'get', 'head', 'options', 'patch', 'put']);
       const headers = list(answer.headers['access-control-allow-headers']);
-      for (const name of ['*', 'authorization', 'content-range', 'content-type', 'range', 'session-id']) {
+      for (const name of [
+        '*',
+        'authorization',
+        'content-digest',
+        'content-range',
+        'content-type',
+        'range',
+        'session-id',
+        'upload-parallel',
+        'want-content-digest',
+      ]) {
         assert.ok(headers.includes(name), name);
       }
     });

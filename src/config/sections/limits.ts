@@ -128,6 +128,20 @@ export const limitsSection = defineSection({
       description:
         'How long a client that reads nothing keeps a buffer which others wait for; then it is cut off.',
     }),
+    digestRangeBytes: bytes('digest_range_bytes', 8 * MiB, {
+      minimum: 0,
+      maximum: GiB,
+      description:
+        'The longest answer that tells its digest ahead of it (Want-Content-Digest), all of which is in ' +
+        'memory for that; longer ones tell none. 0: none does.',
+    }),
+    digestPoolBytes: bytes('digest_pool_bytes', 64 * MiB, {
+      minimum: MiB,
+      maximum: 64 * GiB,
+      description:
+        'All answers together that tell their digest and are longer than buffer_bytes; seven eighths of ' +
+        'it, in pieces of digest_range_bytes. One image gets at most half; others wait or get 503.',
+    }),
     relayBufferBytes: bytes('relay_buffer_bytes', 96 * MiB, {
       minimum: MiB,
       maximum: 64 * GiB,

@@ -16,6 +16,24 @@ export const hashNames: Readonly<Record<DigestAlgorithm, string>> = {
   'sha-512': 'sha512',
 };
 
+/**
+ * The digest of a body that is in memory as a whole, computed in another thread.
+ * @param data in shared memory that must not change until this resolves
+ */
+export async function digestOf(
+  workers: HashWorkers,
+  algorithm: DigestAlgorithm,
+  data: Uint8Array,
+): Promise<Uint8Array> {
+  const lane = workers.openLane(hashNames[algorithm]);
+  try {
+    if (data.length > 0) await lane.update(data);
+    return await lane.digest();
+  } finally {
+    lane.close();
+  }
+}
+
 /** What the head of a request says of the digest of its body. */
 export interface ExpectedDigests {
   readonly inHead: Digests;

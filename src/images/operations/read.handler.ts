@@ -1,25 +1,35 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { LimitsConfig } from '../../config/sections/limits.js';
+import { formatContentDigest, type DigestAlgorithm } from '../../wire/headers/content-digest.js';
 import { parseRange, type RequestedRange } from '../../wire/headers/content-range.js';
+import { wantedDigest } from '../../wire/headers/want-content-digest.js';
 import { Section } from '../../framework/settings.module.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { yesOrNo } from '../../wire/headers/query-flag.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import type { ByteRange } from '../../base/units.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
+import { DIGESTED_RANGES } from '../buffers/digested-ranges.js';
+import { digestOf } from '../checksum/body-proof.js';
+import { HashWorkers } from '../checksum/hash-workers.js';
 import { contentDisposition } from './content-disposition.js';
 import { Download, type ResponseHead } from '../transfer/download.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 import { resolveRange } from '../../tickets/range-check.js';
 
-/** GET and HEAD /images/{id}: storage is read ahead while what was read drains to the client. */
+/**
+ * GET and HEAD /images/{id}: storage is read ahead while what was read drains to the client. A range whose
+ * digest is wanted is in memory as a whole before its head leaves: read twice it might have changed.
+ */
 @Injectable()
 export class ReadHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly pool: BufferPool,
-    @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer'>,
+    @Inject(DIGESTED_RANGES) private readonly digestedRanges: BufferPool,
+    private readonly workers: HashWorkers,
+    @Section('limits') private readonly limits: Pick<LimitsConfig, 'buffersPerTransfer' | 'digestRangeBytes'>,
   ) {}
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
@@ -62,15 +72,24 @@ export class ReadHandler implements ImageHandler {
     part: ByteRange,
     head: ResponseHead,
   ): Promise<void> {
+    const { buffersPerTransfer: countMax, digestRangeBytes } = this.limits;
+    const algorithm = part.lengthBytes <= digestRangeBytes ? wantedDigest(exchange.request) : undefined;
+    const describe = algorithm === undefined ? undefined : digestHeader(this.workers, algorithm);
     if (part.lengthBytes === 0) {
-      exchange.send(head.status, head.headers);
+      exchange.send(head.status, { ...head.headers, ...(await describe?.(new Uint8Array())) });
       return;
     }
-    await new Download(exchange, context, { pool: this.pool, countMax: this.limits.buffersPerTransfer }).run(
-      part,
-      head,
-    );
+    const isWhole = describe === undefined || part.lengthBytes <= this.pool.bufferBytes;
+    const pool = isWhole ? this.pool : this.digestedRanges;
+    await new Download(exchange, context, { pool, countMax, describe }).run(part, head);
   }
+}
+
+/** Says of the body of an answer what its digest is. */
+function digestHeader(workers: HashWorkers, algorithm: DigestAlgorithm) {
+  return async (data: Uint8Array): Promise<Record<string, string>> => ({
+    'Content-Digest': formatContentDigest(algorithm, await digestOf(workers, algorithm, data)),
+  });
 }
 
 /** Undefined for the whole image. */

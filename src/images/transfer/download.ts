@@ -12,9 +12,14 @@ export interface ResponseHead {
   readonly headers: Record<string, string>;
 }
 
-interface DownloadBuffers {
+interface DownloadOptions {
   readonly pool: BufferPool;
   readonly countMax: number;
+  /**
+   * Makes of the body the headers that tell what it is; all of it has to fit into one buffer of the pool.
+   * The data must not change until it resolves.
+   */
+  readonly describe?: ((data: Uint8Array) => Promise<Record<string, string>>) | undefined;
 }
 
 /** Storage that answers does so in less, and a client that has gone is noticed within a second or two. */
@@ -33,7 +38,7 @@ export class Download {
   constructor(
     private readonly exchange: Exchange,
     private readonly context: OperationContext,
-    private readonly options: DownloadBuffers,
+    private readonly options: DownloadOptions,
   ) {}
 
   /**
@@ -57,7 +62,7 @@ export class Download {
       for (let sentBytes = 0; sentBytes < part.lengthBytes;) {
         const { buffer, data } = await (sentBytes === 0 ? this.#firstPiece(ahead, head) : ahead.next());
         lease.signal.throwIfAborted();
-        if (!exchange.response.headersSent) exchange.response.writeHead(head.status, head.headers);
+        if (!exchange.response.headersSent) await this.#writeHead(head, data);
         const range = { offsetBytes: part.offsetBytes + sentBytes, lengthBytes: data.length };
         sentBytes += data.length;
         const startedAt = performance.now();
@@ -78,6 +83,12 @@ export class Download {
       await ahead.idle();
       buffers.release();
     }
+  }
+
+  async #writeHead({ status, headers }: ResponseHead, firstData: Uint8Array): Promise<void> {
+    const described = await this.options.describe?.(firstData);
+    this.context.lease.signal.throwIfAborted();
+    this.exchange.response.writeHead(status, { ...headers, ...described });
   }
 
   /**
@@ -104,10 +115,12 @@ export class Download {
   /**
    * Until the first data is there a failure of storage still gets its own status, so the head goes out with
    * that. A client that has closed its side meanwhile may have gone: it gets the head as soon as storage is
-   * slow, since over TCP only what is sent to it shows whether it is there.
+   * slow, since over TCP only what is sent to it shows whether it is there. A head that describes the data
+   * cannot go before it.
    */
   async #firstPiece(ahead: ReadAhead, head: ResponseHead): Promise<Piece> {
     const { request, response, clientAddress } = this.exchange;
+    if (this.options.describe !== undefined) return ahead.next();
     const probe = setInterval(() => {
       if (!request.socket.readableEnded || response.headersSent || clientAddress === undefined) return;
       response.writeHead(head.status, head.headers);

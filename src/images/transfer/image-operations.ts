@@ -5,6 +5,7 @@ import type { Exchange } from '../../wire/exchange.js';
 import type { OperationKind } from '../../contract/operation-kind.js';
 import type { OperationRoot } from '../../tickets/operation-root.js';
 import { OperationRunner } from '../../tickets/operation-runner.js';
+import { tellReceived } from '../../tickets/received-answer.js';
 import type { TicketAccess } from '../../tickets/ticket-definition.js';
 import type { TicketLease } from '../../tickets/ticket-lease.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
@@ -63,6 +64,7 @@ export class ImageOperations {
   ): Promise<TicketPermit> {
     const permit = await this.tickets.authorize(ticketId, access);
     this.runner.admit(exchange, permit);
+    if (access === 'write') tellReceived(exchange, permit);
     return permit;
   }
 

@@ -1,4 +1,4 @@
-import { ClientTimeoutError, InvalidRequestError } from '../../base/errors.js';
+import { ClientTimeoutError, DamagedBodyError } from '../../base/errors.js';
 import type { TicketLease } from '../../tickets/ticket-lease.js';
 import { bodyBeyondTicket } from '../../tickets/range-check.js';
 import type { Exchange } from '../../wire/exchange.js';
@@ -182,7 +182,7 @@ export class Upload {
   async #finishBody(isFull: boolean): Promise<void> {
     if (isFull && this.#isChunked && (await this.#body.arrival())) throw bodyBeyondTicket();
     if (this.#body.broken !== undefined) throw this.#body.broken;
-    if (!isFull && !this.#isChunked) throw new InvalidRequestError('Request body is shorter than promised');
+    if (!isFull && !this.#isChunked) throw new DamagedBodyError('Request body is shorter than promised');
   }
 }
 

@@ -1,5 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiSecurity } from '../../contract/decorators.js';
+import { uploadHeaders } from '../../contract/image-headers.js';
 import type { ImageAccess } from '../../contract/image-operations.js';
 import {
   bodilessRefusal,
@@ -67,10 +68,18 @@ const cacheControl = (required: boolean): ResponseHeaders => ({
 // Not with what is refused before it is known to be about an image.
 const refusalHeaders: ResponseHeaders = { ...cacheControl(false), ...sessionId };
 
-const anyOperation = applyDecorators(
-  credentials,
-  ...refusals.map(([status, description, title]) => refusal(status, description, title, refusalHeaders)),
-);
+/** Those that may be the daemon's own. */
+const refusalsOfDaemons: readonly number[] = [403, 500, 503];
+
+/** @param ofDaemon headers that the daemon's refusals have besides */
+const ofAnyOperation = (ofDaemon: ResponseHeaders = {}): MethodDecorator =>
+  applyDecorators(
+    credentials,
+    ...refusals.map(([status, description, title]) => {
+      const added = refusalsOfDaemons.includes(status) ? ofDaemon : {};
+      return refusal(status, description, title, { ...refusalHeaders, ...added });
+    }),
+  );
 
 // A daemon answers without opening the image, or tells of its failure in an answer of 200.
 const withoutStorage = applyDecorators(
@@ -82,7 +91,8 @@ const withoutStorage = applyDecorators(
 
 /** The images API of the proxy: credentials are judged here, the rest is the daemon's. */
 export const proxyAccess: ImageAccess = {
-  anyOperation,
+  anyOperation: ofAnyOperation(),
+  anyChange: ofAnyOperation(uploadHeaders),
   anyStorage: withoutStorage,
   head: applyDecorators(
     credentials,

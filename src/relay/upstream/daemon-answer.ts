@@ -18,6 +18,8 @@ const relayedNames = [
   'Content-Range',
   'Date',
   'Retry-After',
+  'Upload-Offset',
+  'Upload-Received',
 ].map((name) => [name, name.toLowerCase()] as const);
 
 /** The content types of the images API. A browser would run or show others. */

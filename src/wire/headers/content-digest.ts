@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { parseDictionary, type Dictionary } from 'structured-headers';
+import { parseDictionary, serializeDictionary, type Dictionary } from 'structured-headers';
 import { InvalidDigestError, InvalidRequestError } from '../../base/errors.js';
 
 /**
@@ -38,6 +38,11 @@ export function parseContentDigest(field: string): Digests {
     digests.set(algorithm, new Uint8Array(value));
   }
   return digests;
+}
+
+/** The value of a `Content-Digest`. @param digest which the algorithm has made */
+export function formatContentDigest(algorithm: DigestAlgorithm, digest: Uint8Array): string {
+  return serializeDictionary({ [algorithm]: new Uint8Array(digest) });
 }
 
 /**

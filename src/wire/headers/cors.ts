@@ -18,6 +18,8 @@ const allowedHeaders = [
   'Prefer',
   'Range',
   'Session-Id',
+  'Upload-Parallel',
+  'Want-Content-Digest',
 ].join(', ');
 
 const exposedHeaders = [
@@ -28,8 +30,13 @@ const exposedHeaders = [
   'Session-Id',
   'Allow',
   'Accept-Ranges',
+  'Link',
   'Location',
   'Preference-Applied',
+  'Retry-After',
+  'Upload-Offset',
+  'Upload-Received',
+  'X-Request-Id',
 ].join(', ');
 
 /**
