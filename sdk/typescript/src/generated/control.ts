@@ -440,6 +440,17 @@ export interface components {
              */
             first_difference?: number | null;
             /**
+             * Format: int64
+             * @description With `Upload-Parallel: ?1`, once the ticket was found good: bytes of the image that a loss of power would not undo, as `/images/{id}/ranges` counts them.
+             * @example 1048576
+             */
+            durable_bytes?: number;
+            /**
+             * @description With `Upload-Parallel: ?1`: whether the same request may succeed when it is sent again as it is, after `Retry-After` where that is given.
+             * @example false
+             */
+            retryable?: boolean;
+            /**
              * @description Of a digest that did not match: by which algorithm.
              * @example sha-256
              * @enum {string}
