@@ -114,10 +114,14 @@ export class ConflictError extends ServiceError {
 export class ChecksumMismatchError extends ConflictError {
   override readonly code = 'checksum_mismatch';
 
-  /** @param expected by the client; both in hex */
+  /**
+   * @param expected by the client; both in hex
+   * @param firstDifferenceBytes where the first block begins that is not what was uploaded, if that is known
+   */
   constructor(
     readonly expected: string,
     readonly actual: string,
+    readonly firstDifferenceBytes?: number,
   ) {
     super(`The checksum is ${actual}, not ${expected}; the digests of the blocks tell where they differ`);
   }

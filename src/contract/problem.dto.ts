@@ -51,8 +51,9 @@ export class ProblemDto {
 
   @ApiPropertyOptional({
     description:
-      'Of a checksum that is another one: the first byte of the first block that differs, or null when ' +
-      'that is not known: the digests of the blocks tell it.',
+      'Of a checksum that is another one: the first byte of the first block that is not what the ticket ' +
+      'has uploaded to it, as far as digests of that were kept, or null when no such block is known: the ' +
+      'digests of the blocks tell which differ.',
     type: 'integer',
     format: 'int64',
     minimum: 0,

@@ -13,7 +13,8 @@ import { section } from '../framework/settings.module.js';
 import { BufferPool } from './buffers/buffer-pool.js';
 import { DIGESTED_RANGES } from './buffers/digested-ranges.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
-import { CHECKSUM_TURNS, ChecksumHandler } from './operations/checksum.handler.js';
+import { ChecksumHandler } from './operations/checksum.handler.js';
+import { CHECKSUM_TURNS, ImageChecksums } from './operations/image-checksums.js';
 import { DigestsHandler } from './operations/digests.handler.js';
 import { KeptDigests } from './checksum/kept-digests.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
@@ -99,6 +100,7 @@ export class ImagesModule implements OnModuleDestroy {
         ImageInspection,
         RunningJobs,
         ImageJobs,
+        ImageChecksums,
         HashWorkers,
         {
           provide: KeptDigests,
@@ -139,7 +141,7 @@ export class ImagesModule implements OnModuleDestroy {
           useFactory: ({ checksumsMax }: LimitsConfig) => new FairShares(checksumsMax),
         },
       ],
-      exports: [BufferPool, RunningJobs, ImageOperations, HashWorkers, CHECKSUM_TURNS],
+      exports: [BufferPool, RunningJobs, ImageOperations, HashWorkers, KeptDigests, CHECKSUM_TURNS],
     };
   }
 

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { settledWithin } from '../base/settled-within.js';
 
 /** One value of a gauge, with the labels that tell it from the others. */
@@ -11,6 +11,8 @@ export interface SampledGaugeOptions {
   readonly name: string;
   readonly help: string;
   readonly labelNames?: readonly string[];
+  /** The values only grow, from the start on. */
+  readonly isCounter?: boolean;
   /** Asked at each scrape. When it fails, or takes too long, the gauge has no value in that scrape. */
   readonly read: () => readonly Sample[] | Promise<readonly Sample[]>;
   readonly timeoutSeconds?: number;
@@ -19,18 +21,28 @@ export interface SampledGaugeOptions {
 const timeoutSecondsDefault = 1;
 
 /**
- * Adds a gauge to `registry` whose values are looked up when they are wanted, so that nothing has to keep
- * count of them.
+ * Adds a gauge, or a counter, to `registry` whose values are looked up when they are wanted, so that nothing
+ * has to keep count of them.
  */
 export function addSampledGauge(registry: Registry, options: SampledGaugeOptions): void {
   const { name, help, labelNames = [], read, timeoutSeconds = timeoutSecondsDefault } = options;
+  const described = { name, help, labelNames, registers: [registry] };
+  const sampled = () => settledWithin(samplesOrNone(read), timeoutSeconds, () => []);
+  if (options.isCounter === true) {
+    new Counter({
+      ...described,
+      async collect() {
+        const samples = await sampled();
+        this.reset();
+        for (const { labels = {}, value } of samples) this.inc(labels, value);
+      },
+    });
+    return;
+  }
   new Gauge({
-    name,
-    help,
-    labelNames,
-    registers: [registry],
+    ...described,
     async collect() {
-      const samples = await settledWithin(samplesOrNone(read), timeoutSeconds, () => []);
+      const samples = await sampled();
       this.reset();
       // A gauge without labels has the value 0 after a reset, which would be taken for a measured one.
       if (samples.length === 0) this.remove();

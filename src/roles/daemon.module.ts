@@ -5,6 +5,8 @@ import { SettingsModule } from '../framework/settings.module.js';
 import { InfoModule } from '../framework/info.controller.js';
 import { IMAGE_SOURCES, type ImageSource } from '../images/backends/backend.js';
 import { BufferPool } from '../images/buffers/buffer-pool.js';
+import { digestMetrics } from '../images/checksum/digest-metrics.js';
+import { KeptDigests } from '../images/checksum/kept-digests.js';
 import { ImageSourcesModule } from '../images/backends/image-sources.module.js';
 import { bufferGauges } from '../images/buffers/buffer-gauges.js';
 import { jobsGauge, RunningJobs } from '../images/jobs/running-jobs.js';
@@ -77,7 +79,15 @@ export class DaemonModule {
       providers: [
         {
           provide: GAUGES,
-          inject: [TICKET_STORE, TICKET_JOURNAL, BufferPool, RelayBufferPool, RunningJobs, EventStreams],
+          inject: [
+            TICKET_STORE,
+            TICKET_JOURNAL,
+            BufferPool,
+            RelayBufferPool,
+            RunningJobs,
+            EventStreams,
+            KeptDigests,
+          ],
           useFactory: (
             store: TicketStore,
             journal: TicketJournal | undefined,
@@ -85,6 +95,7 @@ export class DaemonModule {
             relayPool: RelayBufferPool,
             jobs: RunningJobs,
             streams: EventStreams,
+            digests: KeptDigests,
           ) => [
             ticketGauge(store),
             restoredTicketsGauge(journal?.restored ?? 0),
@@ -92,6 +103,7 @@ export class DaemonModule {
             ...bufferGauges(pool),
             ...relayBufferGauges(relayPool),
             jobsGauge(jobs),
+            ...digestMetrics(digests),
           ],
         },
         { provide: HEALTH_CHECKS, useValue: [] },

@@ -138,8 +138,8 @@ export function isRetryable(error: unknown): boolean {
 /** What problem details have besides what all of them have. */
 function members(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof ChecksumMismatchError)) return {};
-  const { expected, actual } = error;
-  return { expected, actual, first_difference: null };
+  const { expected, actual, firstDifferenceBytes = null } = error;
+  return { expected, actual, first_difference: firstDifferenceBytes };
 }
 
 function detailHeaders(error: unknown, retryAfterSeconds: number): Record<string, string> {

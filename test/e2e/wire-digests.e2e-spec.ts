@@ -179,6 +179,42 @@ describeWire('digests of whole blocks that are uploaded', {}, (wire) => {
     assert.equal(await checksum(path), await checksum(copy.path));
   });
 
+  test('are kept of a whole block whose Content-Digest was right, and of the rest at the end', async () => {
+    const { path, file: name } = await wire.addImage(imageBytes);
+    const client = wire.client();
+    for (let start = 0; start < imageBytes; start += MiB) {
+      const body = content.subarray(start, start + MiB);
+      const headers = {
+        'Content-Range': `bytes ${start}-${start + body.length - 1}/*`,
+        'Content-Digest': `sha-256=:${createHash('sha256').update(body).digest('base64')}:`,
+      };
+      assert.equal((await client.request('PUT', path, { headers, body })).status, 200);
+    }
+    await using file = await open(name, 'r+');
+    await file.write('other', 100);
+    await file.write('other', 5 * MiB + 100);
+    assert.equal(await checksum(path), expected);
+  });
+
+  test('tell where another ticket has changed what was uploaded', async () => {
+    const image = await wire.addImage(imageBytes);
+    const client = wire.client();
+    await client.request('PUT', `${image.path}?digests=sha256&block_size=${MiB}`, { body: content });
+    const other = await wire.addTicketFor(image);
+    const headers = { 'Content-Range': `bytes ${2 * MiB}-${2 * MiB + 3}/*` };
+    await client.request('PUT', other, { headers, body: 'lost' });
+    const differences = [];
+    // What was read once is kept, and still is not what was uploaded.
+    for (let count = 0; count < 2; count += 1) {
+      const answer = await client.request('GET', `${image.path}/checksum?${query}&expect=${expected}`, {
+        headers: { Accept: 'application/json' },
+      });
+      assert.equal(answer.status, 409);
+      differences.push((JSON.parse(answer.text) as { first_difference: unknown }).first_difference);
+    }
+    assert.deepEqual(differences, [2 * MiB, 2 * MiB]);
+  });
+
   test('are not made without whole blocks of a known algorithm', async () => {
     const { path } = await wire.addImage(imageBytes);
     const answer = await wire.client().request('PUT', `${path}?digests=none`, { body: content });

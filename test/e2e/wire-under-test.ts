@@ -175,6 +175,11 @@ export class Wire {
     return added;
   }
 
+  /** Adds another ticket for the image. @returns its path of the image */
+  addTicketFor({ document }: ImageTicket): Promise<string> {
+    return this.addTicket(JSON.stringify({ ...document, uuid: randomUUID() }));
+  }
+
   /**
    * Adds a ticket that is JSON text, for what a JavaScript number cannot say.
    * @returns the path of its image

@@ -50,11 +50,14 @@ export interface BlockDigest {
 export interface Backend {
   /** The name in logs and metrics, e.g. `file` or `nbd`. */
   readonly kind: string;
+  /** The same for all backends that were opened by the same name of the image. */
+  readonly identity: string;
   /**
-   * The same whenever it is the same image, by whatever name; undefined where storage may lose what it took
-   * without telling, as a server may that is started again.
+   * Another number whenever storage may have lost what it took, or may be another one, as a server may that
+   * was started again; undefined where others change the image without telling. Backends of the same identity
+   * have the same number only where what one of them has written the others read.
    */
-  readonly identity: string | undefined;
+  readonly incarnation: number | undefined;
   /**
    * Where the image is, by whatever name it was opened: two backends with the same place have the same image.
    * The reverse is not known of what other processes have open, such as the file behind an NBD export.

@@ -19,12 +19,16 @@ export class ForwardingBackend implements Backend {
     return this.backend.kind;
   }
 
-  get identity(): string | undefined {
+  get identity(): string {
     return this.backend.identity;
   }
 
   get place(): string {
     return this.backend.place;
+  }
+
+  get incarnation(): number | undefined {
+    return this.backend.incarnation;
   }
 
   get readersMax(): number {

@@ -6,6 +6,7 @@ import type { BufferPool } from '../buffers/buffer-pool.js';
 import { BufferSet } from '../transfer/buffer-set.js';
 import type { Claimant } from '../buffers/fair-shares.js';
 import { type BlockRun, blockRuns } from './block-runs.js';
+import type { DigestSource } from './digest-statistics.js';
 import type { OperationDigests } from './operation-digests.js';
 import type { HashLane, HashWorkers } from './hash-workers.js';
 import { Slots } from './slots.js';
@@ -135,6 +136,7 @@ class BlockHashing {
       while (this.#begun.length >= runsAheadMax && !this.#isOver) await this.#nextChange();
       if (this.#isOver || this.#failure !== undefined) return;
       const known = run.zero ? await this.#zeroDigest(run) : this.#knownDigest(run);
+      if (known !== undefined) this.#told(run, run.zero ? 'zero' : 'kept');
       this.#begun.push(
         known === undefined ? await this.#beginBlock(run) : { run, digest: Promise.resolve(known) },
       );
@@ -162,12 +164,17 @@ class BlockHashing {
     return this.options.digests?.find(this.options, { offsetBytes, lengthBytes: blockBytes });
   }
 
+  #told({ blockBytes, count }: BlockRun, source: DigestSource): void {
+    this.options.digests?.told(source, count * blockBytes);
+  }
+
   /** Keeps the digest, unless the block is changed meanwhile. */
   async #observeBlock(lane: HashLane, run: BlockRun): Promise<Uint8Array> {
     const { digests } = this.options;
     const observation = digests?.observe({ offsetBytes: run.offsetBytes, lengthBytes: run.blockBytes });
     try {
       const digest = await this.#hashBlock(lane, run);
+      this.#told(run, 'read');
       if (observation !== undefined) digests?.keep(observation, this.options, digest);
       return digest;
     } finally {

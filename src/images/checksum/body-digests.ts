@@ -1,4 +1,6 @@
-import type { BlockHashing, Observation } from './kept-digests.js';
+import type { BlockRecorder } from './block-recorder.js';
+import type { BlockHashing } from './digest-series.js';
+import type { Observation } from './observation.js';
 import type { HashLane } from './hash-workers.js';
 import type { OperationDigests } from './operation-digests.js';
 
@@ -12,7 +14,7 @@ export interface BodyDigestsOptions extends BlockHashing {
 interface OpenBlock {
   readonly offsetBytes: number;
   readonly endBytes: number;
-  readonly observation: Observation | undefined;
+  readonly observation: Observation;
   /** Of each piece: whether all of it is in storage. */
   readonly written: Promise<boolean>[];
 }
@@ -21,7 +23,7 @@ interface OpenBlock {
  * Hashes the whole blocks of an upload while they arrive, and keeps their digests. A block of which the
  * upload has only a part is not hashed. Failing to hash fails nothing else: then nothing is kept.
  */
-export class BodyDigests {
+export class BodyDigests implements BlockRecorder {
   readonly #finishing = new Set<Promise<void>>();
   readonly #updates = new Set<Promise<void>>();
   #block: OpenBlock | undefined;
@@ -29,12 +31,6 @@ export class BodyDigests {
 
   constructor(private readonly options: BodyDigestsOptions) {}
 
-  /**
-   * To be called for each piece in order, in the same turn in which it is given to storage.
-   * @param written resolves with whether all of the piece is in storage, and nothing newer; never
-   *   rejects
-   * @returns what to wait for before `data` is changed; never rejects
-   */
   async add(data: Uint8Array, offsetBytes: number, written: Promise<boolean>): Promise<void> {
     const { lane, blockSizeBytes } = this.options;
     const endBytes = offsetBytes + data.length;
@@ -53,14 +49,12 @@ export class BodyDigests {
     await Promise.all(updates);
   }
 
-  /** All that can be kept is kept. */
   async settled(): Promise<void> {
     await Promise.all(this.#finishing);
   }
 
-  /** No more pieces come. Resolves when the threads use no memory of the upload. */
   async end(): Promise<void> {
-    this.#block?.observation?.end();
+    this.#block?.observation.end();
     this.#block = undefined;
     await Promise.all([...this.#updates, ...this.#finishing]);
     this.options.lane.close();
@@ -86,12 +80,12 @@ export class BodyDigests {
     const keep = async (): Promise<void> => {
       try {
         const [digest, ...whole] = await Promise.all([lane.digest(), ...written]);
-        if (observation === undefined || this.#failed || !whole.every(Boolean)) return;
+        if (this.#failed || !whole.every(Boolean)) return;
         digests.keep(observation, this.options, digest);
       } catch {
         // Storage or the thread has failed: nothing is known of the block.
       } finally {
-        observation?.end();
+        observation.end();
       }
     };
     const finishing = keep().finally(() => this.#finishing.delete(finishing));

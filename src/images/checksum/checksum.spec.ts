@@ -178,7 +178,7 @@ describe('computeChecksum', () => {
 
   it('tells the progress up to the size of the image', async () => {
     const steps: number[] = [];
-    await checksum({ onProgress: (doneBytes) => steps.push(doneBytes) });
+    await checksum({ onRun: ({ blockBytes, count }) => steps.push(blockBytes * count) });
     assert.deepEqual(steps, [MiB, MiB, MiB, 2 * MiB, MiB, 12_345]);
   });
 

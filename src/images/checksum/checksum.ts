@@ -1,9 +1,9 @@
 import { createBlockHash } from './block-hash.js';
-import { blockDigests, type BlockDigestsOptions } from './block-digests.js';
+import { blockDigests, type BlockDigestsOptions, type DigestRun } from './block-digests.js';
 
 export interface ChecksumOptions extends BlockDigestsOptions {
-  /** Called in order of the image with how many more bytes are done. */
-  readonly onProgress?: ((doneBytes: number) => void) | undefined;
+  /** Told of all blocks in the order of the image. */
+  readonly onRun?: ((run: DigestRun) => void) | undefined;
 }
 
 /**
@@ -19,9 +19,10 @@ const zeroDigestsPerTurn = 1024;
  * @throws what `blockDigests` throws
  */
 export async function computeChecksum(options: ChecksumOptions): Promise<string> {
-  const { algorithm, signal, onProgress } = options;
+  const { algorithm, signal, onRun } = options;
   const outer = await createBlockHash(algorithm);
-  for await (const { blockBytes, count, digest } of blockDigests(options)) {
+  for await (const run of blockDigests(options)) {
+    const { count, digest } = run;
     const digests = repeated(digest, Math.min(count, zeroDigestsPerTurn));
     for (let left = count; left > 0; left -= zeroDigestsPerTurn) {
       outer.update(digests.subarray(0, left * digest.length));
@@ -29,7 +30,7 @@ export async function computeChecksum(options: ChecksumOptions): Promise<string>
       await new Promise(setImmediate);
       signal?.throwIfAborted();
     }
-    onProgress?.(count * blockBytes);
+    onRun?.(run);
   }
   return Buffer.from(outer.digest()).toString('hex');
 }

@@ -65,8 +65,9 @@ class World {
 
   operation(owner: string): { readonly backend: WatchedBackend; readonly digests: OperationDigests } {
     const image = this.kept.image(this.backend);
-    const backend = new WatchedBackend(this.backend, image);
-    return { backend, digests: new OperationDigests(owner, image, backend) };
+    const backend = new WatchedBackend(this.backend, image, owner);
+    const { statistics } = this.kept;
+    return { backend, digests: new OperationDigests({ owner, image, backend, statistics }) };
   }
 
   async write(owner: string, offsetBytes: number, lengthBytes: number, value: number): Promise<void> {
@@ -95,7 +96,7 @@ class World {
     await this.operation(owner).backend.zero({ offsetBytes, lengthBytes }, { sparse: true });
   }
 
-  /** @returns how many bytes were read */
+  /** @returns the digests of all blocks, in hex */
   async readAll(owner: string, { backend, digests } = this.operation(owner)): Promise<readonly string[]> {
     const found: string[] = [];
     const sequence = blockDigests({
@@ -181,10 +182,10 @@ describe('KeptDigests', () => {
     const image = kept.image(backend);
     const same = kept.image(backend);
     assert.equal(same, image);
-    image?.release();
+    image.release();
     assert.equal(kept.image(backend), image);
-    image?.release();
-    same?.release();
+    image.release();
+    same.release();
     assert.notEqual(kept.image(backend), image);
   });
 
@@ -198,29 +199,76 @@ describe('KeptDigests', () => {
     assert.deepEqual(await world.readAll('another ticket'), world.truth);
   });
 
-  it('forgets what a ticket had, and all of it when storage fails to flush', async () => {
+  it('knows how many bytes were read, and how many need not be', async () => {
+    const world = new World(() => 0);
+    await world.write('one ticket', 0, imageBytes, 7);
+    assert.equal(world.kept.coveredBytes, imageBytes);
+    await world.readAll('one ticket');
+    assert.deepEqual(world.kept.statistics.bytes, { zero: 0, kept: imageBytes, read: 0 });
+    await world.readAll('another ticket');
+    assert.deepEqual(world.kept.statistics.bytes, { zero: 0, kept: imageBytes, read: imageBytes });
+  });
+
+  it('has all of it read again when storage may be another one', async () => {
+    const world = new World(() => 0);
+    await world.write('one ticket', 0, imageBytes, 7);
+    world.backend.content.fill(9);
+    world.backend.incarnation += 1;
+    assert.deepEqual(await world.readAll('one ticket'), world.truth);
+  });
+
+  it('keeps nothing that was hashed while storage became another one', async () => {
+    const world = new World(() => 0);
+    const { digests } = world.operation('one ticket');
+    const observation = digests.observe({ offsetBytes: 0, lengthBytes: 4 * KiB });
+    world.backend.incarnation += 1;
+    digests.keep(observation, hashing, new Uint8Array(32));
+    assert.equal(world.kept.count, 0);
+    assert.equal(digests.holds(observation), false);
+  });
+
+  it('remembers what a ticket has uploaded until it changes that itself', async () => {
+    const world = new World(() => 0);
+    await world.write('one ticket', 0, 3 * hashing.blockSizeBytes, 7);
+    await world.write('another ticket', hashing.blockSizeBytes, 10, 8);
+    await world.zero('one ticket', 2 * hashing.blockSizeBytes, 10);
+    await world.readAll('one ticket');
+    const { digests } = world.operation('one ticket');
+    assert.deepEqual(
+      digests.uploaded(hashing).map(({ offsetBytes }) => offsetBytes),
+      [0, hashing.blockSizeBytes],
+    );
+    const [first, second] = digests.uploaded(hashing);
+    assert.deepEqual(first?.digest, second?.digest);
+    assert.deepEqual(world.operation('another ticket').digests.uploaded(hashing), []);
+  });
+
+  it('forgets what a ticket had, and doubts all of it when storage fails to flush', async () => {
     const world = new World(() => 0);
     await world.write('one ticket', 0, imageBytes, 7);
     await world.write('another ticket', 0, hashing.blockSizeBytes, 8);
-    assert.equal(world.kept.count, blocks);
+    // Of the first one the other has written too: what the ticket has uploaded is remembered.
+    assert.equal(world.kept.coveredBytes, imageBytes);
     world.kept.forgetOwner('one ticket');
     assert.equal(world.kept.count, 1);
     world.backend.flush = () => Promise.reject(new Error('EIO'));
     await assert.rejects(world.operation('one ticket').backend.flush());
+    assert.equal(world.kept.coveredBytes, 0);
+    world.kept.forgetOwner('another ticket');
     assert.equal(world.kept.count, 0);
   });
 
   it('keeps no more than it may, and the newest', async () => {
     const kept = new KeptDigests(2);
     const image = kept.image(new MemoryBackend(Buffer.alloc(0)));
-    assert.ok(image !== undefined);
     for (const offsetBytes of [0, 4096, 8192]) {
-      const observation = image.observe({ offsetBytes, lengthBytes: 4096 });
-      image.keep(observation, 'a ticket', hashing, new Uint8Array(32));
+      const observation = image.observe({ offsetBytes, lengthBytes: 4096 }, 0);
+      image.keep(observation, 0, { owner: 'a ticket', hashing, digest: new Uint8Array(32) });
       observation.end();
     }
     assert.equal(kept.count, 2);
-    assert.equal(image.find('a ticket', hashing, { offsetBytes: 0, lengthBytes: 4096 }), undefined);
-    assert.ok(image.find('a ticket', hashing, { offsetBytes: 8192, lengthBytes: 4096 }));
+    const series = image.series('a ticket', hashing);
+    assert.equal(series?.find({ offsetBytes: 0, lengthBytes: 4096 }, 0), undefined);
+    assert.ok(series?.find({ offsetBytes: 8192, lengthBytes: 4096 }, 0));
   });
 });

@@ -1,13 +1,15 @@
 import type { ByteRange } from '../../base/units.js';
 import type { Backend } from '../backends/backend.js';
 import { ForwardingBackend } from '../backends/forwarding-backend.js';
-import type { ImageDigests } from './kept-digests.js';
+import type { ImageDigests } from './image-digests.js';
 
 /** Has the digests forgotten of what one operation changes by it. */
 export class WatchedBackend extends ForwardingBackend {
+  /** @param owner the id of the ticket that the operation is of */
   constructor(
     backend: Backend,
-    private readonly image: ImageDigests | undefined,
+    private readonly image: ImageDigests,
+    private readonly owner: string,
   ) {
     super(backend);
   }
@@ -26,12 +28,12 @@ export class WatchedBackend extends ForwardingBackend {
       await super.flush();
     } catch (error: unknown) {
       // The kernel drops what it could not write.
-      this.image?.forgetAll();
+      this.image.doubtAll();
       throw error;
     }
   }
 
   #change(range: ByteRange, change: () => Promise<void>): Promise<void> {
-    return this.image === undefined ? change() : this.image.change(range, this, change);
+    return this.image.change(range, { operation: this, owner: this.owner }, change);
   }
 }

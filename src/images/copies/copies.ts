@@ -16,7 +16,7 @@ import type { Job } from '../jobs/job.js';
 import { JobList } from '../jobs/job-list.js';
 import { JobRoot } from '../jobs/job-root.js';
 import { RunningJobs } from '../jobs/running-jobs.js';
-import { CHECKSUM_TURNS } from '../operations/checksum.handler.js';
+import { CHECKSUM_TURNS } from '../operations/image-checksums.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 import { ImageCopy, type CopyResult } from './image-copy.js';
 

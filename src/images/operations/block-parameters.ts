@@ -1,6 +1,12 @@
 import { InvalidRequestError } from '../../base/errors.js';
 import { MiB } from '../../base/units.js';
 import { checksumAlgorithms } from '../checksum/block-hash.js';
+import {
+  blockSizeBytesMax,
+  blockSizeBytesMin,
+  blockSizeMultipleBytes,
+  isBlockSize,
+} from '../checksum/block-size.js';
 import type { QueryValues } from './image-handler.js';
 
 /** How the blocks of an image are hashed (docs/protocol.md, "Checksum"). */
@@ -11,11 +17,6 @@ export interface BlockParameters {
 
 const defaultAlgorithm = 'blake2b';
 const defaultBlockSizeBytes = 4 * MiB;
-// Smaller blocks make more digests than they are worth, larger ones make buffers that a host
-// full of VMs does not want to give.
-const blockSizeBytesMin = MiB;
-const blockSizeBytesMax = 16 * MiB;
-const blockSizeMultipleBytes = 4096;
 
 /** @throws InvalidRequestError naming what is allowed */
 export function blockParameters(query: QueryValues): BlockParameters {
@@ -25,11 +26,7 @@ export function blockParameters(query: QueryValues): BlockParameters {
     throw new InvalidRequestError(`Unknown algorithm '${String(algorithm)}', available: ${available}`);
   }
   const blockSizeBytes = typeof blockSize === 'string' && /^\d{1,9}$/.test(blockSize) ? Number(blockSize) : 0;
-  if (
-    blockSizeBytes < blockSizeBytesMin ||
-    blockSizeBytes > blockSizeBytesMax ||
-    blockSizeBytes % blockSizeMultipleBytes !== 0
-  ) {
+  if (!isBlockSize(blockSizeBytes)) {
     throw new InvalidRequestError(
       `Invalid block_size, expected a multiple of ${blockSizeMultipleBytes} from ${blockSizeBytesMin} to ` +
         `${blockSizeBytesMax}`,

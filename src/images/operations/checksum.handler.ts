@@ -1,23 +1,17 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { ChecksumMismatchError, InvalidRequestError } from '../../base/errors.js';
 import { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
-import { BufferPool } from '../buffers/buffer-pool.js';
-import { computeChecksum } from '../checksum/checksum.js';
-import { extentsOfPart } from '../checksum/extents-of-part.js';
-import { HashWorkers } from '../checksum/hash-workers.js';
-import type { FairShares } from '../buffers/fair-shares.js';
-import { blockParameters, type BlockParameters } from './block-parameters.js';
-import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
+import { UploadComparison } from '../checksum/upload-comparison.js';
 import { ImageJobs, wantsJob } from '../jobs/image-jobs.js';
 import {
   ImageOperations,
   type OperationContext,
   type OperationRequest,
 } from '../transfer/image-operations.js';
-
-/** Shares among tickets how many checksums are computed at once. */
-export const CHECKSUM_TURNS = Symbol('CHECKSUM_TURNS');
+import { blockParameters, type BlockParameters } from './block-parameters.js';
+import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
+import { ImageChecksums, summedBytes } from './image-checksums.js';
 
 /**
  * GET /images/{id}/checksum: the hash of the hashes of the image's blocks (docs/protocol.md, "Checksum").
@@ -27,10 +21,7 @@ export class ChecksumHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly jobs: ImageJobs,
-    private readonly pool: BufferPool,
-    private readonly workers: HashWorkers,
-    /** How many are computed at once: of one image half of them, and fair between tickets. Others wait. */
-    @Inject(CHECKSUM_TURNS) private readonly turns: FairShares,
+    private readonly checksums: ImageChecksums,
   ) {}
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
@@ -58,38 +49,19 @@ export class ChecksumHandler implements ImageHandler {
     parameters: BlockParameters,
     expected: string | undefined,
   ): Promise<object> {
-    const { permit, lease } = context;
-    const checksum = await this.turns.during(permit, lease.signal, () => this.#compute(context, parameters));
-    if (expected !== undefined && checksum !== expected) {
-      throw new ChecksumMismatchError(expected, checksum);
-    }
-    return { algorithm: parameters.algorithm, block_size: parameters.blockSizeBytes, checksum };
-  }
-
-  #compute(
-    { permit, lease, backend, digests }: OperationContext,
-    parameters: BlockParameters,
-  ): Promise<string> {
-    let doneBytes = 0;
-    return computeChecksum({
-      ...parameters,
-      backend,
-      extents: extentsOfPart(backend.extents('zero'), { offsetBytes: 0, lengthBytes: permit.sizeBytes }),
-      pool: this.pool,
-      claimant: permit,
-      workers: this.workers,
-      digests,
-      signal: lease.signal,
-      onProgress: (lengthBytes) => {
-        lease.progressed({ offsetBytes: doneBytes, lengthBytes });
-        doneBytes += lengthBytes;
-      },
+    const { algorithm, blockSizeBytes } = parameters;
+    const checksum = await this.checksums.inTurn(context, async () => {
+      const comparison = new UploadComparison(
+        expected === undefined ? [] : context.digests.uploaded(parameters),
+      );
+      const computed = await this.checksums.compute(context, parameters, (run) => {
+        comparison.see(run);
+      });
+      if (expected === undefined || computed === expected) return computed;
+      throw new ChecksumMismatchError(expected, computed, comparison.firstDifferenceBytes);
     });
+    return { algorithm, block_size: blockSizeBytes, checksum };
   }
-}
-
-async function summedBytes({ permit, backend }: OperationContext): Promise<number> {
-  return Math.min(permit.sizeBytes, await backend.sizeBytes());
 }
 
 /** @throws InvalidRequestError when it is no checksum in hex */

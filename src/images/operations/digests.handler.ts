@@ -14,7 +14,7 @@ import { extentsOfPart } from '../checksum/extents-of-part.js';
 import { HashWorkers } from '../checksum/hash-workers.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 import { blockParameters, type BlockParameters } from './block-parameters.js';
-import { CHECKSUM_TURNS } from './checksum.handler.js';
+import { CHECKSUM_TURNS } from './image-checksums.js';
 import { DigestList } from './digest-list.js';
 import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 

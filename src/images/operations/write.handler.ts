@@ -14,6 +14,7 @@ import { BodyProof, expectedDigests, type ExpectedDigests } from '../checksum/bo
 import { HashWorkers } from '../checksum/hash-workers.js';
 import { BufferSet } from '../transfer/buffer-set.js';
 import { BodyDigests } from '../checksum/body-digests.js';
+import { claimedDigests, ProvenBlock } from '../checksum/proven-block.js';
 import { blockParameters, type BlockParameters } from './block-parameters.js';
 import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 import { Upload } from '../transfer/upload.js';
@@ -71,14 +72,15 @@ export class WriteHandler implements ImageHandler {
           countMax: Math.min(this.limits.buffersPerTransfer, backend.inFlightMax + 1),
           signal: lease.signal,
         });
-        const bodyDigests = this.#bodyDigests(request, context);
+        const recorder = this.#bodyDigests(request, context) ?? provenBlock(request, context);
         try {
           exchange.readyForBody();
           const { pool } = this;
-          const upload = { backend, lease, pool, buffers, offsetBytes, endBytes, bodyDigests };
+          const upload = { backend, lease, pool, buffers, offsetBytes, endBytes, recorder };
           await this.#receive(new Upload(exchange, upload), request);
+          if (recorder instanceof ProvenBlock) await recorder.proven();
         } finally {
-          await bodyDigests?.end();
+          await recorder?.end();
           buffers.release();
         }
         if (request.flush) await lease.flush(() => backend.flush());
@@ -128,6 +130,17 @@ export class WriteHandler implements ImageHandler {
     }
     return endBytes;
   }
+}
+
+/** @returns undefined where nothing is claimed of a whole block that could be kept */
+function provenBlock(
+  { offsetBytes, lengthBytes, expected }: WriteRequest,
+  { digests, permit }: OperationContext,
+): ProvenBlock | undefined {
+  if (lengthBytes === undefined || expected === undefined) return undefined;
+  const range = { offsetBytes, lengthBytes };
+  const claims = claimedDigests(range, expected.inHead, digests, permit.sizeBytes);
+  return claims.length === 0 ? undefined : new ProvenBlock(digests, range, claims);
 }
 
 /** What the head says, checked in this order. */

@@ -129,13 +129,15 @@ export class ImageOperations {
       try {
         located(backend.kind);
         signal.throwIfAborted();
-        const watched = new WatchedBackend(new TimedBackend(backend, backendTime), image);
-        const digests = new OperationDigests(permit.definition.id, image, watched);
+        const { id: owner } = permit.definition;
+        const watched = new WatchedBackend(new TimedBackend(backend, backendTime), image, owner);
+        const { statistics } = this.keptDigests;
+        const digests = new OperationDigests({ owner, image, backend: watched, statistics });
         return await work({ permit, lease, backend: watched, digests });
       } finally {
         // The root may still be aborted while an answer leaves, and others use the image then.
         signal.removeEventListener('abort', abandon);
-        image?.release();
+        image.release();
         if (lease.overtakenBytes > 0) root.logFields['overtaken_bytes'] = lease.overtakenBytes;
         await release();
       }

@@ -5,7 +5,7 @@ import type { Exchange } from '../../wire/exchange.js';
 import type { Backend } from '../backends/backend.js';
 import { blockSlackBytes } from '../buffers/aligned-memory.js';
 import { type BufferPool, smallBufferBytes } from '../buffers/buffer-pool.js';
-import type { BodyDigests } from '../checksum/body-digests.js';
+import type { BlockRecorder } from '../checksum/block-recorder.js';
 import type { BodyProof } from '../checksum/body-proof.js';
 import { BodyReader } from './body-reader.js';
 import type { BufferSet } from './buffer-set.js';
@@ -18,8 +18,8 @@ export interface UploadOptions {
   readonly offsetBytes: number;
   /** Where the body must end, at the latest for a chunked one. */
   readonly endBytes: number;
-  /** Hashes whole blocks, when that was asked for. */
-  readonly bodyDigests: BodyDigests | undefined;
+  /** Keeps digests of whole blocks. */
+  readonly recorder: BlockRecorder | undefined;
 }
 
 // Data sits in its buffer at the same distance from a page boundary as in the image, so
@@ -78,7 +78,7 @@ export class Upload {
       this.#write(buffer, target.subarray(0, filledBytes), proof);
     }
     await buffers.settled();
-    await this.options.bodyDigests?.settled();
+    await this.options.recorder?.settled();
     await this.#finishBody(this.#offsetBytes === endBytes);
   }
 
@@ -122,7 +122,7 @@ export class Upload {
     lease.signal.throwIfAborted();
     if (buffer !== undefined) this.#write(buffer, data);
     await buffers.settled();
-    await this.options.bodyDigests?.settled();
+    await this.options.recorder?.settled();
   }
 
   /** @returns what came until the buffer was full or the body over */
@@ -160,7 +160,7 @@ export class Upload {
 
   /** Begins to write `data`, which lies in `buffer` and is the next of the body, and to hash it. */
   #write(buffer: Uint8Array, data: Uint8Array, proof?: BodyProof): void {
-    const { backend, lease, buffers, bodyDigests } = this.options;
+    const { backend, lease, buffers, recorder } = this.options;
     const startBytes = this.#offsetBytes;
     let writtenBytes = 0;
     const written = lease.change({ offsetBytes: startBytes, lengthBytes: data.length }, (part) => {
@@ -173,7 +173,7 @@ export class Upload {
       () => false,
     );
     const nothing = Promise.resolve();
-    const hashed = bodyDigests?.add(data, startBytes, isWhole) ?? nothing;
+    const hashed = recorder?.add(data, startBytes, isWhole) ?? nothing;
     buffers.use(buffer, allSettled([written, hashed, proof?.update(data) ?? nothing]));
     this.#offsetBytes += data.length;
   }

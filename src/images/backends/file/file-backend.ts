@@ -69,6 +69,8 @@ export class FileBackend implements Backend {
 
   readonly identity: string;
   readonly place: string;
+  /** What the kernel took it has, until a flush fails. */
+  readonly incarnation = 0;
 
   readonly #file: OpenedFile;
   readonly #io: BlockIo;

@@ -38,7 +38,8 @@ const whole: ByteRange = { offsetBytes: 0, lengthBytes: Infinity };
  */
 export class HttpBackend implements Backend {
   readonly kind = 'http';
-  readonly identity = undefined;
+  /** Its daemon has clients of its own. */
+  readonly incarnation = undefined;
   readonly inFlightMax = 4;
   /** Whether the image grows the daemon knows, which refuses what goes too far. */
   readonly growable = true;
@@ -51,6 +52,10 @@ export class HttpBackend implements Backend {
     private readonly options: HttpBackendOptions,
   ) {
     this.#sizeBytes = options.sizeBytes;
+  }
+
+  get identity(): string {
+    return this.place;
   }
 
   get place(): string {

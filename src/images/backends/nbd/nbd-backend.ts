@@ -6,13 +6,21 @@ import type { RangeLock } from '../range-lock.js';
 import { type BlockIo, readRange, writeRange, zeroRange } from './nbd-block-io.js';
 import type { NbdClient } from './nbd-client.js';
 import { type AskBlockStatus, nbdExtents } from './nbd-extents.js';
+import type { ServerMembership } from './server-runs.js';
+
+/** A connection, and the run of the server that it leads to. */
+export interface NbdConnection {
+  readonly client: NbdClient;
+  readonly run: ServerMembership;
+}
 
 export interface NbdBackendOptions {
+  readonly identity: string;
   /**
    * Makes a new connection; aborting the signal gives the attempt up. Rejects when the export does
    * not allow what the ticket needs.
    */
-  readonly connect: (signal: AbortSignal) => Promise<NbdClient>;
+  readonly connect: (signal: AbortSignal) => Promise<NbdConnection>;
   /**
    * Whether the ticket allows writing. The export alone cannot say it: it may be
    * writable while the ticket is not.
@@ -34,7 +42,7 @@ export interface NbdBackendOptions {
  */
 export class NbdBackend implements Backend {
   readonly kind = 'nbd';
-  readonly identity = undefined;
+  readonly identity: string;
   readonly place: string;
   readonly readersMax = 8;
   readonly writersMax = 8;
@@ -42,6 +50,7 @@ export class NbdBackend implements Backend {
   readonly growable = false;
   readonly #options: NbdBackendOptions;
   #client: NbdClient;
+  #serverRun: ServerMembership;
   #connecting: { readonly client: Promise<NbdClient>; readonly attempt: AbortController } | undefined;
   #running = 0;
   /** Of those that run, the calls which may change the image and have a connection. */
@@ -49,12 +58,18 @@ export class NbdBackend implements Backend {
   #closing: Promise<void> | undefined;
   #becameIdle: (() => void) | undefined;
 
-  /** @param client the first connection */
-  constructor(client: NbdClient, options: NbdBackendOptions) {
-    this.#client = client;
+  /** @param connection the first one */
+  constructor(connection: NbdConnection, options: NbdBackendOptions) {
+    this.identity = options.identity;
+    this.#client = connection.client;
+    this.#serverRun = connection.run;
     this.#options = options;
     this.place = options.place;
-    this.#watch(client);
+    this.#watch(connection);
+  }
+
+  get incarnation(): number {
+    return this.#serverRun.incarnation;
   }
 
   get canDirtyExtents(): boolean {
@@ -146,6 +161,7 @@ export class NbdBackend implements Backend {
       await this.#flushUnflushed();
     } finally {
       this.#client.onClosed = undefined;
+      this.#serverRun.leave();
       await this.#client.disconnect();
       this.#options.onClose();
     }
@@ -162,13 +178,13 @@ export class NbdBackend implements Backend {
   }
 
   /** What was not flushed is lost with the connection: the server may be another one at the next. */
-  #watch(client: NbdClient): void {
-    const { unflushed } = this.#options;
-    if (unflushed === undefined) return;
-    client.onClosed = () => {
-      unflushed.lost();
+  #watch({ client, run }: NbdConnection): void {
+    const lost = (): void => {
+      run.lost();
+      this.#options.unflushed?.lost();
     };
-    if (client.isClosed) unflushed.lost();
+    client.onClosed = lost;
+    if (client.isClosed) lost();
   }
 
   /** Counts the calls in flight, for `close` to wait for. */
@@ -211,8 +227,10 @@ export class NbdBackend implements Backend {
 
   async #reconnect(signal: AbortSignal): Promise<NbdClient> {
     try {
-      this.#client = await this.#options.connect(signal);
-      this.#watch(this.#client);
+      const connection = await this.#options.connect(signal);
+      this.#client = connection.client;
+      this.#serverRun = connection.run;
+      this.#watch(connection);
       return this.#client;
     } finally {
       this.#connecting = undefined;

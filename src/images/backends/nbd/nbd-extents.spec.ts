@@ -23,6 +23,7 @@ function exportOf(
     sizeBytes,
     readOnly: false,
     canFlush: true,
+    canMultiConn: false,
     canWriteZeroes: true,
     blockSizes: { minimumBytes, maximumBytes: 32 * 1024 * KiB },
     structuredReplies: true,

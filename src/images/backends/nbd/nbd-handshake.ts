@@ -36,6 +36,8 @@ export interface NbdExport {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
   readonly canFlush: boolean;
+  /** All connections see the same, and a flush on one of them is good for all. */
+  readonly canMultiConn: boolean;
   readonly canWriteZeroes: boolean;
   readonly blockSizes: BlockSizes;
   /** Replies to READ come in chunks. */
@@ -101,6 +103,7 @@ function exportOf(answer: ExportAnswer, structuredReplies: boolean, contexts: Me
     sizeBytes: answer.sizeBytes,
     readOnly: (flags & exportFlag.readOnly) !== 0,
     canFlush: (flags & exportFlag.sendFlush) !== 0,
+    canMultiConn: (flags & exportFlag.canMultiConn) !== 0,
     canWriteZeroes: (flags & exportFlag.sendWriteZeroes) !== 0,
     blockSizes: { minimumBytes, maximumBytes: cappedBytes - (cappedBytes % minimumBytes) },
     structuredReplies,

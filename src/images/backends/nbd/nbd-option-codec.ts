@@ -37,6 +37,7 @@ export const exportFlag = {
   readOnly: 1 << 1,
   sendFlush: 1 << 2,
   sendWriteZeroes: 1 << 6,
+  canMultiConn: 1 << 8,
 } as const;
 
 export const greetingBytes = 18;

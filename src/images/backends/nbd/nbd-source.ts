@@ -1,10 +1,12 @@
+import { stat } from 'node:fs/promises';
 import { StorageError } from '../../../base/errors.js';
 import type { Backend, ImageRequest, ImageSource } from '../backend.js';
 import { ImageLocks } from '../image-locks.js';
-import { NbdBackend } from './nbd-backend.js';
+import { NbdBackend, type NbdConnection } from './nbd-backend.js';
 import { NbdClient } from './nbd-client.js';
 import { exportPlace } from './export-place.js';
 import { type NbdLocation, parseNbdUrl } from './nbd-url.js';
+import { ServerRuns } from './server-runs.js';
 
 export interface NbdSourceOptions {
   /** How long a server may take to accept a connection and agree on the export. */
@@ -17,6 +19,7 @@ export interface NbdSourceOptions {
 export class NbdSource implements ImageSource {
   readonly schemes = ['nbd', 'nbd+unix'];
   readonly #locks = new ImageLocks();
+  readonly #runs = new ServerRuns();
 
   constructor(private readonly options: NbdSourceOptions) {}
 
@@ -27,9 +30,10 @@ export class NbdSource implements ImageSource {
    */
   async open(request: ImageRequest, signal?: AbortSignal): Promise<Backend> {
     const location = parseNbdUrl(request.url);
-    const client = await this.#connect(location, request, signal);
-    const place = await exportPlace(location, client.peer);
-    return new NbdBackend(client, {
+    const connection = await this.#connect(location, request, signal);
+    const place = await exportPlace(location, connection.client.peer);
+    return new NbdBackend(connection, {
+      identity: exportIdentity(location),
       place,
       connect: (reconnectSignal) => this.#connect(location, request, reconnectSignal),
       writable: request.writable,
@@ -45,13 +49,37 @@ export class NbdSource implements ImageSource {
     location: NbdLocation,
     { writable, dirty }: ImageRequest,
     signal: AbortSignal | undefined,
-  ): Promise<NbdClient> {
+  ): Promise<NbdConnection> {
     const { connectTimeoutSeconds } = this.options;
+    const socketBefore = await socketOf(location);
     const client = await NbdClient.connect({ location, dirtyBitmap: dirty, connectTimeoutSeconds, signal });
     if (writable && client.info.readOnly) {
       await client.disconnect();
       throw new StorageError('The storage of this image is read-only', { trouble: 'read_only' });
     }
-    return client;
+    const socket = await socketOf(location);
+    const isShared = client.info.canMultiConn && socket !== undefined && socket === socketBefore;
+    return { client, run: this.#runs.join(isShared ? `${socket}\0${location.exportName}` : undefined) };
+  }
+}
+
+/** The same for all that is opened by the same name, also when the server there is another one meanwhile. */
+function exportIdentity({ address, exportName }: NbdLocation): string {
+  const server = 'socketPath' in address ? address.socketPath : `${address.host}:${address.port}`;
+  return `nbd ${server}\0${exportName}`;
+}
+
+/**
+ * By which it is told whether it is still the same server that listens: each makes a socket of its own.
+ * @returns undefined where that cannot be told, as over TCP, where any machine may answer
+ */
+async function socketOf({ address }: NbdLocation): Promise<string | undefined> {
+  if (!('socketPath' in address)) return undefined;
+  try {
+    const { dev, ino, ctimeNs } = await stat(address.socketPath, { bigint: true });
+    return `${dev}:${ino}:${ctimeNs}`;
+  } catch {
+    // Connecting says what is wrong.
+    return undefined;
   }
 }
