@@ -19,7 +19,10 @@ export function installPythonTools() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const failure = install();
   if (failure === undefined) writeFileSync(stamp, wanted);
-  else console.log(`Skipping the tests of schemathesis and of the Python client: ${failure}`);
+  else
+    console.log(
+      `Skipping the tests of schemathesis, of the Python client and of receipts in Python: ${failure}`,
+    );
 }
 
 function install() {

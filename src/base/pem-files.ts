@@ -40,7 +40,7 @@ export function readPemFile(file: PemFile): string {
  * @throws PemFileError
  */
 export function parseCertificates(file: PemFile, pem: string): readonly X509Certificate[] {
-  const blocks = pem.match(certificateForm) ?? [];
+  const blocks = certificateBlocks(pem);
   if (blocks.length === 0) throw new PemFileError(file, 'it has no certificate in PEM format');
   return blocks.map((block, index) => {
     try {
@@ -50,6 +50,11 @@ export function parseCertificates(file: PemFile, pem: string): readonly X509Cert
       throw new PemFileError(file, `${which} cannot be parsed`, { cause: error });
     }
   });
+}
+
+/** The certificates of a PEM text, each in PEM. */
+export function certificateBlocks(pem: string): readonly string[] {
+  return pem.match(certificateForm) ?? [];
 }
 
 /** @throws PemFileError */

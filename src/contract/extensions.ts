@@ -22,4 +22,6 @@ export const extensions: readonly string[] = [
   'preflight',
   // Prefer: respond-async, and /images/{id}/jobs
   'jobs',
+  // GET /images/{id}/receipt, where the service has a key to sign with
+  'receipt',
 ];

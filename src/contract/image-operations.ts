@@ -48,6 +48,7 @@ import {
 import { TicketProgressDto } from './event.dto.js';
 import { PreflightDto } from './preflight.dto.js';
 import { ReceivedRangesDto } from './ranges.dto.js';
+import { ReceiptClaimsDto, ReceiptDto } from './receipt.dto.js';
 import {
   byteCount,
   imageData,
@@ -515,6 +516,59 @@ export const GetChecksum = (access: ImageAccess): MethodDecorator =>
       400,
       'The request is malformed, or the algorithm is not known; the text names those that are.',
       "Unknown algorithm 'x', available: 'blake2b', 'sha256'",
+      access.refusalHeaders,
+    ),
+  );
+
+const receiptExample = {
+  payload: 'eyJpYXQiOjE3OTUwMDAwMDB9',
+  protected: 'eyJhbGciOiJQUzI1NiIsInR5cCI6ImltYWdlaW8tcmVjZWlwdCJ9',
+  signature: 'bm90IGEgcmVhbCBzaWduYXR1cmU',
+};
+
+export const GetReceipt = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        summary: 'Signed receipt of the image',
+        description:
+          'Size, checksum, time and what the ticket has made durable, signed with the key that the service ' +
+          'has for TLS: to be kept beside a backup. `docs/transfers.md` says how to check one and what it ' +
+          'proves. What is not durable yet the receipt says. It takes as long as a checksum. ' +
+          earlyHeadDescription,
+      },
+      access.anyOperation,
+    ),
+    algorithmParameter,
+    blockSizeParameter,
+    mayBeJob(access.headers),
+    ApiExtraModels(ReceiptDto, ReceiptClaimsDto),
+    ApiOkResponse({
+      description: 'The receipt.',
+      headers: access.headers,
+      content: {
+        'application/jose+json': {
+          schema: { $ref: getSchemaPath(ReceiptDto) },
+          example: receiptExample,
+        },
+      },
+    }),
+    refusal(
+      400,
+      'The request is malformed, or the algorithm is not known; the text names those that are.',
+      "Unknown algorithm 'x', available: 'blake2b', 'sha256'",
+      access.refusalHeaders,
+    ),
+    refusal(
+      404,
+      'The service has no key that can sign, as without TLS. `extensions` has no `receipt` then.',
+      'There are no receipts here: there is no TLS, so no key',
+      access.refusalHeaders,
+    ),
+    refusal(
+      409,
+      'The image was changed meanwhile, so that there was no time when all of it was so.',
+      'The image was changed while its receipt was made, ask again when nobody changes it',
       access.refusalHeaders,
     ),
   );

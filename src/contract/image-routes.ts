@@ -3,6 +3,7 @@ import { CancelJob, FollowJob, GetJob, ListJobs } from './job-operations.js';
 import {
   FollowTicket,
   GetChecksum,
+  GetReceipt,
   HeadImage,
   ImageOptions,
   ListBlockDigests,
@@ -126,6 +127,15 @@ export const imageRoutes = [
     path: '/checksum/algorithms',
     kind: 'checksum',
     contract: ListChecksumAlgorithms,
+    relayed: true,
+    isLongWork: true,
+  },
+  {
+    name: 'getReceipt',
+    method: 'GET',
+    path: '/receipt',
+    kind: 'checksum',
+    contract: GetReceipt,
     relayed: true,
     isLongWork: true,
   },

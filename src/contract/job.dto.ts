@@ -25,7 +25,7 @@ export class JobDto {
   id!: number;
 
   @ApiProperty({
-    description: 'What it does: `checksum`, `zero`, `flush`, `digests`, or `copy`.',
+    description: 'What it does: `checksum`, `receipt`, `zero`, `flush`, `digests`, or `copy`.',
     maxLength: 100,
     example: 'checksum',
   })

@@ -42,6 +42,8 @@ import { ImageInspection } from './preflight/image-inspection.js';
 import { TrialImages } from './preflight/trial-images.js';
 import { PreflightHandler } from './operations/preflight.handler.js';
 import { RangesHandler } from './operations/ranges.handler.js';
+import { ReceiptHandler } from './operations/receipt.handler.js';
+import { ReceiptSigner } from './receipt/receipt-signer.js';
 import { ReadHandler } from './operations/read.handler.js';
 import { WriteHandler } from './operations/write.handler.js';
 import { ZeroHandler } from './operations/zero.handler.js';
@@ -57,6 +59,7 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   getImageChecksum: ChecksumHandler,
   listBlockDigests: DigestsHandler,
   listChecksumAlgorithms: AlgorithmsHandler,
+  getReceipt: ReceiptHandler,
   listReceivedRanges: RangesHandler,
   preflightImage: PreflightHandler,
   listImageJobs: ListJobsHandler,
@@ -101,6 +104,7 @@ export class ImagesModule implements OnModuleDestroy {
         RunningJobs,
         ImageJobs,
         ImageChecksums,
+        ReceiptSigner,
         HashWorkers,
         {
           provide: KeptDigests,

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js';
 import type { ServiceAdapter } from '../framework/http-application.js';
 import { CONFIG } from '../framework/settings.module.js';
 import { LOCAL_SOCKET, type LocalSocket } from '../images/operations/options.handler.js';
+import { SERVICE_KEY, type ServiceKey } from '../images/receipt/service-key.js';
 import type { InheritedSockets } from '../wire/inherited-sockets.js';
 import { ListenerFactory } from '../wire/listener-factory.js';
 import { LOGGER, type Logger } from '../log/logger.js';
@@ -57,8 +58,9 @@ export class ListenersModule {
             }),
         },
         { provide: LOCAL_SOCKET, inject: [LISTENERS], useFactory: localSocket },
+        { provide: SERVICE_KEY, inject: [LISTENERS], useFactory: serviceKey },
       ],
-      exports: [ListenerFactory, LISTENERS, LOCAL_SOCKET],
+      exports: [ListenerFactory, LISTENERS, LOCAL_SOCKET, SERVICE_KEY],
     };
   }
 }
@@ -67,6 +69,14 @@ function localSocket({ local }: ServiceListeners): LocalSocket {
   return {
     get address() {
       return local?.unixAddress?.address;
+    },
+  };
+}
+
+function serviceKey({ remote }: ServiceListeners): ServiceKey {
+  return {
+    get tls() {
+      return remote.tls;
     },
   };
 }

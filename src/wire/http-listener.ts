@@ -88,6 +88,7 @@ export class HttpListener {
   readonly #strangerRecords: StrangerRecords;
   readonly #reports: RequestReports;
   #unixSocket: BoundUnixSocket | undefined;
+  #tls: ServerTls | undefined;
   #certificate: X509Certificate | undefined;
   #draining = false;
   #absent = false;
@@ -119,6 +120,7 @@ export class HttpListener {
       },
       this.#strangerRecords,
     );
+    this.#tls = options.tls;
     if (options.tls !== undefined) this.#certificate = new X509Certificate(options.tls.cert);
     this.#server.on('request', (request, response) => {
       this.#handle(request, response, false);
@@ -225,6 +227,12 @@ export class HttpListener {
     createSecureContext(context);
     this.#certificate = new X509Certificate(tls.cert);
     this.#server.setSecureContext(context);
+    this.#tls = tls;
+  }
+
+  /** What new connections see; undefined without TLS. */
+  get tls(): ServerTls | undefined {
+    return this.#tls;
   }
 
   /** When the certificate that new connections see expires, in seconds since 1970; undefined without TLS. */

@@ -60,6 +60,12 @@ describe('the contract of the daemon', () => {
   });
 
   const send = (call: Call) => answerTo(fixture.daemon.address('remote'), call);
+  /** From a daemon that has no key. */
+  const answerFromKeyless = async ({ path, ...call }: Call) => {
+    await using keyless = await DaemonUnderTest.start({ tls: { enable: false } });
+    const { path: own } = await keyless.addImage(MiB);
+    return await answerTo(keyless.daemon.address('remote'), { ...call, path: path.replace(image.path, own) });
+  };
 
   function pathFor(operation: ImageOperation, status: number): string {
     if (status === 403) return `/images/${randomUUID()}`;
@@ -76,6 +82,7 @@ describe('the contract of the daemon', () => {
       const followed = operation === 'followTicket' && status === 200;
       const path = followed ? (await fixture.addImage(MiB, { timeout: 1 })).path : pathFor(operation, status);
       const call = imageCall(operation, path, status);
+      if (operation === 'getReceipt' && status === 404) return answerFromKeyless(call);
       return status === 503 ? stopping.answerTo(call) : send(call);
     };
   const statuses: Readonly<Record<ImageOperation, readonly number[]>> = {
@@ -88,6 +95,7 @@ describe('the contract of the daemon', () => {
     getImageChecksum: [200, 202, 400, 403, 409, 431, 500, 501, 503],
     listBlockDigests: [200, 400, 403, 416, 431, 500, 501, 503],
     listChecksumAlgorithms: [200, 400, 431, 501, 503],
+    getReceipt: [200, 202, 400, 403, 404, 409, 431, 500, 501, 503],
     listReceivedRanges: [200, 400, 403, 431, 501, 503],
     preflightImage: [200, 400, 403, 431, 501, 503],
     listImageJobs: [200, 400, 403, 431, 501, 503],

@@ -10,6 +10,7 @@ export const imageOperations = [
   'getImageChecksum',
   'listBlockDigests',
   'listChecksumAlgorithms',
+  'getReceipt',
   'listReceivedRanges',
   'preflightImage',
   'listImageJobs',
@@ -41,6 +42,7 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     getImageChecksum: { method: 'GET', suffix: '/checksum' },
     listBlockDigests: { method: 'GET', suffix: '/digests' },
     listChecksumAlgorithms: { method: 'GET', suffix: '/checksum/algorithms' },
+    getReceipt: { method: 'GET', suffix: '/receipt' },
     listReceivedRanges: { method: 'GET', suffix: '/ranges' },
     preflightImage: { method: 'GET', suffix: '/preflight' },
     listImageJobs: { method: 'GET', suffix: '/jobs' },
@@ -60,6 +62,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
   202: {
     patchImage: { headers: ['Content-Type: application/json', asking, asJob] },
     getImageChecksum: { headers: [asJob] },
+    getReceipt: { headers: [asJob] },
   },
   206: {
     readImage: { headers: ['Range: bytes=0-99', 'Want-Content-Digest: sha-256=1'] },
@@ -72,6 +75,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     patchImage: json({ op: 'zero' }),
     listImageExtents: { suffix: '/extents?context=none' },
     getImageChecksum: { suffix: '/checksum?algorithm=none' },
+    getReceipt: { suffix: '/receipt?block_size=1' },
     listReceivedRanges: { suffix: '/ranges?state=none' },
     preflightImage: { suffix: '/preflight?op=both' },
     listBlockDigests: { suffix: '/digests?start=1' },

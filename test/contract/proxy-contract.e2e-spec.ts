@@ -132,8 +132,22 @@ describe('the contract of the proxy', () => {
       const path = status === 400 && hasOnlyId(operation) ? `/images/${randomUUID()}` : `/images/${ticketId}`;
       const call = imageCall(operation, path, status, credential(status, ticketId));
       if (status === 429) return sendToStrict(call);
+      if (operation === 'getReceipt' && status === 404) return answerWithoutKey(operation);
       return status === 503 ? stopping.answerTo(call) : send(call);
     };
+  /** Through a proxy, from a daemon that has no key. */
+  const answerWithoutKey = async (operation: ImageOperation) => {
+    const tls = { enable: false };
+    await using keyless = await Deployment.start({ daemon: { tls }, proxy: { tls } });
+    const file = keyless.folder.file('image.raw');
+    await writeFile(file, Buffer.alloc(MiB, 'x'));
+    const ticketId = await keyless.addTicket('write', file, MiB);
+    // Signed tickets would want TLS.
+    const url = `${keyless.daemon.url}/images/${ticketId}`;
+    await keyless.proxy.vdsm.addTicket({ uuid: ticketId, size: MiB, ops: ['write'], timeout: 300, url });
+    const call = imageCall(operation, `/images/${ticketId}`, 404);
+    return await answerTo(keyless.proxy.address('remote'), call);
+  };
   const relayed = [401, 403, 429, 431, 500, 501, 502, 503, 504];
   const withoutStorage = relayed.filter((status) => status !== 500);
   const imageStatuses: Readonly<Record<ImageOperation, readonly number[]>> = {
@@ -146,6 +160,7 @@ describe('the contract of the proxy', () => {
     getImageChecksum: [200, 202, 400, 409, ...relayed],
     listBlockDigests: [200, 400, 416, ...relayed],
     listChecksumAlgorithms: [200, 400, ...withoutStorage],
+    getReceipt: [200, 202, 400, 404, 409, ...relayed],
     listReceivedRanges: [200, 400, ...withoutStorage],
     preflightImage: [200, 400, ...withoutStorage],
     listImageJobs: [200, 400, ...withoutStorage],

@@ -19,7 +19,7 @@ export interface Lifetime {
   readonly notAfter?: Date;
 }
 
-type SubjectKeyAlgorithm = EcKeyGenParams | RsaHashedKeyGenParams;
+type SubjectKeyAlgorithm = EcKeyGenParams | RsaHashedKeyGenParams | { readonly name: 'Ed25519' };
 type EcKeyGenParams = webcrypto.EcKeyGenParams;
 type RsaHashedKeyGenParams = webcrypto.RsaHashedKeyGenParams;
 
@@ -31,6 +31,15 @@ const rsaKey: RsaHashedKeyGenParams = {
   modulusLength: 2048,
   publicExponent: new Uint8Array([1, 0, 1]),
 };
+
+/** Kinds of keys that a certificate of a host may have. */
+const hostKeys = {
+  rsa: rsaKey,
+  'P-256': ecKey,
+  'P-384': { name: 'ECDSA', namedCurve: 'P-384' },
+  'P-521': { name: 'ECDSA', namedCurve: 'P-521' },
+  Ed25519: { name: 'Ed25519' },
+} as const;
 
 /** Every name under which a test or the demo reaches this machine. */
 export const localNames = ['localhost', '127.0.0.1', '::1'];
@@ -80,14 +89,18 @@ export class Pki {
    * Issues a server certificate for a daemon or proxy.
    * @param fileName base name of the two files, e.g. `daemon` for daemon.pem and daemon.key
    * @param options `rsa`: with an RSA key, as the engine's authority issues them,
-   *   instead of one that is quickly made
+   *   instead of one that is quickly made; `key`: with one of that kind
    */
   async issueHost(
     fileName: string,
-    options: Lifetime & { readonly names?: readonly string[]; readonly rsa?: boolean } = {},
+    options: Lifetime & {
+      readonly names?: readonly string[];
+      readonly rsa?: boolean;
+      readonly key?: keyof typeof hostKeys;
+    } = {},
   ): Promise<Identity> {
     const names = options.names ?? localNames;
-    const key = options.rsa === true ? rsaKey : ecKey;
+    const key = hostKeys[options.key ?? (options.rsa === true ? 'rsa' : 'P-256')];
     return this.issue(fileName, `CN=${names[0] ?? fileName}`, key, options, [
       new x509.SubjectAlternativeNameExtension(
         names.map((name) => ({ type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const), value: name })),
@@ -144,7 +157,7 @@ export class Pki {
 }
 
 async function generateKeys(algorithm: SubjectKeyAlgorithm): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  return (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
 }
 
 function lifetime({ notBefore, notAfter }: Lifetime): { notBefore: Date; notAfter: Date } {

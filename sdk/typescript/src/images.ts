@@ -8,6 +8,8 @@ export type ImageOptions = components['schemas']['ImageOptions'];
 export type Extent = components['schemas']['Extent'];
 export type Checksum = components['schemas']['Checksum'];
 export type BlockDigest = components['schemas']['BlockDigest'];
+export type Receipt = components['schemas']['Receipt'];
+export type ReceiptClaims = components['schemas']['ReceiptClaims'];
 export type ReceivedRanges = components['schemas']['ReceivedRanges'];
 export type Preflight = components['schemas']['Preflight'];
 export type Job = components['schemas']['Job'];
@@ -151,6 +153,22 @@ export class ImageClient implements AsyncDisposable {
     const params = { path, query: { algorithm } };
     // Without the preference the answer is no job.
     return dataOf(await this.api.GET('/images/{id}/checksum', { params })) as Checksum;
+  }
+
+  /**
+   * A signed receipt of the image, to be kept: docs/transfers.md says how to check one and what it proves.
+   * @param algorithm of its checksum, as for `checksum`
+   * @throws ImageioError 404 when the service has no key to sign with; 409 when something writes to the image
+   */
+  async receipt(algorithm = 'blake2b'): Promise<Receipt> {
+    const { path } = this.#id.params;
+    const answer = await this.api.GET('/images/{id}/receipt', {
+      params: { path, query: { algorithm } },
+      // Not a type that is parsed by itself.
+      parseAs: 'json',
+    });
+    // Without the preference the answer is no job.
+    return dataOf(answer) as Receipt;
   }
 
   /**

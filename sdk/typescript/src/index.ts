@@ -6,6 +6,8 @@ export {
   type Extent,
   type ImageOptions,
   type Preflight,
+  type Receipt,
+  type ReceiptClaims,
   type ReceivedRanges,
   type PreflightOptions,
   type Job,

@@ -19,6 +19,8 @@ import { RunningJobs } from './running-jobs.js';
 /** An operation that may be done as a job. */
 export interface LongWork {
   readonly request: OperationRequest;
+  /** What the job is called where it is not what its operation counts as. */
+  readonly kind?: string;
   /**
    * Refuses what the open image does not have.
    * @returns how many bytes of it will be worked on; 0 where nobody can tell
@@ -64,10 +66,10 @@ export class ImageJobs {
    * @throws what refuses it: UnavailableError when too many jobs run, and what `ImageOperations.run` throws
    *   before any work
    */
-  async start(exchange: Exchange, { request, total, work }: LongWork): Promise<void> {
+  async start(exchange: Exchange, { request, kind = request.kind, total, work }: LongWork): Promise<void> {
     const permit = await this.operations.authorize(exchange, request);
     const list = this.#listOf(permit);
-    const job = list.begin(request.kind);
+    const job = list.begin(kind);
     const root = new JobRoot(job, exchange, this.logger);
     const begun = Promise.withResolvers<undefined>();
     await root.untilBegun(exchange, list, begun.promise, (onProgress) =>

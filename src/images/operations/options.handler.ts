@@ -4,6 +4,7 @@ import { extensions } from '../../contract/extensions.js';
 import { Section } from '../../framework/settings.module.js';
 import { isPreflight } from '../../wire/headers/cors.js';
 import type { Exchange } from '../../wire/exchange.js';
+import { ReceiptSigner } from '../receipt/receipt-signer.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageOperations } from '../transfer/image-operations.js';
 
@@ -30,6 +31,7 @@ export class OptionsHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     @Inject(LOCAL_SOCKET) private readonly localSocket: LocalSocket,
+    private readonly signer: ReceiptSigner,
     @Section('daemon') private readonly daemon: Pick<DaemonConfig, 'connectionsMax'>,
   ) {}
 
@@ -66,7 +68,7 @@ export class OptionsHandler implements ImageHandler {
     const body = JSON.stringify({
       ...(unixSocket === undefined ? {} : { unix_socket: unixSocket }),
       features: writable ? [...readFeatures, ...writeFeatures] : readFeatures,
-      extensions,
+      extensions: this.signer.isReady ? extensions : extensions.filter((word) => word !== 'receipt'),
       ...limits,
     });
     const allow = writable ? 'OPTIONS,GET,PUT,PATCH' : 'OPTIONS,GET';

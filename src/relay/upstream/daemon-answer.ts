@@ -24,7 +24,7 @@ const relayedNames = [
 
 /** The content types of the images API. A browser would run or show others. */
 const relayedTypes =
-  /^(?:application\/(?:octet-stream|json|x-ndjson|problem\+json)|text\/plain)\s*(?:;[^,]*)?$/i;
+  /^(?:application\/(?:octet-stream|json|jose\+json|x-ndjson|problem\+json)|text\/plain)\s*(?:;[^,]*)?$/i;
 
 const anyType = 'application/octet-stream';
 
