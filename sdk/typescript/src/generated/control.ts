@@ -115,7 +115,7 @@ export interface paths {
         put?: never;
         /**
          * Copy the image of one ticket to that of another
-         * @description Copies inside the daemon between images of any kind, zeroes as zeroes, and flushes in the end. It is a job and an operation of both tickets: each is active, shows the progress, and stops it when it is canceled, expires or is removed. Unknown keys are ignored. A copy that was stopped can be begun again.
+         * @description Copies inside the daemon between images of any kind, of other daemons too, zeroes as zeroes, and flushes in the end. It is a job and an operation of both tickets: each is active, shows the progress, and stops it when it is canceled, expires or is removed. Unknown keys are ignored. A copy that was stopped can be begun again.
          */
         post: operations["beginCopy"];
         delete?: never;
@@ -435,10 +435,21 @@ export interface components {
             actual?: string;
             /**
              * Format: int64
-             * @description Of a checksum that is another one: the first byte of the first block that is not what the ticket has uploaded to it, as far as the service has verified or hashed that, or null when none is known to differ: the digests of the blocks tell which do.
+             * @description Of a checksum that is another one: the first byte of the first block that is not what the ticket has uploaded to it, as far as digests of that were kept, or null when no such block is known: the digests of the blocks tell which differ.
              * @example 4194304
              */
             first_difference?: number | null;
+            /**
+             * Format: int64
+             * @description With `Upload-Parallel: ?1`, once the ticket was found good: bytes of the image that a loss of power would not undo, as `/images/{id}/ranges` counts them.
+             * @example 1048576
+             */
+            durable_bytes?: number;
+            /**
+             * @description With `Upload-Parallel: ?1`: whether the same request may succeed when it is sent again as it is, after `Retry-After` where that is given.
+             * @example false
+             */
+            retryable?: boolean;
             /**
              * @description Of a digest that did not match: by which algorithm.
              * @example sha-256
@@ -1155,7 +1166,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description The copy is malformed, source and target are one image, or one of them is at another daemon. */
+            /** @description The copy is malformed, or source and target are one image. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1239,7 +1250,45 @@ export interface operations {
                 };
             };
             501: components["responses"]["UnsupportedTransferCoding"];
+            /** @description The daemon that has one of the images refused the connection, or is not the one that it should be. */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example The certificate of the host of the image is not trusted */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:bad_gateway",
+                     *       "title": "The certificate of the host of the image is not trusted",
+                     *       "status": 502
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             503: components["responses"]["Unavailable"];
+            /** @description The daemon that has one of the images did not accept the connection or answer in time. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example The host of the image did not answer in time */
+                    "text/plain": components["schemas"]["ErrorText"];
+                    /**
+                     * @example {
+                     *       "type": "urn:ovirt-imageio:error:gateway_timeout",
+                     *       "title": "The host of the image did not answer in time",
+                     *       "status": 504
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getCopy: {
