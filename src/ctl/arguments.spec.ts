@@ -46,6 +46,17 @@ test('understands each command with its options', () => {
   );
 });
 
+test('takes both tickets of a copy, and how to copy', () => {
+  const plain = { name: 'copy', source: 's', target: 't', dirty: false, verify: false, output: 'text' };
+  assert.deepEqual(commandOf('copy', 's', 't'), plain);
+  assert.deepEqual(commandOf('copy', '--dirty', 's', '--verify', 't', '-o', 'json'), {
+    ...plain,
+    dirty: true,
+    verify: true,
+    output: 'json',
+  });
+});
+
 test('leaves it to the terminal how a ticket is shown, and takes the commands of a profiler', () => {
   assert.deepEqual(commandOf('show-ticket', 't'), { name: 'show-ticket', id: 't', output: undefined });
   for (const name of ['start-profile', 'stop-profile'] as const) assert.deepEqual(commandOf(name), { name });
@@ -118,6 +129,11 @@ const refused = [
   { args: ['list-tickets', 'a'], reason: 'list-tickets was given too much' },
   { args: ['del-ticket', 'a', '--watch'], reason: 'del-ticket has no option --watch' },
   { args: ['mod-ticket', 'a'], reason: '--timeout is required' },
+  { args: ['copy', 'a'], reason: 'copy needs SOURCE and TARGET' },
+  { args: ['copy', 'a', ''], reason: 'copy needs SOURCE and TARGET' },
+  { args: ['copy', 'a', 'b', 'c'], reason: 'copy was given too much' },
+  { args: ['copy', '-', '-'], reason: 'only one thing can be read from the standard input' },
+  { args: ['del-ticket', 'a', '--verify'], reason: 'del-ticket has no option --verify' },
   {
     args: ['sign-ticket', '-', '--imaged-uri', 'https://h', '--key', '-', '--cert', 'c'],
     reason: 'only one thing can be read from the standard input',

@@ -9,6 +9,15 @@ export type Command =
   | { readonly name: 'list-tickets'; readonly output: Output; readonly watchSeconds: number | undefined }
   | { readonly name: 'mod-ticket'; readonly id: string; readonly timeoutSeconds: number }
   | { readonly name: 'del-ticket'; readonly id: string }
+  | {
+      readonly name: 'copy';
+      /** Ids of tickets. */
+      readonly source: string;
+      readonly target: string;
+      readonly dirty: boolean;
+      readonly verify: boolean;
+      readonly output: Output;
+    }
   | { readonly name: 'start-profile' | 'stop-profile' }
   | {
       readonly name: 'sign-ticket';
@@ -39,25 +48,31 @@ Commands:
   mod-ticket ID --timeout SECONDS
                            let a ticket expire SECONDS from now
   del-ticket ID            remove a ticket and stop its transfer
+  copy SOURCE TARGET       have the daemon copy the image of the ticket SOURCE
+                           to that of TARGET, and show the progress until it
+                           is done; an interruption cancels the copy
   start-profile, stop-profile
                            not supported: say what to do instead
   sign-ticket ID --imaged-uri URI --key FILE --cert FILE
                            print a signed ticket as the engine makes it, for
                            development: the key is the engine's secret
 
-An ID is a secret that others see in the list of processes: with - for ID it is
-read from the standard input, on a line of its own.
+An ID is a secret that others see in the list of processes: with - for ID,
+SOURCE or TARGET it is read from the standard input, on a line of its own.
 
 Options:
   -c, --conf-dir DIR       find the control socket in DIR/conf.d/*.conf
                            (default ${defaultConfDir})
       --role daemon|proxy  whose defaults the configuration has (default daemon)
-  -o, --output text|json   show-ticket, list-tickets: how to print (default
-                           text; show-ticket: json, unless to a terminal)
+  -o, --output text|json   show-ticket, list-tickets, copy: how to print
+                           (default text; show-ticket: json, unless to a
+                           terminal)
   -w, --watch              list-tickets: again and again, until interrupted
       --interval SECONDS   list-tickets: time between two lists, 1 to 86400
                            (default 1)
       --timeout SECONDS    mod-ticket: when the ticket expires
+      --dirty              copy: only what changed since the checkpoint
+      --verify             copy: compare both images in the end
       --imaged-uri URI     sign-ticket: the daemon, e.g. https://host:54322
       --key FILE           sign-ticket: PEM of the engine's private key
       --cert FILE          sign-ticket: PEM of the engine's certificate
@@ -75,6 +90,8 @@ const options = {
   watch: { type: 'boolean', short: 'w' },
   interval: { type: 'string' },
   timeout: { type: 'string' },
+  dirty: { type: 'boolean' },
+  verify: { type: 'boolean' },
   'imaged-uri': { type: 'string' },
   key: { type: 'string' },
   cert: { type: 'string' },
@@ -87,19 +104,20 @@ type Option = keyof typeof options;
 
 interface Rule {
   /** What must follow the name, for people. */
-  readonly operand?: 'FILE' | 'ID';
+  readonly operands: readonly string[];
   readonly options: readonly Option[];
 }
 
 const rules: Readonly<Record<Command['name'], Rule>> = {
-  'add-ticket': { operand: 'FILE', options: [] },
-  'show-ticket': { operand: 'ID', options: ['output'] },
-  'list-tickets': { options: ['output', 'watch', 'interval'] },
-  'mod-ticket': { operand: 'ID', options: ['timeout'] },
-  'del-ticket': { operand: 'ID', options: [] },
-  'start-profile': { options: [] },
-  'stop-profile': { options: [] },
-  'sign-ticket': { operand: 'ID', options: ['imaged-uri', 'key', 'cert', 'lifetime'] },
+  'add-ticket': { operands: ['FILE'], options: [] },
+  'show-ticket': { operands: ['ID'], options: ['output'] },
+  'list-tickets': { operands: [], options: ['output', 'watch', 'interval'] },
+  'mod-ticket': { operands: ['ID'], options: ['timeout'] },
+  'del-ticket': { operands: ['ID'], options: [] },
+  copy: { operands: ['SOURCE', 'TARGET'], options: ['dirty', 'verify', 'output'] },
+  'start-profile': { operands: [], options: [] },
+  'stop-profile': { operands: [], options: [] },
+  'sign-ticket': { operands: ['ID'], options: ['imaged-uri', 'key', 'cert', 'lifetime'] },
 };
 
 interface Bounds {
@@ -139,24 +157,28 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 
 type Values = Partial<Record<Option, string | boolean>>;
 
-function parseCommand(values: Values, [name, operand, ...rest]: readonly string[]): Command {
+function parseCommand(values: Values, [name, ...given]: readonly string[]): Command {
   if (name === undefined) throw new UsageError('a command is missing');
   if (!isCommandName(name)) throw new UsageError(`there is no command ${JSON.stringify(name)}`);
   const rule = rules[name];
-  if (rule.operand === undefined ? operand !== undefined : rest.length > 0)
-    throw new UsageError(`${name} was given too much`);
-  if (rule.operand !== undefined && (operand === undefined || operand === ''))
-    throw new UsageError(`${name} needs ${rule.operand}`);
+  const { operands } = rule;
+  if (given.length > operands.length) throw new UsageError(`${name} was given too much`);
+  if (given.length < operands.length || given.includes(''))
+    throw new UsageError(`${name} needs ${operands.join(' and ')}`);
   const common: readonly string[] = ['conf-dir', 'role'];
   for (const option of Object.keys(values))
     if (!common.includes(option) && !rule.options.some((known) => known === option))
       throw new UsageError(`${name} has no option --${option}`);
-  const inputs = [operand, values.key, values.cert].filter((source) => source === '-');
+  const inputs = [...given, values.key, values.cert].filter((source) => source === '-');
   if (inputs.length > 1) throw new UsageError('only one thing can be read from the standard input');
-  return commandOf(name, operand ?? '', values);
+  return commandOf(name, given, values);
 }
 
-function commandOf(name: Command['name'], operand: string, values: Values): Command {
+function commandOf(
+  name: Command['name'],
+  [operand = '', secondOperand = '']: readonly string[],
+  values: Values,
+): Command {
   switch (name) {
     case 'add-ticket':
       return { name, file: operand };
@@ -170,6 +192,15 @@ function commandOf(name: Command['name'], operand: string, values: Values): Comm
       return { name, id: operand, timeoutSeconds: seconds(values, 'timeout', timeoutBounds) };
     case 'del-ticket':
       return { name, id: operand };
+    case 'copy':
+      return {
+        name,
+        source: operand,
+        target: secondOperand,
+        dirty: values.dirty === true,
+        verify: values.verify === true,
+        output: outputOf(values),
+      };
     case 'start-profile':
     case 'stop-profile':
       return { name };

@@ -5,14 +5,15 @@ import { systemClock } from '../base/clock.js';
 import { MiB } from '../base/units.js';
 import type { Config } from '../config/config.js';
 import type { Command } from './arguments.js';
+import { CommandError } from './command-error.js';
 import { controlEndpoint } from './control-endpoint.js';
+import { requireDone, runCopy } from './copy-command.js';
+import { CopyProgress, resultLine } from './copy-progress.js';
 import { indentedJson } from './indented-json.js';
+import { interruption } from './interruption.js';
 import { signTicket } from './signed-ticket.js';
 import { ticketLines, ticketTable } from './ticket-table.js';
 import { errorMessage } from '../base/error-details.js';
-
-/** A command cannot be carried out; the text says why. */
-export class CommandError extends Error {}
 
 const noProfiler =
   'there is no profiler to start or stop; the metrics tell where time goes, and NODE_OPTIONS=--cpu-prof ' +
@@ -32,7 +33,7 @@ const clearScreen = '\u001b[H\u001b[2J';
  * @param loadConfig asked only by commands that talk to the service
  */
 export async function runCommand(given: Command, loadConfig: () => Config): Promise<void> {
-  const command = 'id' in given && given.id === '-' ? { ...given, id: await readId() } : given;
+  const command = await withIds(given);
   if (command.name === 'sign-ticket') {
     await printSignedTicket(command);
     return;
@@ -54,7 +55,33 @@ export async function runCommand(given: Command, loadConfig: () => Config): Prom
       return;
     case 'del-ticket':
       await remove(tickets, command.id);
+      return;
+    case 'copy':
+      await copy(tickets, command);
   }
+}
+
+/** With what the standard input has in place of `-`. */
+async function withIds(given: Command): Promise<Command> {
+  if ('id' in given) return given.id === '-' ? { ...given, id: await readId() } : given;
+  if (given.name !== 'copy') return given;
+  const { source, target } = given;
+  return {
+    ...given,
+    source: source === '-' ? await readId() : source,
+    target: target === '-' ? await readId() : target,
+  };
+}
+
+async function copy(
+  tickets: TicketsClient,
+  { source, target, dirty, verify, output }: Extract<Command, { name: 'copy' }>,
+): Promise<void> {
+  const request = { source, target, dirty, verify };
+  const job = await runCopy(tickets, request, new CopyProgress(process.stderr), interruption());
+  if (output === 'json') print(json(job));
+  requireDone(job);
+  if (output === 'text') print(`${resultLine(job)}\n`);
 }
 
 /** As lines for people; for programs as JSON, which is what the Python tool prints. */
@@ -99,16 +126,6 @@ async function list(
     });
     if (stopped.aborted) return;
   }
-}
-
-/** Aborts at the first SIGINT or SIGTERM, which end the process only when they come again. */
-function interruption(): AbortSignal {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'])
-    process.once(signal, () => {
-      stop.abort();
-    });
-  return stop.signal;
 }
 
 /** Only the id is checked, because the request needs it. The service checks all the rest. */

@@ -4,7 +4,8 @@ import { ConfigError } from '../config/config-error.js';
 import { loadConfig } from '../config/load-config.js';
 import { version } from '../base/version.js';
 import { helpText, parseCommandLine, type CommandLine } from './arguments.js';
-import { CommandError, runCommand } from './commands.js';
+import { CommandError } from './command-error.js';
+import { runCommand } from './commands.js';
 
 const exitCodes = { failed: 1, usage: 2, unreachable: 3 } as const;
 
