@@ -98,7 +98,7 @@ describe('ovirt-imageioctl copy', () => {
       return { copying, target, go: () => writeFile(gate, '') };
     };
 
-    /** Resolves when the last copy was to be cancelled, and its storage did not answer within `remove_timeout`. */
+    /** Resolves when the last copy could not be cancelled within `remove_timeout`. */
     const notCancelled = async (): Promise<void> => {
       const copies = JSON.parse((await fixture.vdsm.request('GET', '/copies')).text) as { id: number }[];
       const refusal = new RegExp(`Timeout cancelling job ${copies.at(-1)?.id}\\b`);

@@ -20,7 +20,10 @@ const sessionMsMax = 400_000;
 const pagesWithSessions = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/quick-start.md'];
 
 /** Pages whose commands one test takes out of the page and runs as a whole. */
-const pagesRunElsewhere = { 'docs/backup.md': 'test/nbd/daemon-backup.e2e-spec.ts' };
+const pagesRunElsewhere = {
+  'docs/backup.md': 'test/nbd/daemon-backup.e2e-spec.ts',
+  'docs/backup-on-the-host.md': 'test/nbd/backup-on-the-host.e2e-spec.ts',
+};
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
 
