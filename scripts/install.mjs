@@ -16,6 +16,9 @@ const systemPrograms = [
   { program: 'curl', debianPackage: 'curl', tests: 'curl as a client, and the demo' },
   { program: 'jq', debianPackage: 'jq', tests: 'the incremental backup walk-through' },
   { program: 'python3', debianPackage: 'python3', tests: 'systemd notification' },
+  { program: 'mandoc', debianPackage: 'mandoc', tests: 'manual pages' },
+  { program: 'fish', debianPackage: 'fish', tests: 'completion in fish' },
+  { program: 'zsh', debianPackage: 'zsh', tests: 'completion in zsh' },
   { program: 'openssl', debianPackage: 'openssl', tests: 'signatures checked by another implementation' },
 ];
 

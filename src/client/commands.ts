@@ -30,6 +30,11 @@ export interface MoveOptions extends RemoteOptions, TransferSettings {
   readonly state?: string | undefined;
 }
 
+export interface DownloadOptions extends MoveOptions {
+  /** Write over a file that has something in it. */
+  readonly overwrite: boolean;
+}
+
 /** A disk of this host, or what comes in, becomes the image. */
 export async function upload(file: string, image: string, options: MoveOptions): Promise<CommandResult> {
   await using remote = await RemoteImage.open(imageLocation(image), options, never);
@@ -54,7 +59,7 @@ export async function upload(file: string, image: string, options: MoveOptions):
 export async function download(
   image: string,
   file: string,
-  options: MoveOptions & { readonly overwrite: boolean },
+  options: DownloadOptions,
 ): Promise<CommandResult> {
   await using remote = await RemoteImage.open(imageLocation(image), options, never);
   const source = remote.image;

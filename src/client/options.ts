@@ -78,5 +78,6 @@ export function withTransfer(command: Command): Command {
 export function withOutput(command: Command): Command {
   return command
     .addOption(new Option('-o, --output <FORM>', 'how to print').choices(['text', 'json']).default('text'))
-    .option('-q, --quiet', 'print nothing but failures', false);
+    .option('-q, --quiet', 'print nothing but failures', false)
+    .option('--log-file <FILE>', 'append what happens to FILE, a line with its time for each');
 }

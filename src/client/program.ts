@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { version } from '../base/version.js';
 import {
   checksum,
@@ -6,22 +6,25 @@ import {
   download,
   upload,
   verify,
+  type DownloadOptions,
   type MoveOptions,
   type RemoteOptions,
 } from './commands.js';
-import { showExtents, showInfo } from './show.js';
+import { completionScript, completionShells, type CompletionShell } from './completion.js';
 import type { DiskFormat } from './disk-format.js';
+import { examplesText } from './examples.js';
 import { parseBlockSize, withFormat, withOutput, withService, withTransfer } from './options.js';
-import { printResult, type OutputOptions } from './print-result.js';
+import { runCommand, type CommandOptions } from './run-command.js';
+import { showExtents, showInfo } from './show.js';
 
 const imageHelp = `
 An IMAGE is the transfer url of a ticket, https://HOST:PORT/images/ID, or
 unix:///PATH?id=ID on the host itself. A FILE of - is standard input or output.`;
 
 type BlockOptions = RemoteOptions &
-  OutputOptions & { readonly format?: DiskFormat; readonly blockSize: number };
+  CommandOptions & { readonly format?: DiskFormat; readonly blockSize: number };
 
-/** The commands, from which help, manual and completions are made. */
+/** The commands, from which help, the manual and completions are made. */
 export function imageio(): Command {
   const program = new Command('imageio')
     .description(
@@ -35,25 +38,27 @@ export function imageio(): Command {
     withOutput(withTransfer(withService(program.command('upload <FILE> <IMAGE>')))),
     'of FILE; what it begins like when absent',
   )
-    .description('make the image as the file')
-    .action(async (file: string, image: string, options: MoveOptions) => {
-      printResult(await upload(file, image, options), options);
+    .description('send a disk of this host into an image')
+    .action(async (file: string, image: string, options: MoveOptions & CommandOptions) => {
+      await runCommand('upload', options, (log) => upload(file, image, { ...options, log }));
     });
   withFormat(
     withOutput(withTransfer(withService(program.command('download <IMAGE> <FILE>')))),
     'of FILE; raw when absent',
   )
-    .description('make the file as the image')
+    .description('write an image to a file of this host')
     .option('--overwrite', 'write over a file that has something in it', false)
-    .action(async (image: string, file: string, options: MoveOptions & { overwrite: boolean }) => {
-      printResult(await download(image, file, options), options);
+    .action(async (image: string, file: string, options: DownloadOptions & CommandOptions) => {
+      await runCommand('download', options, (log) => download(image, file, { ...options, log }));
     });
   withOutput(withTransfer(withService(program.command('copy <FROM> <TO>'))))
-    .description('make an image as another, through this host')
-    .action(async (from: string, to: string, options: MoveOptions) => {
-      printResult(await copy(from, to, options), options);
+    .description('send an image into another one, through this host')
+    .action(async (from: string, to: string, options: MoveOptions & CommandOptions) => {
+      await runCommand('copy', options, (log) => copy(from, to, { ...options, log }));
     });
   addComparisons(program);
+  addCompletion(program);
+  for (const command of program.commands) command.addHelpText('after', () => examplesText(command.name()));
   return program;
 }
 
@@ -64,22 +69,32 @@ function addComparisons(program: Command): void {
     .description('compare a file with an image by digests')
     .option(...blockSize)
     .action(async (file: string, image: string, options: BlockOptions) => {
-      printResult(await verify(file, image, options), options);
+      await runCommand('verify', options, () => verify(file, image, options));
     });
   withFormat(withOutput(withService(program.command('checksum <PLACE>'))), ofFile)
     .description('print the checksum of an image or a file, as the service computes it with sha256')
     .option(...blockSize)
     .action(async (place: string, options: BlockOptions) => {
-      printResult(await checksum(place, options), options);
+      await runCommand('checksum', options, () => checksum(place, options));
     });
   withOutput(withService(program.command('extents <IMAGE>')))
     .description('print which parts of an image are data and which are zeroes')
-    .action(async (image: string, options: RemoteOptions & OutputOptions) => {
-      await showExtents(image, options);
+    .action(async (image: string, options: RemoteOptions & CommandOptions) => {
+      await runCommand('extents', options, () => showExtents(image, options));
     });
   withFormat(withOutput(withService(program.command('info <PLACE>'))), ofFile)
     .description('print what can be said of an image or a file')
-    .action(async (place: string, options: RemoteOptions & OutputOptions & { format?: DiskFormat }) => {
-      printResult(await showInfo(place, options), options);
+    .action(async (place: string, options: RemoteOptions & CommandOptions & { format?: DiskFormat }) => {
+      await runCommand('info', options, () => showInfo(place, options));
+    });
+}
+
+function addCompletion(program: Command): void {
+  program
+    .command('completion')
+    .addArgument(new Argument('<SHELL>').choices(completionShells))
+    .description('print a script that completes command lines of this program')
+    .action((shell: CompletionShell) => {
+      process.stdout.write(completionScript(program, shell));
     });
 }

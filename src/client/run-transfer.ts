@@ -1,12 +1,15 @@
 import {
   startTransfer,
+  StoppedError,
   type ReadableDisk,
   type TransferOptions,
   type TransferProgress,
   type WritableDisk,
 } from '#sdk/transfer';
+import { noLog, type Log } from './log-file.js';
+import { bytesText } from './report/amounts.js';
 import { chooseReport } from './report/choose-report.js';
-import { progressLine } from './report/plain-report.js';
+import { PlainReport, progressLine } from './report/plain-report.js';
 import type { ProgressForm } from './report/report.js';
 
 /** What every command that moves a disk has of options. */
@@ -20,6 +23,7 @@ export interface TransferSettings {
   readonly output: 'text' | 'json';
   readonly quiet: boolean;
   readonly progress: ProgressForm;
+  readonly log?: Log | undefined;
 }
 
 /**
@@ -32,7 +36,10 @@ export async function runTransfer(
   settings: TransferSettings,
   more: Partial<TransferOptions> = {},
 ): Promise<TransferProgress> {
+  const { log = noLog } = settings;
+  log.write(`${bytesText(source.sizeBytes)} to move, ${settings.maxWorkers} workers`);
   const transfer = startTransfer(source, target, {
+    onRetry: (error, delaySeconds) => log.write(`again in ${delaySeconds.toFixed(2)} s: ${error.message}`),
     workers: settings.maxWorkers,
     blockBytes: settings.bufferSize,
     retriesMax: settings.retries,
@@ -41,21 +48,28 @@ export async function runTransfer(
     verify: settings.verify,
     ...more,
   });
-  const report = chooseReport(settings);
+  const reports = [chooseReport(settings), new PlainReport((line) => log.write(line))];
+  const note = (words: string): void => {
+    for (const report of reports) report.note(words);
+  };
   const stop = (): void => {
     transfer.stop();
-    process.stderr.write('\nStopping; again to end at once\n');
+    note('Stopping; again to end at once');
   };
   const show = (): void => {
-    process.stderr.write(`${progressLine(transfer.progress)}\n`);
+    note(progressLine(transfer.progress));
   };
   // A second one meets nobody who listens, and ends the process.
   process.once('SIGINT', stop).once('SIGTERM', stop).on('SIGUSR1', show);
   try {
-    for await (const progress of transfer) report.progress(progress);
+    for await (const progress of transfer) for (const report of reports) report.progress(progress);
   } finally {
-    report.end();
+    for (const report of reports) report.end();
     process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGUSR1', show);
   }
-  return transfer.result;
+  return transfer.result.catch((error: unknown) => {
+    if (error instanceof StoppedError && more.state !== undefined)
+      throw new StoppedError(`${error.message}; the same command goes on from here`);
+    throw error;
+  });
 }

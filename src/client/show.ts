@@ -9,13 +9,14 @@ import type { CommandResult, OutputOptions } from './print-result.js';
 import { RemoteImage, type RemoteOptions } from './remote-image.js';
 
 /** Prints the extents of an image as they come. */
-export async function showExtents(place: string, options: RemoteOptions & OutputOptions): Promise<void> {
+export async function showExtents(place: string, options: RemoteOptions & OutputOptions): Promise<undefined> {
   await using remote = await RemoteImage.open(imageLocation(place), options, never);
   const toLine = options.output === 'json' ? jsonExtent : textExtent;
   for await (const extent of remote.image.extents(never)) {
     const line = toLine(extent);
     if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
   }
+  return undefined;
 }
 
 function jsonExtent({ offsetBytes, lengthBytes, zero }: DiskExtent): string {

@@ -27,8 +27,8 @@ export class AbortedError extends Error {
 
 /** A transfer was stopped, so that it can go on later: what was written is flushed and remembered. */
 export class StoppedError extends Error {
-  constructor() {
-    super('The transfer was stopped');
+  constructor(message = 'The transfer was stopped') {
+    super(message);
     this.name = 'StoppedError';
   }
 }

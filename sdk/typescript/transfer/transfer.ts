@@ -33,6 +33,8 @@ export interface TransferOptions {
   readonly sourceIdentity: string;
   /** By what the target is known to be the same in a later run. */
   readonly targetIdentity: string;
+  /** Told of each failure that is tried again, and how long that waits. */
+  readonly onRetry: (error: TransferError, delaySeconds: number) => void;
 }
 
 const MiB = 2 ** 20;
@@ -48,6 +50,7 @@ export const transferDefaults: TransferOptions = {
   state: undefined,
   sourceIdentity: '',
   targetIdentity: '',
+  onRetry: () => undefined,
 };
 
 /** Shorter zeroes within data are sent: a request costs more than they do. */
@@ -108,9 +111,10 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     this.#meter = new ProgressMeter(source.sizeBytes);
     this.#retrier = new Retrier({
       retriesMax,
-      onRetry: () => {
+      onRetry: (error, delaySeconds) => {
         this.#meter.retries += 1;
         this.#tell();
+        options.onRetry(error, delaySeconds);
       },
     });
     this.#rateLimit = new RateLimit(bytesPerSecond);

@@ -8,7 +8,7 @@ export class BarReport implements Report {
   readonly #bar: SingleBar;
   #started = false;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(private readonly stream: NodeJS.WriteStream) {
     this.#bar = new SingleBar({
       stream,
       format: '{percentage}% {bar} {done} of {size}, {rate}/s, {left}',
@@ -35,8 +35,16 @@ export class BarReport implements Report {
     }
   }
 
+  note(words: string): void {
+    // The bar stays above; a new one is begun below.
+    this.end();
+    this.stream.write(`${words}\n`);
+  }
+
   end(): void {
-    if (this.#started) this.#bar.stop();
+    if (!this.#started) return;
+    this.#started = false;
+    this.#bar.stop();
   }
 }
 

@@ -3,7 +3,11 @@ import { JsonReport } from './json-report.js';
 import { PlainReport } from './plain-report.js';
 import type { ProgressForm, Report } from './report.js';
 
-const silent: Report = { progress: () => undefined, end: () => undefined };
+const silent: Report = {
+  progress: () => undefined,
+  note: (words) => process.stderr.write(`${words}\n`),
+  end: () => undefined,
+};
 
 /** Progress goes to where it does not mix with what else is written: to standard error, but as JSON. */
 export function chooseReport(options: {

@@ -9,6 +9,10 @@ export class JsonReport implements Report {
     this.write(JSON.stringify({ event: 'progress', ...wireProgress(progress) }));
   }
 
+  note(words: string): void {
+    process.stderr.write(`${words}\n`);
+  }
+
   end(): void {
     // Each line is whole.
   }

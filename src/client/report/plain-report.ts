@@ -22,6 +22,10 @@ export class PlainReport implements Report {
     this.write(progressLine(progress));
   }
 
+  note(words: string): void {
+    this.write(words);
+  }
+
   end(): void {
     // Each line is whole.
   }

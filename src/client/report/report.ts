@@ -4,6 +4,8 @@ import type { TransferProgress } from '#sdk/transfer';
 export interface Report {
   /** Called with the newest state, a few times a second. */
   progress(progress: TransferProgress): void;
+  /** Says something for people, beside what is shown. */
+  note(words: string): void;
   /** Nothing is shown any more. */
   end(): void;
 }
