@@ -37,14 +37,14 @@ export function manualPage(program: Command): string {
 }
 
 const descriptionText = `An IMAGE is the transfer url of a ticket, https://HOST:PORT/images/ID, or
-unix:///PATH?id=ID (unix://@NAME?id=ID for an abstract socket) on the host itself. A FILE of - is standard input
-or output.
+unix:///PATH?id=ID (unix://@NAME?id=ID for an abstract socket) on the host itself. A FILE of - is standard
+input or output.
 
-Only what has data is sent, over several connections. A transfer that was interrupted goes on when the same command
-is given again. Sizes are in bytes, or have one of the suffixes k, m, g and t.`;
+Only what has data is sent, over several connections. A transfer that was interrupted goes on when the
+same command is given again. Sizes are in bytes, or have one of the suffixes k, m, g and t.`;
 
 const signalText =
-  'The first stops a transfer, flushes what is written and remembers it. The second ends the program at once.';
+  'The first stops a transfer, flushes and remembers it. The second ends the program at once.';
 
 const stateText = 'How far transfers are. Only their owner can read these files, because they name tickets.';
 

@@ -39,7 +39,9 @@ export async function runTransfer(
   const { log = noLog } = settings;
   log.write(`${bytesText(source.sizeBytes)} to move, ${settings.maxWorkers} workers`);
   const transfer = startTransfer(source, target, {
-    onRetry: (error, delaySeconds) => log.write(`again in ${delaySeconds.toFixed(2)} s: ${error.message}`),
+    onRetry: (error, delaySeconds) => {
+      log.write(`again in ${delaySeconds.toFixed(2)} s: ${error.message}`);
+    },
     workers: settings.maxWorkers,
     blockBytes: settings.bufferSize,
     retriesMax: settings.retries,
@@ -48,7 +50,10 @@ export async function runTransfer(
     verify: settings.verify,
     ...more,
   });
-  const reports = [chooseReport(settings), new PlainReport((line) => log.write(line))];
+  const logged = new PlainReport((line) => {
+    log.write(line);
+  });
+  const reports = [chooseReport(settings), logged];
   const note = (words: string): void => {
     for (const report of reports) report.note(words);
   };

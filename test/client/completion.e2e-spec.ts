@@ -25,7 +25,12 @@ describe('completion of imageio', () => {
 
   describe('bash', { skip: needs('bash') }, () => {
     async function completed(...words: readonly string[]): Promise<readonly string[]> {
-      const line = `source ${script('bash')}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _imageio; echo "\${COMPREPLY[@]}"`;
+      const line = [
+        `source ${script('bash')}`,
+        'COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))',
+        '_imageio',
+        'echo "${COMPREPLY[@]}"',
+      ].join('\n');
       const { stdout } = await run('bash', ['-c', line, 'bash', 'imageio', ...words]);
       return stdout.trim().split(' ');
     }

@@ -16,7 +16,7 @@ test('the manual page has no fault and all options', { skip: needs('mandoc') }, 
   assert.match(faults, /^[^\n]*: missing date, [^\n]*\n$/);
   const { stdout } = await run('mandoc', ['-T', 'utf8', '-O', 'width=1000', page]);
   // Bold and underlined letters are printed twice.
-  const text = stdout.replaceAll(/.\x08/g, '').replaceAll('‐', '-');
+  const text = stdout.replaceAll(/.[\b]/g, '').replaceAll('‐', '-');
   for (const command of imageio().commands) {
     assert.ok(text.includes(`imageio ${command.name()}`), command.name());
     for (const { flags } of command.options) assert.ok(text.includes(flags), flags);
