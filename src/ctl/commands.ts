@@ -13,6 +13,7 @@ import { indentedJson } from './indented-json.js';
 import { interruption } from './interruption.js';
 import { signTicket } from './signed-ticket.js';
 import { ticketLines, ticketTable } from './ticket-table.js';
+import { WatchedTickets } from './watched-tickets.js';
 import { errorMessage } from '../base/error-details.js';
 
 const noProfiler =
@@ -113,14 +114,18 @@ async function list(
   tickets: TicketsClient,
   { output, watchSeconds }: Extract<Command, { name: 'list-tickets' }>,
 ): Promise<void> {
-  const stopped = watchSeconds === undefined ? undefined : interruption();
-  for (;;) {
+  if (watchSeconds === undefined) {
     const all = await tickets.list();
-    if (watchSeconds !== undefined && output === 'text' && process.stdout.isTTY) print(clearScreen);
+    print(output === 'json' ? json(all) : ticketTable(all, systemClock.monotonicSeconds()));
+    return;
+  }
+  const stopped = interruption();
+  const watched = new WatchedTickets(tickets, systemClock, stopped);
+  for (;;) {
+    const all = await watched.now();
     // One list a line, so that who reads a watched stream sees where each ends.
-    if (output === 'json') print(watchSeconds === undefined ? json(all) : `${JSON.stringify(all)}\n`);
-    else print(ticketTable(all, systemClock.monotonicSeconds()));
-    if (watchSeconds === undefined || stopped === undefined) return;
+    if (output === 'json') print(`${JSON.stringify(all)}\n`);
+    else print((process.stdout.isTTY ? clearScreen : '') + ticketTable(all, systemClock.monotonicSeconds()));
     await delay(watchSeconds * 1000, undefined, { signal: stopped }).catch((error: unknown) => {
       if (!stopped.aborted) throw error;
     });

@@ -177,6 +177,17 @@ describe('an event stream', () => {
     events.end();
   });
 
+  test('looks at once whether a client that has ended its side is still there', async () => {
+    await using listener = await StreamingListener.open({ commentSeconds: 3600 });
+    const client = await listener.ask();
+    await client.readUntil('\r\n\r\n');
+    client.halfClose();
+    await client.readUntil(':\n\n');
+    const events = await listener.stream();
+    events.end({ event: 'removed', data: {} });
+    await client.readUntil('event: removed');
+  });
+
   test('is refused when too many are open, until one has ended', async () => {
     await using listener = await StreamingListener.open({ streamsMax: 1 });
     const first = await listener.ask();

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { ClientGoneError, UnavailableError } from '../base/errors.js';
+import { SpreadInterval } from '../base/spread-interval.js';
 import type { Exchange } from './exchange.js';
 
 /** One event of a stream (HTML standard, "Server-sent events"). */
@@ -24,6 +25,9 @@ const commentSecondsDefault = 15;
 
 const comment = ':\n\n';
 
+/** More than any stream has. What a daemon sends beyond that to a proxy must not pile up there. */
+const waitingTypesMax = 32;
+
 /**
  * What every stream of events says of itself: it is never to be kept, and neither compressed nor collected by
  * those who pass it on. nginx collects answers unless `X-Accel-Buffering` says no.
@@ -37,8 +41,15 @@ const streamHeaders = {
 /** The event streams of the whole service, which are bounded together. */
 export class EventStreams {
   #open = 0;
+  readonly #streamsMax: number;
+  readonly #comments: SpreadInterval<EventStream>;
 
-  constructor(private readonly options: EventStreamsOptions) {}
+  constructor({ streamsMax, commentSeconds = commentSecondsDefault }: EventStreamsOptions) {
+    this.#streamsMax = streamsMax;
+    this.#comments = new SpreadInterval(commentSeconds, (stream) => {
+      stream.comment();
+    });
+  }
 
   /** How many are open. */
   get open(): number {
@@ -50,15 +61,17 @@ export class EventStreams {
    * @throws UnavailableError when too many are open
    */
   begin(exchange: Exchange): EventStream {
-    const { streamsMax, commentSeconds = commentSecondsDefault } = this.options;
-    if (this.#open >= streamsMax) {
-      throw new UnavailableError(`Too many event streams, the limit is ${streamsMax}`);
+    if (this.#open >= this.#streamsMax) {
+      throw new UnavailableError(`Too many event streams, the limit is ${this.#streamsMax}`);
     }
     this.#open++;
+    const stream = new EventStream(exchange);
+    const endComments = this.#comments.add(stream);
     exchange.response.once('close', () => {
       this.#open--;
+      endComments();
     });
-    return new EventStream(exchange, commentSeconds);
+    return stream;
   }
 }
 
@@ -72,7 +85,6 @@ export class EventStream {
   readonly #response: ServerResponse;
   /** Events that wait for the socket, by type, in the order of their latest arrival. */
   readonly #waiting = new Map<string, StreamEvent>();
-  readonly #comments: NodeJS.Timeout;
   #taken = true;
   #ended = false;
   /** Who waits until the socket has taken everything. */
@@ -80,15 +92,15 @@ export class EventStream {
   /** Resolves when the stream has ended or the client has left. Rejects when it is cut for another reason. */
   readonly closed: Promise<void>;
 
-  constructor(exchange: Exchange, commentSeconds: number) {
+  constructor(exchange: Exchange) {
     this.#exchange = exchange;
     this.#response = exchange.response;
     this.closed = closeOf(exchange);
-    this.#comments = setInterval(() => {
-      if (this.#taken) this.#write(comment);
-    }, commentSeconds * 1000);
+    // Over TCP a client that has left looks like one that only asks no more, until something is sent.
+    exchange.request.socket.once('end', () => {
+      this.comment();
+    });
     this.#response.once('close', () => {
-      clearInterval(this.#comments);
       this.#waiting.clear();
       this.#onTaken?.();
     });
@@ -104,6 +116,11 @@ export class EventStream {
     return this.#ended || this.#response.closed || this.#exchange.connection.closed;
   }
 
+  /** Shows that the stream is alive, unless something is on its way already. */
+  comment(): void {
+    if (this.#taken && !this.over) this.#write(comment);
+  }
+
   /** Sends the event now or, while the socket has not taken what was sent before, when it has. */
   send(event: StreamEvent): void {
     if (this.over) return;
@@ -111,8 +128,7 @@ export class EventStream {
       this.#write(textOf(event));
       return;
     }
-    this.#waiting.delete(event.event);
-    this.#waiting.set(event.event, event);
+    this.#keep(event);
   }
 
   /** Resolves when the socket has taken everything, or the stream is closed. */
@@ -130,12 +146,8 @@ export class EventStream {
   /** Ends the stream after what was sent, and `last`. Idempotent. */
   end(last?: StreamEvent): void {
     if (this.over) return;
-    if (last !== undefined) {
-      this.#waiting.delete(last.event);
-      this.#waiting.set(last.event, last);
-    }
+    if (last !== undefined) this.#keep(last);
     this.#ended = true;
-    clearInterval(this.#comments);
     this.#response.end(this.#takeWaiting());
   }
 
@@ -159,6 +171,13 @@ export class EventStream {
       this.#onTaken = undefined;
       onTaken?.();
     });
+  }
+
+  #keep(event: StreamEvent): void {
+    this.#waiting.delete(event.event);
+    this.#waiting.set(event.event, event);
+    const [oldest] = this.#waiting.keys();
+    if (this.#waiting.size > waitingTypesMax && oldest !== undefined) this.#waiting.delete(oldest);
   }
 
   #takeWaiting(): string {

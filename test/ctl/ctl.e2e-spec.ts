@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
+import { DaemonUnderTest } from '../e2e/daemon-under-test.js';
 import { Deployment } from '../e2e/deployment.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import { writeConfiguration } from '../support/configuration.js';
 import { Program, type Exit } from '../support/program.js';
 import { pinnedNode, projectRoot } from '../support/project.js';
 import { needs } from '../support/requirements.js';
+import { SocketGateway } from '../support/socket-gateway.js';
 import type { TicketInfo } from '../support/vdsm.js';
 
 const program = join(projectRoot, 'dist', 'ctl', 'main.js');
@@ -111,22 +113,49 @@ describe('ovirt-imageioctl', () => {
     );
   });
 
-  test('watches tickets until it is interrupted', async () => {
-    const watching = await start('list-tickets', '--watch', '--interval', '1', '-o', 'json');
-    await watching.waitForLine((line) => (line.includes('"t2"') ? undefined : true), 'the first list');
-    await deployment.daemon.vdsm.addTicket({
-      uuid: 't2',
-      size: 1,
-      ops: ['read'],
-      timeout: 9,
-      url: 'file:///none',
+  for (const [kind, hidesEvents, asked] of [
+    ['by events', false, /^\/tickets\/events$/],
+    ['by asking again, where there are no events', true, /^\/tickets\/events(,\/tickets){2,}$/],
+  ] as const) {
+    test(`watches tickets until it is interrupted, ${kind}`, async () => {
+      const { vdsm } = deployment.daemon;
+      const control = deployment.daemon.address('control');
+      assert.ok(control.kind === 'unix');
+      const path = deployment.folder.file(`${hidesEvents}.sock`);
+      await using gateway = await SocketGateway.open({ target: control.path, path, hidesEvents });
+      const confDir = deployment.folder.file(`watch-${hidesEvents}`);
+      await writeConfiguration(confDir, { control: { transport: 'unix', socket: path } });
+      const args = ['list-tickets', '--watch', '--interval', '1', '-o', 'json'];
+      const watching = await Program.start(pinnedNode, [program, '-c', confDir, ...args]);
+      const list = (what: string, ids: readonly string[]): Promise<readonly TicketInfo[]> =>
+        watching.waitForLine((line) => {
+          const all = JSON.parse(line) as readonly TicketInfo[];
+          return String(all.map(({ uuid }) => uuid)) === String(ids) ? all : undefined;
+        }, what);
+      assert.equal((await list('the first list', ['t1']))[0]?.transfer_id, 'x');
+      const ticket = { size: 1, ops: ['read'], timeout: 90, url: 'file:///none' } as const;
+      await vdsm.addTicket({ ...ticket, uuid: 't2' });
+      await list('a list with the new ticket', ['t1', 't2']);
+      await vdsm.removeTicket('t2');
+      watching.lines.length = 0;
+      const [left] = await list('a list without it', ['t1']);
+      const { idle_time: idle } = await vdsm.getTicket('t1');
+      assert.ok(left && left.idle_time <= idle, `idle for ${left?.idle_time} s, then ${idle} s`);
+      assert.deepEqual(await watching.stop('SIGINT'), { code: 0, signal: null });
+      assert.match(gateway.passed.map(({ path: each }) => each).join(), asked);
     });
-    await watching.waitForLine(
-      (line) => (line.includes('"t2"') ? true : undefined),
-      'a list with the new ticket',
-    );
-    assert.deepEqual(await watching.stop('SIGINT'), { code: 0, signal: null });
-    await deployment.daemon.vdsm.removeTicket('t2');
+  }
+
+  test('says that the service has gone while it watches', async () => {
+    await using other = await DaemonUnderTest.start();
+    const watching = await Program.start(pinnedNode, [
+      ...[program, '-c', other.folder.file('daemon'), 'list-tickets', '-w'],
+    ]);
+    await watching.waitForLine((line) => (line.startsWith('ID') ? true : undefined), 'the first list');
+    await other.daemon.program.kill();
+    const { code } = await watching.waitForExit();
+    assert.equal(code, 3);
+    assert.match(watching.lines.at(-1) ?? '', /^ovirt-imageioctl: cannot reach the service: .*ECONNREFUSED/);
   });
 
   test('extends a ticket', async () => {

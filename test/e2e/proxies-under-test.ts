@@ -30,13 +30,14 @@ export class ProxiesUnderTest implements AsyncDisposable {
     this.#closing.push(() => daemon.program.kill());
   }
 
-  static async start(): Promise<ProxiesUnderTest> {
+  /** @param configuration of the daemon */
+  static async start(configuration: Configuration = {}): Promise<ProxiesUnderTest> {
     const folder = await TemporaryFolder.create();
     try {
       const pki = await Pki.create(folder.file('pki'));
       const engineIdentity = await pki.issueEngine();
       const proxyIdentity = await pki.issueHost('proxy');
-      const daemon = await startDaemon({ folder: folder.path, pki });
+      const daemon = await startDaemon({ folder: folder.path, pki, configuration });
       return new ProxiesUnderTest(
         folder,
         pki,

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
+import { Program } from '../support/program.js';
 import { pinnedNode, projectRoot } from '../support/project.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 import { startDocumentedCommands, writeDocumentedPrograms } from './documented-program.js';
@@ -70,7 +71,9 @@ test('the packed TypeScript client runs its documented programs in a project of 
   const compiler = await startDocumentedCommands('typescript.md', { cwd: folder.path });
   assert.equal((await compiler.waitForExit(60_000)).code, 0, compiler.lastLines());
   // Node.js 22 does not know this.
-  assert.doesNotMatch(await readFile(folder.file('transfer.js'), 'utf8'), /await using/);
+  for (const file of ['transfer.js', 'follow.js']) {
+    assert.doesNotMatch(await readFile(folder.file(file), 'utf8'), /await using/);
+  }
   const program = `import * as sdk from '${name}'; console.log(Object.keys(sdk).sort().join())`;
   const { stdout } = await run(pinnedNode, ['--input-type=module', '--eval', program], { cwd: folder.path });
   const names = 'ImageClient,ImageioError,NodeTransport,SessionsClient,TicketsClient,Transport';
@@ -94,5 +97,13 @@ test('the packed TypeScript client runs its documented programs in a project of 
   );
   assert.equal(transfer.stdout, 'true\n');
   for (const file of [target, copy]) await assertSameImage(file!, source!);
+
+  const followed = await deployment.addTicket('write', target!, 8 * MiB);
+  const args = ['follow.js', deployment.daemon.url, deployment.folder.file('ca.pem'), followed];
+  const following = await Program.start(pinnedNode, args, { cwd: folder.path });
+  await following.waitForLine((line) => (line === 'progress 0' ? line : undefined), 'the first event');
+  await deployment.daemon.vdsm.removeTicket(followed);
+  assert.equal((await following.waitForExit()).code, 0, following.lastLines());
+  assert.equal(following.lines.at(-1), 'removed 0');
   assert.deepEqual(await deployment.daemon.vdsm.listTickets(), []);
 });

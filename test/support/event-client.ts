@@ -1,7 +1,7 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { request as requestHttp, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { EventReader, type ReceivedEvent } from '../../src/base/event-reader.js';
+import { createParser } from 'eventsource-parser';
 import { connectOptions, type Address } from './address.js';
 import { within } from './deadline.js';
 
@@ -18,29 +18,35 @@ export interface Progress {
 }
 
 /** An event and its data. */
-export interface ParsedEvent<T> extends Omit<ReceivedEvent, 'data'> {
+export interface ParsedEvent<T> {
+  readonly event: string;
   readonly data: T;
+  readonly id: string | undefined;
 }
 
 /** A client that follows a stream of events, on a connection of its own. */
 export class EventClient<T = Progress> implements Disposable {
   readonly events: ParsedEvent<T>[] = [];
-  readonly #reader = new EventReader();
+  /** Not of the answer, whose failure is no failure to wait for its end. */
+  readonly #news = new EventEmitter();
   #read = 0;
   /** The stream has ended as it should, or was cut. */
   end: 'whole' | 'cut' | undefined;
 
   private constructor(readonly answer: IncomingMessage) {
-    answer.on('data', (piece: Buffer) => {
-      for (const { event, data, id } of this.#reader.push(piece)) {
+    const parser = createParser({
+      onEvent: ({ event = 'message', data, id }) => {
         this.events.push({ event, data: JSON.parse(data) as T, id });
-      }
-      answer.emit('news');
+      },
+    });
+    answer.setEncoding('utf8').on('data', (piece: string) => {
+      parser.feed(piece);
+      this.#news.emit('news');
     });
     answer.on('error', () => undefined);
     answer.once('close', () => {
       this.end = answer.complete ? 'whole' : 'cut';
-      answer.emit('news');
+      this.#news.emit('news');
     });
   }
 
@@ -74,7 +80,7 @@ export class EventClient<T = Progress> implements Disposable {
         if (event !== undefined && wanted(event)) return event;
       }
       if (this.end !== undefined) throw new Error(`The stream ended (${this.end}) before ${what}`);
-      await within(once(this.answer, 'news'), what);
+      await within(once(this.#news, 'news'), what);
     }
   }
 
@@ -85,7 +91,7 @@ export class EventClient<T = Progress> implements Disposable {
 
   /** @returns how the stream ended, when it has */
   async ended(): Promise<'whole' | 'cut'> {
-    while (this.end === undefined) await within(once(this.answer, 'news'), 'the end of the stream');
+    while (this.end === undefined) await within(once(this.#news, 'news'), 'the end of the stream');
     return this.end;
   }
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import createClient, { type Client } from 'openapi-fetch';
+import { follow, type FollowOptions, type ImageEvent, type JobEvent } from './events.js';
 import type { components, paths } from './generated/daemon.js';
 import { dataOf, refusalOf } from './service-error.js';
 import { Transport, type Endpoint } from './transport.js';
@@ -210,6 +211,34 @@ export class ImageClient implements AsyncDisposable {
   }
 
   /**
+   * How the job goes on, until it has ended.
+   * @throws ImageioError 404 when there is no such job, or not any more
+   */
+  async *jobEvents(number: number, options: FollowOptions = {}): AsyncGenerator<JobEvent> {
+    for await (const event of follow(
+      this.#transport,
+      `${this.#path}/jobs/${number}/events`,
+      jobEnds,
+      options,
+    )) {
+      if (event.event !== 'open') yield event as JobEvent;
+    }
+  }
+
+  /**
+   * What happens to the ticket, as it happens, until that ends: instead of polling. A connection that breaks,
+   * or a service that stops and comes back, is followed further; the state of then comes when it is another
+   * one. `break` ends it, and so does closing this client.
+   * @throws ImageioError 403 when there is no such ticket, or not any more; and when the service has no
+   * events, which `extensions` of `options` tells beforehand
+   */
+  async *events(options: FollowOptions = {}): AsyncGenerator<ImageEvent> {
+    for await (const event of follow(this.#transport, `${this.#path}/events`, ticketEnds, options)) {
+      if (event.event !== 'open') yield event as ImageEvent;
+    }
+  }
+
+  /**
    * What would fail, before it does. It changes nothing, and does not prolong the ticket.
    * @throws ImageioError 403 when the ticket does not allow it; trouble with the storage is in the answer
    */
@@ -278,6 +307,9 @@ export class ImageClient implements AsyncDisposable {
     dataOf(await this.api.PATCH('/images/{id}', { ...this.#id, body: operation, parseAs: 'text' }));
   }
 }
+
+const ticketEnds: ReadonlySet<string> = new Set(['cancelled', 'expired', 'removed']);
+const jobEnds: ReadonlySet<string> = new Set(['done', 'failed', 'cancelled']);
 
 const asJob = { Prefer: 'respond-async' };
 

@@ -13,6 +13,7 @@ export {
   type Job,
   type UploadOptions,
 } from './images.js';
+export type { FollowOptions, ImageEvent, JobEvent, TicketProgress, TicketsEvent } from './events.js';
 export { NodeTransport, type NodeTransportOptions } from './node-transport.js';
 export { SessionsClient, type Session } from './sessions.js';
 export { ImageioError } from './service-error.js';

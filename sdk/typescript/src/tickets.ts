@@ -1,4 +1,5 @@
 import createClient, { type Client } from 'openapi-fetch';
+import { follow, type FollowOptions, type TicketsEvent } from './events.js';
 import type { components, paths } from './generated/control.js';
 import { dataOf } from './service-error.js';
 import { Transport, type Endpoint } from './transport.js';
@@ -7,6 +8,8 @@ export type Ticket = components['schemas']['Ticket'];
 export type TicketInfo = components['schemas']['TicketInfo'];
 export type Copy = components['schemas']['Copy'];
 export type CopyJob = components['schemas']['Job'];
+
+const noEnds: ReadonlySet<string> = new Set();
 
 /** The tickets API, at the control service of a daemon or a proxy. */
 export class TicketsClient implements AsyncDisposable {
@@ -24,6 +27,17 @@ export class TicketsClient implements AsyncDisposable {
   /** All tickets, in the order in which they were added. */
   async list(): Promise<readonly TicketInfo[]> {
     return dataOf(await this.api.GET('/tickets'));
+  }
+
+  /**
+   * What happens to all tickets, as it happens, until the loop is left, aborted or this client closed:
+   * instead of polling. It goes on when the service comes back.
+   * @throws ImageioError 404 when the service has no events, 503 when it has no room for one more who follows
+   */
+  async *events(options: Omit<FollowOptions, 'lastEventId'> = {}): AsyncGenerator<TicketsEvent> {
+    for await (const event of follow(this.#transport, '/tickets/events', noEnds, options)) {
+      yield event as TicketsEvent;
+    }
   }
 
   /** @throws ImageioError 404 when there is no such ticket */

@@ -18,6 +18,7 @@ export interface Endpoint {
  */
 export class Transport implements AsyncDisposable {
   readonly #dispatcher: Dispatcher;
+  readonly #closing = new AbortController();
 
   constructor(readonly endpoint: Endpoint) {
     const { ca, socketPath } = endpoint;
@@ -45,7 +46,10 @@ export class Transport implements AsyncDisposable {
    */
   async send(
     path: string,
-    options: Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'body' | 'signal'>,
+    options: Pick<
+      Dispatcher.RequestOptions,
+      'method' | 'headers' | 'body' | 'signal' | 'headersTimeout' | 'bodyTimeout'
+    >,
   ): Promise<Dispatcher.ResponseData> {
     return this.#dispatcher.request({
       ...options,
@@ -55,8 +59,14 @@ export class Transport implements AsyncDisposable {
     });
   }
 
-  /** Closes the connections once what is running has ended. */
+  /** Aborted when it is closed: for what would never end by itself. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Closes the connections once what is running has ended. What follows events ends at once. */
   async close(): Promise<void> {
+    this.#closing.abort(new Error('The client was closed'));
     await this.#dispatcher.close();
   }
 

@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { EventReader } from '../../base/event-reader.js';
+import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { BadGatewayError, NotAllowedError } from '../../base/errors.js';
-import type { EventStream, EventStreams } from '../../wire/event-stream.js';
+import type { EventStreams, StreamEvent } from '../../wire/event-stream.js';
 import type { Exchange } from '../../wire/exchange.js';
 import type { SilenceTimer } from '../../daemons/silence-timer.js';
 
 /** A daemon sends a comment every 15 s. When four have not come it is gone. */
 const daemonSilenceSeconds = 60;
+
+/** Longer events are no work of ours, and would be kept in memory. */
+const eventCharactersMax = 1_048_576;
 
 export interface EventRelayOptions {
   readonly streams: EventStreams;
@@ -33,22 +36,29 @@ export async function relayEvents(
 ): Promise<void> {
   const stream = streams.begin(exchange);
   const { promise: sourceFailed, reject } = Promise.withResolvers<never>();
+  /** What the client was told last: events of the proxy's own have it too, as all events of a stream do. */
+  let newest: unknown;
   exchange.onDrain(() => {
-    stream.end({ event: 'draining', data: {} });
+    stream.end({ event: 'draining', data: stateIn(newest) });
   });
   const onAbort = (): void => {
     const reason = withdrawal(exchange);
     if (reason === undefined) return;
-    stream.end({ event: 'cancelled', data: { reason: reason.message } });
+    stream.end({ event: 'cancelled', data: { ...stateIn(newest), reason: reason.message } });
   };
   exchange.signal.addEventListener('abort', onAbort);
   silence.limitSeconds = daemonSilenceSeconds;
   silence.watch();
-  const reader = new EventReader();
-  source.on('data', (piece: Buffer) => {
+  const parser = parserInto((event) => {
+    newest = event.data;
+    stream.send(event);
+  });
+  // Characters that two pieces share are kept whole.
+  source.setEncoding('utf8');
+  source.on('data', (piece: string) => {
     silence.watch();
     try {
-      for (const { event, data, id } of reader.push(piece)) send(stream, event, data, id);
+      parser.feed(piece);
     } catch (error: unknown) {
       reject(new BadGatewayError('The host of the image sent no stream of events', { cause: error }));
     }
@@ -76,7 +86,20 @@ function withdrawal({ signal }: Exchange): NotAllowedError | undefined {
   return signal.reason instanceof NotAllowedError ? signal.reason : undefined;
 }
 
-/** @throws SyntaxError when the data is no JSON */
-function send(stream: EventStream, event: string, data: string, id: string | undefined): void {
-  stream.send({ event, data: JSON.parse(data) as unknown, id });
+/** Its `feed` throws for an event that is too long, or whose data is no JSON. */
+function parserInto(take: (event: StreamEvent) => void): EventSourceParser {
+  return createParser({
+    maxBufferSize: eventCharactersMax,
+    onEvent: ({ event = 'message', data, id }) => {
+      take({ event, data: JSON.parse(data) as unknown, id });
+    },
+    onError: (error) => {
+      // What it does not know it leaves out, as the standard says.
+      if (error.type === 'max-buffer-size-exceeded') throw error;
+    },
+  });
+}
+
+function stateIn(data: unknown): object {
+  return typeof data === 'object' && data !== null ? data : {};
 }
