@@ -7,12 +7,14 @@ import { basename, join } from 'node:path';
 import { projectRoot } from './console.mjs';
 
 const dist = join(projectRoot, 'dist');
-const hashWorker = readdirSync(dist, { recursive: true }).find((path) => basename(path) === 'hash-worker.js');
+const workers = readdirSync(dist, { recursive: true })
+  .filter((path) => path.endsWith('-worker.js') && !path.startsWith('chunks'))
+  .map((path) => [`chunks/${basename(path, '.js')}`, join(dist, path)]);
 const { metafile } = await build({
   absWorkingDir: projectRoot,
-  // An entry of its own, because the file that starts the worker names it by a relative path, also from a
+  // Entries of their own, because the files that start the workers name them by a relative path, also from a
   // chunk.
-  entryPoints: { main: join(dist, 'main.js'), 'chunks/hash-worker': join(dist, hashWorker) },
+  entryPoints: { main: join(dist, 'main.js'), ...Object.fromEntries(workers) },
   outdir: dist,
   chunkNames: 'chunks/[name]-[hash]',
   allowOverwrite: true,

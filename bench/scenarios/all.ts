@@ -1,5 +1,6 @@
 import { ChecksumScenario } from './checksum.js';
 import { ConcurrentDownloadsScenario, DownloadScenario } from './download.js';
+import { FileExtentsScenario } from './extents.js';
 import {
   NbdDownloadScenario,
   NbdExtentsScenario,
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   new RandomReadScenario(),
   new ZeroScenario(),
   new ChecksumScenario(),
+  new FileExtentsScenario(),
   new ConcurrentDownloadsScenario(),
   new RelayDownloadScenario(),
   new RelayUploadScenario(),

@@ -1,8 +1,8 @@
-import { callAsync } from './async-call.js';
-import { libc } from './libc.js';
+import { callAsync, type NativeFunction } from './async-call.js';
+import { lastErrnoName, libc } from './libc.js';
 
 /**
- * The calls on files and block devices that Node lacks. All run in libuv's thread pool like `fs` does,
+ * The calls on files and block devices that Node lacks. All but one run in libuv's thread pool like `fs` does,
  * because on a hung storage each of them can take forever. Offsets and lengths are in bytes; failures are
  * `Error`s whose `code` is the name of the errno.
  */
@@ -20,6 +20,23 @@ export async function fallocate(
 /** `lseek(2)`: only to find data and holes, and the size of a block device. @returns the new position */
 export async function lseek(fd: number, offsetBytes: number, whence: number): Promise<number> {
   return await callAsync('lseek', functions.lseek, [fd, offsetBytes, whence]);
+}
+
+/**
+ * The same at once, for threads that may wait: an answer takes a microsecond, in the pool seventy times that.
+ * @returns the new position, or the name of the errno
+ */
+export function lseekWaiting(
+  fd: number,
+  offsetBytes: number,
+  whence: number,
+): number | { readonly errno: string } {
+  for (;;) {
+    const position = functions.lseek(fd, offsetBytes, whence);
+    if (position >= 0) return position;
+    const errno = lastErrnoName();
+    if (errno !== 'EINTR') return { errno };
+  }
 }
 
 /** `ioctl(BLKZEROOUT)`: makes a part of a block device read as zeroes, on the device if it can. */
@@ -40,7 +57,8 @@ const blkZeroOutRequest = 0x127f;
 
 const functions = {
   fallocate: libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
-  lseek: libc.func('int64_t lseek(int fd, int64_t offset, int whence)'),
+  lseek: libc.func('int64_t lseek(int fd, int64_t offset, int whence)') as NativeFunction &
+    ((fd: number, offset: number, whence: number) => number),
   // Variadic in C, which koffi can't call asynchronously; on Linux these three are passed alike either way.
   ioctl: libc.func('int ioctl(int fd, unsigned long request, uint64_t *range)'),
 };

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { abortable } from '../base/abortable.js';
 import { ClientGoneError } from '../base/errors.js';
 import { KiB } from '../base/units.js';
@@ -18,7 +17,7 @@ export interface EarlyHeadTimes {
 const usualTimes: EarlyHeadTimes = { headAfterMs: 750, textWaitsMs: 1000, spaceEachMs: 5000 };
 
 // A body of this length is sent whole, with its length; longer ones are streamed in such pieces.
-const pieceCharacters = 64 * KiB;
+const pieceBytes = 64 * KiB;
 
 /** White space that JSON allows around each of its values (RFC 8259 section 2). */
 const space = ' ';
@@ -33,8 +32,12 @@ export class EarlyHead {
   readonly #exchange: Exchange;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #times: EarlyHeadTimes;
-  /** Text that was not handed to the connection. */
-  #held = '';
+  /**
+   * Text that was not handed to the connection. It is bytes, which V8 frees when they are sent: the strings of
+   * a list of a million items grew its heap by all of their text.
+   */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #sentAt = 0;
   readonly #spaceEachMs: number;
@@ -73,21 +76,23 @@ export class EarlyHead {
    * @returns undefined, or what to wait for when the client has not taken what there was
    * @throws ClientGoneError, or the reason for which the exchange was aborted; what is returned as well
    */
-  write(text: string): Promise<void> | undefined {
-    this.#held += text;
-    return this.#held.length < pieceCharacters || this.#sendHeld() ? undefined : this.#room();
+  write(text: string | readonly Uint8Array[]): Promise<void> | undefined {
+    this.#hold(text);
+    return this.#heldBytes < pieceBytes || this.#sendHeld() ? undefined : this.#room();
   }
 
   /**
    * Ends the body, and the response.
    * @throws ClientGoneError, or the reason for which the exchange was aborted
    */
-  end(text = ''): void {
+  end(text: string | readonly Uint8Array[] = ''): void {
     this.stop();
     this.#throwIfOver();
+    this.#hold(text);
     const { response } = this.#exchange;
-    if (response.headersSent) response.end(this.#held + text);
-    else this.#exchange.send(200, this.#headers, this.#held + text);
+    const rest = Buffer.concat(this.#takeHeld());
+    if (response.headersSent) response.end(rest);
+    else this.#exchange.send(200, this.#headers, rest);
   }
 
   readonly #onTime = (): void => {
@@ -99,8 +104,8 @@ export class EarlyHead {
     // Timers are not exact, and the next look would be too late.
     const silentMs = performance.now() - this.#sentAt + this.#times.textWaitsMs / 2;
     const isSilent = silentMs >= this.#spaceEachMs;
-    if (this.#held === '' && response.headersSent && !isSilent) return;
-    this.#held ||= space;
+    if (this.#heldBytes === 0 && response.headersSent && !isSilent) return;
+    if (this.#heldBytes === 0) this.#hold(space);
     this.#sendHeld();
   };
 
@@ -116,20 +121,37 @@ export class EarlyHead {
       this.#exchange.settleFraming();
       response.writeHead(200, { ...this.#headers });
     }
-    const text = this.#held;
-    this.#held = '';
     this.#sentAt = performance.now();
-    return response.write(text);
+    return response.write(Buffer.concat(this.#takeHeld()));
+  }
+
+  #hold(text: string | readonly Uint8Array[]): void {
+    const pieces = typeof text === 'string' ? [Buffer.from(text)] : text;
+    for (const piece of pieces) {
+      this.#held.push(piece);
+      this.#heldBytes += piece.length;
+    }
+  }
+
+  #takeHeld(): readonly Uint8Array[] {
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    return held;
   }
 
   async #room(): Promise<void> {
     const { response, signal } = this.#exchange;
-    const room = new AbortController();
+    // Plainly, because an abort controller for each piece of a long list is more garbage than its items.
+    const drained = Promise.withResolvers<undefined>();
+    const resolve = (): void => {
+      drained.resolve(undefined);
+    };
+    response.once('drain', resolve);
     try {
-      const drained = once(response, 'drain', { signal: room.signal });
-      await this.#exchange.waitForClient(abortable(drained, signal));
+      await this.#exchange.waitForClient(abortable(drained.promise, signal));
     } finally {
-      room.abort();
+      response.off('drain', resolve);
     }
   }
 

@@ -239,13 +239,28 @@ export class Exchange implements RunningExchange, RequestLog {
    * have it (RFC 9110 section 8.6).
    */
   send(status: number, headers: Readonly<Record<string, string>> = {}, body: string | Uint8Array = ''): void {
+    this.#writeHead(status, headers, Buffer.byteLength(body));
+    this.response.end(this.request.method === 'HEAD' ? undefined : body);
+  }
+
+  /** The same for a long body of a GET, whose pieces are not copied into one. */
+  sendPieces(status: number, headers: Readonly<Record<string, string>>, pieces: readonly Uint8Array[]): void {
+    this.#writeHead(
+      status,
+      headers,
+      pieces.reduce((sum, { length }) => sum + length, 0),
+    );
+    for (const piece of pieces) this.response.write(piece);
+    this.response.end();
+  }
+
+  #writeHead(status: number, headers: Readonly<Record<string, string>>, lengthBytes: number): void {
     this.settleFraming();
     this.response.writeHead(status, {
       ...headers,
       ...this.#supplement?.().headers,
-      ...(status === 204 ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
+      ...(status === 204 ? {} : { 'Content-Length': String(lengthBytes) }),
     });
-    this.response.end(this.request.method === 'HEAD' ? undefined : body);
   }
 
   /**

@@ -96,6 +96,39 @@ describeWire('extents in pages', { concurrency: true }, (wire) => {
     }
   });
 
+  test('of a file with thousands are found by other threads, alike in all forms', async () => {
+    const blocks = 12_000;
+    const image = await wire.addImage(blocks * 4 * KiB, { size: blocks * 4 * KiB, ops: ['read'] });
+    const descriptor = openSync(image.file, 'r+');
+    for (let block = 0; block < blocks; block += 2) {
+      writeSync(descriptor, Buffer.alloc(4 * KiB, 1), 0, 4 * KiB, block * 4 * KiB);
+    }
+    closeSync(descriptor);
+    const expected = Array.from({ length: blocks }, (_, index) => ({
+      start: index * 4 * KiB,
+      length: 4 * KiB,
+      zero: index % 2 === 1,
+      hole: false,
+    }));
+    const path = `${image.path}/extents`;
+    assert.deepEqual(JSON.parse((await wire.client().request('GET', path)).text), expected);
+    const pages = await pagesOf(wire, `${path}?limit=5000`);
+    assert.deepEqual(
+      pages.flatMap(({ text }) => JSON.parse(text) as WireExtent[]),
+      expected,
+    );
+    const { text } = await wire.client().request('GET', path, {
+      headers: { ...wire.credentials(image.path), Accept: 'application/x-ndjson' },
+    });
+    assert.deepEqual(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as WireExtent),
+      expected,
+    );
+  });
+
   describe('of an NBD export', { skip: missing('nbdkit', 'qemu-nbd', 'qemu-img') }, () => {
     let workspace: Workspace;
     before(async () => {
@@ -117,6 +150,23 @@ describeWire('extents in pages', { concurrency: true }, (wire) => {
         assert.equal(nextPageStart(answer.headers.link), start + extent.length);
         start += extent.length;
       }
+    });
+
+    test('are asked for digests of a part for that part alone', async () => {
+      // Each look has at most 2 GiB: all before the part would take minutes.
+      const server = await workspace.nbdkit('--filter=delay', 'memory', `${8 * TiB}`, 'delay-extents=50ms');
+      const { path } = await wire.addImage(undefined, { url: server.url, size: 8 * TiB, ops: ['read'] });
+      const start = 8 * TiB - 2 * MiB;
+      const query = `block_size=${MiB}&start=${start}&length=${2 * MiB}`;
+      const { text } = await wire.client().request('GET', `${path}/digests?${query}`);
+      const digests = JSON.parse(text) as { readonly start: number; readonly zero?: boolean }[];
+      assert.deepEqual(
+        digests.map((digest) => [digest.start, digest.zero]),
+        [
+          [start, true],
+          [start + MiB, true],
+        ],
+      );
     });
 
     test('of blocks of 4 KiB begin at any byte', async () => {

@@ -4,7 +4,7 @@ import type { Extent } from '../backends/backend.js';
 /**
  * The extents of a part of an image one by one, the first and the last cut where the part begins and ends.
  * Fewer bytes come where the image ends before the part does.
- * @param lists of the whole image, in order and without gaps
+ * @param lists of the part or of more, such as the whole image, in order and without gaps
  */
 export async function* extentsOfPart(
   lists: AsyncIterable<readonly Extent[]>,

@@ -12,16 +12,23 @@ export class DigestList extends ListText {
   }
 
   /** The text of the blocks of `run` from the one of index `first` on to before that of `end`. */
-  entries({ offsetBytes, blockBytes, zero, digest }: DigestRun, first: number, end: number): string {
+  entries(
+    { offsetBytes, blockBytes, zero, digest }: DigestRun,
+    first: number,
+    end: number,
+  ): readonly Uint8Array[] {
     if (digest !== this.#digest) {
       this.#digest = digest;
       this.#hex = Buffer.from(digest).toString('hex');
     }
     const rest = `,"length":${blockBytes},"digest":"${this.#hex}"${zero ? ',"zero":true' : ''}}`;
-    let text = '';
     for (let index = first; index < end; index += 1) {
-      text += this.item(`{"start":${offsetBytes + index * blockBytes}${rest}`);
+      this.beginItem();
+      this.addText('{"start":');
+      this.addNumber(offsetBytes + index * blockBytes);
+      this.addText(rest);
+      this.endItem();
     }
-    return text;
+    return this.take();
   }
 }

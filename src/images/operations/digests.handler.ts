@@ -88,7 +88,7 @@ export class DigestsHandler implements ImageHandler {
       const digests = blockDigests({
         ...parameters,
         backend,
-        extents: extentsOfPart(backend.extents('zero'), range),
+        extents: extentsOfPart(backend.extents('zero', range), range),
         pool: this.pool,
         claimant: permit,
         workers: this.workers,

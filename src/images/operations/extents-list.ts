@@ -10,15 +10,22 @@ export class ExtentsList extends ListText {
     super(asLines, ', ');
   }
 
-  /** The text of the next ones. */
-  entries(extents: readonly Extent[]): string {
-    let text = '';
-    for (const extent of extents) text += this.item(JSON.stringify(this.#wireExtent(extent)));
-    return text;
-  }
-
-  #wireExtent({ start, length, zero, hole, dirty }: Extent): object {
-    if (this.context === 'zero') return { start, length, zero, hole };
-    return { start, length, dirty: dirty ?? false, zero };
+  /** Adds the next ones. */
+  add(extents: readonly Extent[]): void {
+    for (const { start, length, zero, hole, dirty = false } of extents) {
+      this.beginItem();
+      this.addText('{"start":');
+      this.addNumber(start);
+      this.addText(',"length":');
+      this.addNumber(length);
+      if (this.context === 'zero') {
+        this.addText(zero ? ',"zero":true,"hole":' : ',"zero":false,"hole":');
+        this.addText(hole ? 'true}' : 'false}');
+      } else {
+        this.addText(dirty ? ',"dirty":true,"zero":' : ',"dirty":false,"zero":');
+        this.addText(zero ? 'true}' : 'false}');
+      }
+      this.endItem();
+    }
   }
 }

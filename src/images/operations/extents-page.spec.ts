@@ -2,11 +2,25 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { GiB, MiB, type ByteRange } from '../../base/units.js';
 import type { Backend, Extent } from '../backends/backend.js';
-import { extentsPage } from './extents-page.js';
+import { extentsPage, type PageOptions } from './extents-page.js';
 
 type Extents = Pick<Backend, 'extents'>;
 
 const all = (sizeBytes: number): ByteRange => ({ offsetBytes: 0, lengthBytes: sizeBytes });
+
+interface Page {
+  readonly extents: readonly Extent[];
+  readonly nextBytes: number | undefined;
+}
+
+async function pageOf(backend: Extents, range: ByteRange, options: Omit<PageOptions, 'take'>): Promise<Page> {
+  const extents: Extent[] = [];
+  const take = (some: readonly Extent[]): void => {
+    extents.push(...some);
+  };
+  const nextBytes = await extentsPage(backend, 'zero', range, { ...options, take });
+  return { extents, nextBytes };
+}
 
 /** Data and zeroes in turn, a MiB each. */
 function fragmented(asked: ByteRange[] = []): Extents {
@@ -40,7 +54,7 @@ describe('a page of extents', () => {
     let next: number | undefined = MiB / 2;
     while (next !== undefined) {
       const range: ByteRange = { offsetBytes: next, lengthBytes: 10 * MiB - next };
-      const page = await extentsPage(fragmented(asked), 'zero', range, { limit: 3 });
+      const page = await pageOf(fragmented(asked), range, { limit: 3 });
       assert.ok(page.extents.length <= 3);
       whole.push(...page.extents);
       next = page.nextBytes;
@@ -57,18 +71,18 @@ describe('a page of extents', () => {
 
   test('that is the last has no next', async () => {
     for (const limit of [10, 11]) {
-      const page = await extentsPage(fragmented(), 'zero', all(10 * MiB), { limit });
+      const page = await pageOf(fragmented(), all(10 * MiB), { limit });
       assert.equal(page.extents.length, 10);
       assert.equal(page.nextBytes, undefined);
     }
-    assert.deepEqual(await extentsPage(fragmented(), 'zero', all(0), { limit: 1 }), {
+    assert.deepEqual(await pageOf(fragmented(), all(0), { limit: 1 }), {
       extents: [],
       nextBytes: undefined,
     });
   });
 
   test('ends with what is known of a hole that takes storage long', async () => {
-    const { extents, nextBytes = 0 } = await extentsPage(slowHole(150), 'zero', all(8192 * GiB), {
+    const { extents, nextBytes = 0 } = await pageOf(slowHole(150), all(8192 * GiB), {
       limit: 10,
       patienceMs: 100,
     });
@@ -77,7 +91,7 @@ describe('a page of extents', () => {
   });
 
   test('has a hole as one extent where storage is quick', async () => {
-    const page = await extentsPage(slowHole(0), 'zero', all(8192 * GiB), { limit: 10, patienceMs: 60_000 });
+    const page = await pageOf(slowHole(0), all(8192 * GiB), { limit: 10, patienceMs: 60_000 });
     assert.deepEqual(page.extents, [{ start: 0, length: 8192 * GiB, zero: true, hole: false }]);
   });
 });

@@ -2,15 +2,11 @@ import { MiB, type ByteRange } from '../../base/units.js';
 import type { Backend, Extent, ExtentContext } from '../backends/backend.js';
 import { MergedExtents } from '../backends/merged-extents.js';
 
-export interface ExtentsPage {
-  readonly extents: readonly Extent[];
-  /** Where the next page begins; undefined when there is none. */
-  readonly nextBytes: number | undefined;
-}
-
-export interface PageBounds {
+export interface PageOptions {
   /** At most so many extents. */
   readonly limit: number;
+  /** Is called with the next extents of the page: as they come, so that nobody keeps ten thousand. */
+  readonly take: (extents: readonly Extent[]) => void;
   /** How long storage is asked for more of them, when there is one. */
   readonly patienceMs?: number;
 }
@@ -30,16 +26,17 @@ const quickStepMs = 100;
  * The extents of the beginning of `range`. Storage is asked step by step, because within a step only those
  * extents are known whose ends are: a large hole would be known when all of it was looked at.
  * @param range within the image
+ * @returns where the next page begins; undefined when there is none
  */
 export async function extentsPage(
   backend: Pick<Backend, 'extents'>,
   context: ExtentContext,
   { offsetBytes, lengthBytes }: ByteRange,
-  { limit, patienceMs = usualPatienceMs }: PageBounds,
-): Promise<ExtentsPage> {
+  { limit, take, patienceMs = usualPatienceMs }: PageOptions,
+): Promise<number | undefined> {
   const begunAt = performance.now();
   const endBytes = offsetBytes + lengthBytes;
-  const merged = new MergedExtents();
+  const page = new Page(limit, take);
   let stepBytes = firstStepBytes;
   let at = offsetBytes;
   while (at < endBytes) {
@@ -47,23 +44,63 @@ export async function extentsPage(
     const step = { offsetBytes: at, lengthBytes: Math.min(stepBytes, endBytes - at) };
     for await (const list of backend.extents(context, step)) {
       for (const extent of list) {
-        merged.add(extent);
-        if (merged.completeCount === limit) return page(merged.takeComplete(), endBytes);
+        if (page.add(extent)) return page.endBytes;
       }
-      if (merged.completeCount > 0 && performance.now() - begunAt >= patienceMs) {
-        return page(merged.takeAll(), endBytes);
-      }
+      page.handOn();
+      if (page.count > 0 && performance.now() - begunAt >= patienceMs) return page.end(endBytes);
     }
     at += step.lengthBytes;
     const now = performance.now();
     if (now - begunAt >= patienceMs) break;
     if (now - stepAt < quickStepMs) stepBytes *= 2;
   }
-  return page(merged.takeAll(), endBytes);
+  return page.end(endBytes);
 }
 
-function page(extents: readonly Extent[], endBytes: number): ExtentsPage {
-  const last = extents.at(-1);
-  const end = last === undefined ? endBytes : last.start + last.length;
-  return { extents, nextBytes: end < endBytes ? end : undefined };
+class Page {
+  readonly #merged = new MergedExtents();
+  /** Of those that were handed on. */
+  #count = 0;
+  #endBytes = 0;
+
+  constructor(
+    private readonly limit: number,
+    private readonly take: PageOptions['take'],
+  ) {}
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Where the last extent that was handed on has its end. */
+  get endBytes(): number {
+    return this.#endBytes;
+  }
+
+  /** @returns whether the page is full, without this extent */
+  add(extent: Extent): boolean {
+    this.#merged.add(extent);
+    if (this.#count + this.#merged.completeCount < this.limit) return false;
+    this.handOn();
+    return true;
+  }
+
+  /** Hands on those that cannot grow any more. */
+  handOn(): void {
+    this.#handOn(this.#merged.takeComplete());
+  }
+
+  /** Hands on all there are. @returns where the next page begins, before `endBytes` */
+  end(endBytes: number): number | undefined {
+    this.#handOn(this.#merged.takeAll());
+    return this.#count > 0 && this.#endBytes < endBytes ? this.#endBytes : undefined;
+  }
+
+  #handOn(extents: readonly Extent[]): void {
+    const last = extents.at(-1);
+    if (last === undefined) return;
+    this.#count += extents.length;
+    this.#endBytes = last.start + last.length;
+    this.take(extents);
+  }
 }

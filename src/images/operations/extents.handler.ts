@@ -55,7 +55,8 @@ async function sendAll(
   if (range.lengthBytes > 0) {
     for await (const extents of backend.extents(request.context, range)) {
       lease.signal.throwIfAborted();
-      await body.write(list.entries(extents));
+      list.add(extents);
+      await body.write(list.take());
     }
   }
   body.end(list.end());
@@ -69,9 +70,14 @@ async function sendPage(
   { permit, backend }: OperationContext,
 ): Promise<void> {
   const range = rangeWithin(request, Math.min(permit.sizeBytes, await backend.sizeBytes()));
-  const { extents, nextBytes } = await extentsPage(backend, request.context, range, { limit });
+  const nextBytes = await extentsPage(backend, request.context, range, {
+    limit,
+    take: (extents) => {
+      list.add(extents);
+    },
+  });
   const link = nextBytes === undefined ? {} : { Link: nextPageLink(exchange.request.url, nextBytes) };
-  exchange.send(200, { 'Content-Type': list.contentType, ...link }, list.entries(extents) + list.end());
+  exchange.sendPieces(200, { 'Content-Type': list.contentType, ...link }, list.end());
 }
 
 /** What of the request there is before `sizeBytes`: nothing past the ticket is told, or asked for. */

@@ -35,10 +35,11 @@ export class ImageChecksums {
     parameters: BlockParameters,
     onRun: (run: DigestRun) => void,
   ): Promise<string> {
+    const range = { offsetBytes: 0, lengthBytes: permit.sizeBytes };
     return computeChecksum({
       ...parameters,
       backend,
-      extents: extentsOfPart(backend.extents('zero'), { offsetBytes: 0, lengthBytes: permit.sizeBytes }),
+      extents: extentsOfPart(backend.extents('zero', range), range),
       pool: this.pool,
       claimant: permit,
       workers: this.workers,

@@ -1,73 +1,103 @@
+import { errorCode } from '../../../base/error-details.js';
 import { StorageError } from '../../../base/errors.js';
 import type { Extent } from '../backend.js';
 import { MergedExtents } from '../merged-extents.js';
-import { SEEK_DATA, SEEK_HOLE } from '../../../native/storage-calls.js';
-import { errorCode } from '../../../base/error-details.js';
+import { type ExtentEnd, ExtentsWalk, type FilePart, positionOfFailure } from './extents-walk.js';
 
-/** `lseek(2)` on the image. */
-export type Seek = (offsetBytes: number, whence: number) => Promise<number>;
-
-/** A part of the file: where it begins, and where it ends. */
-export interface FilePart {
-  readonly startBytes: number;
-  readonly endBytes: number;
+/** Who looks for data and holes in one file. */
+export interface ExtentLooks {
+  /** `lseek(2)`, by a call of its own. */
+  seek(offsetBytes: number, whence: number): Promise<number>;
+  /**
+   * Looks many times at once.
+   * @returns ends in order, at least one; `undefined` when nobody is free to do so
+   */
+  walk?(part: FilePart): Promise<readonly ExtentEnd[]> | undefined;
+  /** The file has turned out to have so many extents that looking many times at once is worth it. */
+  isFragmented: boolean;
 }
 
 /**
- * The data and holes of a part of a sparse file, each as long as possible, handed out as soon as their
- * ends are known. The file may change meanwhile; the list is then a mix of before and after, but always
- * without gaps
- * and as long as the part. Where the file system cannot tell, or fails to, all of the rest is data: that is
- * never wrong, and if the storage is broken, reading will say so.
+ * Most images have few extents, which are not worth a thread: it costs 10 ms and some MiB. After so many
+ * looks one is asked for.
  */
-export async function* fileExtents(seek: Seek, part: FilePart): AsyncGenerator<readonly Extent[]> {
+const looksAlone = 64;
+
+/**
+ * The data and holes of a part of a sparse file, each as long as possible, handed out as soon as their ends
+ * are known. What is said of a file that changes meanwhile, or of which nothing can be told, is up to
+ * `ExtentsWalk`.
+ * @throws StorageError when the image is closed meanwhile
+ */
+export async function* fileExtents(looks: ExtentLooks, part: FilePart): AsyncGenerator<readonly Extent[]> {
   // A file that changed under us can show, say, data begin where data has just ended.
   const merged = new MergedExtents();
-  for await (const extent of alternating(seek, part)) {
-    merged.add(extent);
+  let start = part.startBytes;
+  for await (const ends of extentEnds(looks, part)) {
+    for (const signedEnd of ends) {
+      const end = Math.abs(signedEnd);
+      merged.add(new FileExtent(start, end - start, signedEnd < 0));
+      start = end;
+    }
     if (merged.completeCount > 0) yield merged.takeComplete();
   }
   const rest = merged.takeAll();
   if (rest.length > 0) yield rest;
 }
 
-async function* alternating(seek: Seek, { startBytes, endBytes }: FilePart): AsyncGenerator<Extent> {
-  let start = startBytes;
-  while (start < endBytes) {
-    const dataStart = await find(seek, start, SEEK_DATA, endBytes);
-    if (dataStart === undefined) {
-      yield { start, length: endBytes - start, zero: false, hole: false };
-      return;
+/**
+ * A class, because V8 takes the objects of a literal that many are made by for long-lived ones: a list of a
+ * million made its heap 50 MiB larger.
+ */
+class FileExtent implements Extent {
+  readonly hole = false;
+
+  constructor(
+    readonly start: number,
+    readonly length: number,
+    readonly zero: boolean,
+  ) {}
+}
+
+async function* extentEnds(looks: ExtentLooks, part: FilePart): AsyncGenerator<readonly ExtentEnd[]> {
+  const walk = new ExtentsWalk(part);
+  while (!walk.isOver) {
+    if (looks.isFragmented) yield* manyExtentEnds(looks, walk);
+    for (let count = 0; count < looksAlone && !walk.isOver; count += 1) {
+      const end = walk.answered(await positionOf(looks, walk));
+      if (end !== 0) yield [end];
     }
-    if (dataStart > start) {
-      yield { start, length: dataStart - start, zero: true, hole: false };
-      start = dataStart;
-      continue;
-    }
-    const dataEnd = (await find(seek, start, SEEK_HOLE, endBytes)) ?? endBytes;
-    // No way forward means that the data was deallocated between the two calls. Looking
-    // again might never end.
-    const end = dataEnd > start ? dataEnd : endBytes;
-    yield { start, length: end - start, zero: false, hole: false };
-    start = end;
+    looks.isFragmented ||= !walk.isOver;
   }
 }
 
-/** @returns where it is, at most `endBytes`; `undefined` when it can't be told here */
-async function find(
-  seek: Seek,
-  offsetBytes: number,
-  whence: number,
-  endBytes: number,
+/** The ends that others find while the ones before are handed out, until they have found all or are busy. */
+async function* manyExtentEnds(looks: ExtentLooks, walk: ExtentsWalk): AsyncGenerator<readonly ExtentEnd[]> {
+  const lookOn = (): Promise<readonly ExtentEnd[]> | undefined =>
+    walk.isOver ? undefined : looks.walk?.(walk.rest);
+  let next = lookOn();
+  try {
+    while (next !== undefined) {
+      const ends = await next;
+      walk.wentTo(Math.abs(ends.at(-1) ?? Infinity));
+      next = lookOn();
+      yield ends;
+    }
+  } finally {
+    // Whoever takes no more does not care how that ends.
+    next?.catch(() => undefined);
+  }
+}
+
+async function positionOf(
+  looks: ExtentLooks,
+  { offsetBytes, whence }: ExtentsWalk,
 ): Promise<number | undefined> {
   try {
-    return Math.min(await seek(offsetBytes, whence), endBytes);
+    return await looks.seek(offsetBytes, whence);
   } catch (error: unknown) {
-    if (error instanceof StorageError) {
-      // Not the answer of the file system: the image was closed.
-      throw error;
-    }
-    // ENXIO means that nothing of what was looked for follows, or that the file became shorter.
-    return errorCode(error) === 'ENXIO' ? endBytes : undefined;
+    // Not the answer of the file system: the image was closed.
+    if (error instanceof StorageError) throw error;
+    return positionOfFailure(errorCode(error));
   }
 }

@@ -13,11 +13,13 @@ import { ImageLocks } from '../image-locks.js';
 import { BounceBuffers } from './bounce-buffers.js';
 import { FileBackend } from './file-backend.js';
 import { FileTurns } from './file-turns.js';
+import { WalkThreads } from './walk-threads.js';
 
 const pool = new BufferPool({ poolBytes: 4 * MiB });
 const locks = new ImageLocks();
 const bounce = new BounceBuffers();
 const threads = new FairShares(8);
+const walkThreads = new WalkThreads();
 
 interface FileOptions {
   readonly isDirect: boolean;
@@ -34,6 +36,7 @@ function openBackend(file: string, { isDirect, blockSizeBytes }: FileOptions): F
     lock: locks.enter(file),
     bounce,
     turns: new FileTurns(threads, { imageUrl: file }),
+    walkThreads,
     onClose: () => {
       locks.leave(file);
     },

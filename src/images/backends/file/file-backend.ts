@@ -5,7 +5,7 @@ import type { Backend, Extent, ExtentContext, StorageRoom } from '../backend.js'
 import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
-import { fileExtents, type Seek } from './extents.js';
+import { type ExtentLooks, fileExtents } from './extents.js';
 import type { FileTurns } from './file-turns.js';
 import {
   allocatedFileBytes,
@@ -18,6 +18,7 @@ import {
 } from './file-calls.js';
 import { lseek, SEEK_END } from '../../../native/storage-calls.js';
 import { storageFailure } from './storage-failure.js';
+import type { WalkThreads } from './walk-threads.js';
 import { ZeroWriter } from './zero.js';
 
 /** A file that is open and was looked at; `FileSource` makes these. */
@@ -33,6 +34,7 @@ export interface OpenedFile {
   readonly bounce: BounceBuffers;
   /** Each call waits for its turn, before it waits for anything else. */
   readonly turns: FileTurns;
+  readonly walkThreads: WalkThreads;
   /** Called once, after the file was closed. */
   readonly onClose: () => void;
 }
@@ -75,6 +77,7 @@ export class FileBackend implements Backend {
   readonly #file: OpenedFile;
   readonly #io: BlockIo;
   readonly #zeroWriter: ZeroWriter;
+  readonly #looks: ExtentLooks;
   readonly #calls = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
   #flushedSizeBytes: number | undefined;
@@ -87,6 +90,12 @@ export class FileBackend implements Backend {
     this.place = file.identity;
     this.#io = new BlockIo(file.fd, file.blockSizeBytes, file.bounce);
     this.#zeroWriter = new ZeroWriter(file.fd, file.isBlockDevice, this.#io);
+    const { fd, walkThreads } = file;
+    this.#looks = {
+      seek: (...position) => this.#takeTurn(() => lseek(fd, ...position)),
+      walk: (part) => this.#track(() => walkThreads.walk(fd, part)),
+      isFragmented: false,
+    };
     this.growable = !file.isBlockDevice;
     this.blockSizeBytes = file.blockSizeBytes;
     this.writersMax = file.isBlockDevice ? 8 : 1;
@@ -176,8 +185,7 @@ export class FileBackend implements Backend {
       yield [{ start: startBytes, length: endBytes - startBytes, zero: false, hole: false }];
       return;
     }
-    const seek: Seek = (...position) => this.#track(() => lseek(this.#file.fd, ...position));
-    yield* fileExtents(seek, { startBytes, endBytes });
+    yield* fileExtents(this.#looks, { startBytes, endBytes });
   }
 
   blockDigests(): undefined {
@@ -208,18 +216,24 @@ export class FileBackend implements Backend {
 
   async #run<T>(failure: string, body: () => Promise<T>): Promise<T> {
     try {
-      return await this.#track(body);
+      return await this.#takeTurn(body);
     } catch (error: unknown) {
       throw storageFailure(failure, error);
     }
   }
 
-  /** Runs a call so that `close` waits for it. */
-  #track<T>(body: () => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) {
-      return Promise.reject(new StorageError('The image was closed'));
-    }
-    const call = this.#file.turns.run(body);
+  async #takeTurn<T>(body: () => Promise<T>): Promise<T> {
+    return this.#track(() => this.#file.turns.run(body));
+  }
+
+  /**
+   * Runs a call so that `close` waits for it.
+   * @throws StorageError when the image was closed
+   */
+  #track<T extends Promise<unknown> | undefined>(body: () => T): T {
+    if (this.#closed !== undefined) throw new StorageError('The image was closed');
+    const call = body();
+    if (call === undefined) return call;
     const forget = () => this.#calls.delete(call);
     this.#calls.add(call);
     call.then(forget, forget);

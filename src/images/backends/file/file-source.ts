@@ -13,6 +13,7 @@ import { filePath } from './file-url.js';
 import { findImage } from './image-place.js';
 import { namingPath, openingFailure } from './storage-failure.js';
 import { errorCode } from '../../../base/error-details.js';
+import { WalkThreads } from './walk-threads.js';
 
 /** Tells an operator something; the message may name paths. */
 export type Warn = (message: string) => void;
@@ -34,6 +35,7 @@ export class FileSource implements ImageSource {
   readonly #warn: Warn;
   readonly #locks = new ImageLocks();
   readonly #bounce = new BounceBuffers();
+  readonly #walkThreads = new WalkThreads();
   /** The devices (`st_dev`) whose file systems were warned about. */
   readonly #warned = new Set<bigint>();
 
@@ -89,6 +91,7 @@ export class FileSource implements ImageSource {
         lock: this.#locks.enter(key),
         bounce: this.#bounce,
         turns,
+        walkThreads: this.#walkThreads,
         onClose: () => {
           this.#locks.leave(key);
         },
