@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { after, before, describe, test } from 'node:test';
-import { ImageClient, ImageioError, SessionsClient, TicketsClient, type Endpoint } from '#sdk';
+import {
+  type BlockDigest,
+  ImageClient,
+  ImageioError,
+  SessionsClient,
+  TicketsClient,
+  type Endpoint,
+} from '#sdk';
 import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
 import { eventually } from '../support/deadline.js';
@@ -146,6 +153,29 @@ describe('the TypeScript client', () => {
     assert.match((await image.checksum('sha256')).checksum, /^[0-9a-f]{64}$/);
     const [first] = await image.digests('sha256');
     assert.equal(first?.start, 0);
+  });
+
+  test('hands out digests of a part one by one, and compares a checksum', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    const options = { algorithm: 'sha256', blockSizeBytes: MiB };
+    const whole = await image.digests(options);
+    assert.equal(whole.length, Math.ceil(imageBytes / MiB));
+    const part: BlockDigest[] = [];
+    const range = { offsetBytes: 2 * MiB, lengthBytes: 3 * MiB };
+    for await (const digest of image.eachDigest({ ...options, range })) part.push(digest);
+    assert.deepEqual(part, whole.slice(2, 5));
+    for await (const { start } of image.eachDigest(options)) {
+      assert.equal(start, 0);
+      break;
+    }
+    const { checksum } = await image.checksum(options);
+    const outer = createHash('sha256');
+    for (const { digest } of whole) outer.update(digest, 'hex');
+    assert.equal(checksum, outer.digest('hex'));
+    assert.deepEqual(await image.checksum({ ...options, expect: checksum }), await image.checksum(options));
+    await assert.rejects(image.checksum({ ...options, expect: '00' }), refusal(409));
+    const outside = { ...options, range: { offsetBytes: 64 * MiB, lengthBytes: 1 } };
+    await assert.rejects(image.digests(outside), refusal(416));
   });
 
   test('tells beforehand what would fail', async () => {

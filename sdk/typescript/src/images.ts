@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import createClient, { type Client } from 'openapi-fetch';
 import { follow, type FollowOptions, type ImageEvent, type JobEvent } from './events.js';
 import type { components, paths } from './generated/daemon.js';
+import { jsonEntries } from '../transfer/json-entries.js';
 import { dataOf, refusalOf } from './service-error.js';
 import { Transport, type Endpoint } from './transport.js';
 
@@ -41,6 +42,25 @@ export interface PreflightOptions {
   readonly sizeBytes?: number;
   /** Format of the data, such as `raw`, the default, or `qcow2`. */
   readonly format?: string;
+}
+
+/** How blocks are hashed. */
+export interface BlockOptions {
+  /** One that `/images/{id}/checksum/algorithms` lists. Default blake2b. */
+  readonly algorithm?: string;
+  /** A multiple of 4096 from 1 MiB to 16 MiB. Default 4 MiB. */
+  readonly blockSizeBytes?: number;
+}
+
+export interface ChecksumOptions extends BlockOptions {
+  /** What the checksum has to be, in hex. */
+  readonly expect?: string;
+}
+
+export interface DigestsOptions extends BlockOptions {
+  /** Begins with a block; the last block of it may be shorter. Default the whole image. */
+  readonly range?: ByteRange;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -148,37 +168,26 @@ export class ImageClient implements AsyncDisposable {
     }
   }
 
-  /** @param algorithm one that `/images/{id}/checksum/algorithms` lists */
-  async checksum(algorithm = 'blake2b'): Promise<Checksum> {
+  /**
+   * @param options or the algorithm
+   * @throws ImageioError 409 when the checksum is not what was expected: `eachDigest` finds where
+   */
+  async checksum(options: string | ChecksumOptions = {}): Promise<Checksum> {
     const { path } = this.#id.params;
-    const params = { path, query: { algorithm } };
+    const params = { path, query: checksumQuery(options) };
     // Without the preference the answer is no job.
     return dataOf(await this.api.GET('/images/{id}/checksum', { params })) as Checksum;
   }
 
   /**
-   * A signed receipt of the image, to be kept: docs/transfers.md says how to check one and what it proves.
-   * @param algorithm of its checksum, as for `checksum`
-   * @throws ImageioError 404 when the service has no key to sign with; 409 when something writes to the image
-   */
-  async receipt(algorithm = 'blake2b'): Promise<Receipt> {
-    const { path } = this.#id.params;
-    const answer = await this.api.GET('/images/{id}/receipt', {
-      params: { path, query: { algorithm } },
-      // Not a type that is parsed by itself.
-      parseAs: 'json',
-    });
-    // Without the preference the answer is no job.
-    return dataOf(answer) as Receipt;
-  }
-
-  /**
-   * Has the checksum computed as a job, which goes on when this client leaves.
+   * Has the checksum computed as a job, which goes on when this client leaves. One that is not what was
+   * expected makes the job fail.
+   * @param options or the algorithm
    * @returns the job, or what it would have for its result where the service knows no jobs
    */
-  async beginChecksum(algorithm = 'blake2b'): Promise<Job | Checksum> {
+  async beginChecksum(options: string | ChecksumOptions = {}): Promise<Job | Checksum> {
     const { path } = this.#id.params;
-    const params = { path, query: { algorithm }, header: asJob };
+    const params = { path, query: checksumQuery(options), header: asJob };
     return dataOf(await this.api.GET('/images/{id}/checksum', { params }));
   }
 
@@ -252,12 +261,35 @@ export class ImageClient implements AsyncDisposable {
     return dataOf(await this.api.GET('/images/{id}/preflight', { params: { path, query } }));
   }
 
-  /** The digest of each block, in order; `checksum` of the same algorithm is the hash of them. */
-  async digests(algorithm = 'blake2b'): Promise<readonly BlockDigest[]> {
-    const { path } = this.#id.params;
-    const answer = await this.api.GET('/images/{id}/digests', { params: { path, query: { algorithm } } });
-    // Lines come only to those whose `Accept` prefers them.
-    return dataOf(answer) as readonly BlockDigest[];
+  /**
+   * The digest of each block, in order; `checksum` of the same algorithm is the hash of them.
+   * @param options or the algorithm
+   */
+  async digests(options: string | DigestsOptions = {}): Promise<readonly BlockDigest[]> {
+    const digests: BlockDigest[] = [];
+    for await (const digest of this.eachDigest(
+      typeof options === 'string' ? { algorithm: options } : options,
+    ))
+      digests.push(digest);
+    return digests;
+  }
+
+  /**
+   * The same as they are computed, so that of the millions of a large image none is kept. Who takes none for a
+   * while has no more computed; who stops ends the request.
+   * @throws ImageioError 416 when the range is outside of the image
+   */
+  async *eachDigest({ range, signal, ...options }: DigestsOptions = {}): AsyncGenerator<BlockDigest> {
+    const part = range === undefined ? {} : { start: range.offsetBytes, length: range.lengthBytes };
+    const values = Object.entries({ ...blockQuery(options), ...part });
+    const query = new URLSearchParams(values.map(([name, value]) => [name, String(value)]));
+    const answer = await this.#transport.send(`${this.#path}/digests?${query}`, {
+      method: 'GET',
+      headers: { Accept: 'application/x-ndjson, application/json;q=0.5' },
+      signal: signal ?? null,
+    });
+    if (answer.statusCode !== 200) throw refusalOf(answer.statusCode, await answer.body.text());
+    for await (const entry of jsonEntries(answer.body)) yield entry as BlockDigest;
   }
 
   /**
@@ -312,6 +344,19 @@ const ticketEnds: ReadonlySet<string> = new Set(['cancelled', 'expired', 'remove
 const jobEnds: ReadonlySet<string> = new Set(['done', 'failed', 'cancelled']);
 
 const asJob = { Prefer: 'respond-async' };
+
+function blockQuery({ algorithm, blockSizeBytes }: BlockOptions) {
+  return {
+    ...(algorithm !== undefined && { algorithm }),
+    ...(blockSizeBytes !== undefined && { block_size: blockSizeBytes }),
+  };
+}
+
+function checksumQuery(options: string | ChecksumOptions) {
+  if (typeof options === 'string') return { algorithm: options };
+  const { expect } = options;
+  return { ...blockQuery(options), ...(expect !== undefined && { expect }) };
+}
 
 function bounds({ offsetBytes, lengthBytes }: ByteRange): string {
   return `${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
