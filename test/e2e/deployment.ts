@@ -18,6 +18,7 @@ export interface DeploymentOptions {
 export class Deployment implements AsyncDisposable {
   private constructor(
     readonly folder: TemporaryFolder,
+    readonly pki: Pki,
     readonly engine: Engine,
     private readonly startRole: (role: Role) => Promise<Service>,
     public daemon: Service,
@@ -42,7 +43,7 @@ export class Deployment implements AsyncDisposable {
       };
       const daemon = await startRole('daemon');
       const proxy = await startRole('proxy');
-      return new Deployment(folder, new Engine(engine), startRole, daemon, proxy);
+      return new Deployment(folder, pki, new Engine(engine), startRole, daemon, proxy);
     } catch (error) {
       await Promise.allSettled(started.map(({ program }) => program.kill()));
       await folder[Symbol.asyncDispose]();

@@ -6,6 +6,7 @@ import { ticketIdOfImage } from '../../src/framework/ticket-path.js';
 import type { Address } from '../support/address.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import type { Configuration } from '../support/configuration.js';
+import { CorruptingRelay } from '../support/corrupting-relay.js';
 import { Engine } from '../support/engine.js';
 import { startProxy, type Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';
@@ -34,6 +35,8 @@ export interface WireOptions {
   /** Default `wireRoutes`. */
   readonly routes?: readonly WireRoute[];
   readonly concurrency?: boolean;
+  /** A relay that can damage what passes stands right before the daemon. Not on the local socket. */
+  readonly corrupting?: boolean;
 }
 
 /**
@@ -41,9 +44,9 @@ export interface WireOptions {
  * and what becomes of the image is the same through the proxy. One daemon and one proxy serve all of them.
  */
 export function describeWire(name: string, options: WireOptions, cases: (wire: Wire) => void): void {
-  const { configuration = {}, routes = wireRoutes, concurrency = false } = options;
+  const { configuration = {}, routes = wireRoutes, concurrency = false, corrupting = false } = options;
   describe(name, { concurrency }, () => {
-    const services = new WireServices(configuration);
+    const services = new WireServices(configuration, corrupting);
     before(() => services.start());
     after(() => services.stop());
     for (const route of routes) {
@@ -63,8 +66,12 @@ class WireServices {
   #daemon: DaemonUnderTest | undefined;
   #proxy: Service | undefined;
   #engine: Engine | undefined;
+  #relay: CorruptingRelay | undefined;
 
-  constructor(private readonly configuration: Configuration) {}
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly corrupting: boolean,
+  ) {}
 
   get daemon(): DaemonUnderTest {
     return started(this.#daemon);
@@ -78,10 +85,28 @@ class WireServices {
     return started(this.#engine);
   }
 
+  get relay(): CorruptingRelay {
+    return started(this.#relay);
+  }
+
+  /** Where clients and proxy find the daemon on the network. */
+  get daemonAddress(): Address {
+    return this.#relay?.address ?? this.daemon.daemon.address('remote');
+  }
+
+  get daemonUrl(): string {
+    return this.#relay?.url ?? this.daemon.daemon.url;
+  }
+
   async start(): Promise<void> {
     const { configuration } = this;
     this.#daemon = await DaemonUnderTest.start(configuration);
     const { pki } = this.#daemon;
+    if (this.corrupting)
+      this.#relay = await CorruptingRelay.start(
+        await pki.issueHost('relay'),
+        this.#daemon.daemon.address('remote'),
+      );
     const identity = await pki.issueEngine();
     this.#engine = new Engine(identity);
     const folder = this.#daemon.folder.file('proxy');
@@ -91,6 +116,7 @@ class WireServices {
 
   async stop(): Promise<void> {
     await this.#proxy?.program.kill();
+    await this.#relay?.[Symbol.asyncDispose]();
     await this.#daemon?.[Symbol.asyncDispose]();
   }
 }
@@ -122,11 +148,17 @@ export class Wire {
   }
 
   get address(): Address {
+    if (this.route === 'straight to the daemon') return this.services.daemonAddress;
     return this.service.address(this.route === 'over the local socket' ? 'local' : 'remote');
   }
 
   get vdsm(): Vdsm {
     return this.daemon.vdsm;
+  }
+
+  /** What stands before the daemon, where that was asked for. */
+  get relay(): CorruptingRelay {
+    return this.services.relay;
   }
 
   /** The headers with which a client may use the image at `path`. */
@@ -219,13 +251,13 @@ export class Wire {
       this.#sessions.set(imagePath(ticketId), await this.#openSession(ticketId));
     }
     if (this.route === 'through the proxy with a ticket') {
-      const url = `"url":"${this.daemon.daemon.url}${imagePath(ticketId)}"`;
+      const url = `"url":"${this.services.daemonUrl}${imagePath(ticketId)}"`;
       await this.services.proxy.vdsm.addTicket(json.replace(/"url":"[^"]*"/, url));
     }
   }
 
   async #openSession(ticketId: string): Promise<string> {
-    const ticket = { ticketId, imagedUri: this.daemon.daemon.url, transferId: randomUUID() };
+    const ticket = { ticketId, imagedUri: this.services.daemonUrl, transferId: randomUUID() };
     const headers = { Authorization: this.services.engine.signTransfer(ticket) };
     const client = new ImagesClient(this.address, { headers });
     const answer = await client.request('POST', '/sessions/');
