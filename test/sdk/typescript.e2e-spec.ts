@@ -8,12 +8,14 @@ import {
   type BlockDigest,
   ImageClient,
   ImageioError,
+  IntegrityError,
   SessionsClient,
   TicketsClient,
   type Endpoint,
 } from '#sdk';
 import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
+import { CorruptingRelay } from '../support/corrupting-relay.js';
 import { eventually } from '../support/deadline.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';
@@ -100,6 +102,57 @@ describe('the TypeScript client', () => {
     await image.flush();
     await assertSameImage(target, source);
     assert.equal(await image.size(), imageBytes);
+  });
+
+  test('has uploads verified by their digest, of bytes or given for a stream', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    await using file = await open(source);
+    const { buffer: data } = await file.read(Buffer.alloc(MiB), 0, MiB, 0);
+    const range = { offsetBytes: 0, lengthBytes: data.length, flush: false };
+    for (const algorithm of ['sha-256', 'sha-512'] as const)
+      await image.upload(data, { ...range, contentDigest: algorithm });
+    const digest = createHash('sha256').update(data).digest();
+    const contentDigest = { algorithm: 'sha-256', digest } as const;
+    const stream = () => createReadStream(source, { end: data.length - 1 });
+    await image.upload(stream(), { ...range, contentDigest });
+    const other = Buffer.from(data).fill(1, 1000, 1001);
+    await assert.rejects(image.upload(other, { ...range, contentDigest }), refusal(400));
+    await assert.rejects(image.upload(stream(), { ...range, contentDigest: 'sha-256' }), TypeError);
+    await image.flush();
+    await assertSameImage(target, source);
+  });
+
+  test('reads ranges that are proven to be what the service has read', async () => {
+    await using image = new ImageClient(remote(deployment.daemon), ticketId);
+    await using file = await open(source);
+    for (const lengthBytes of [1, 5000, 8 * MiB]) {
+      const { buffer: expected } = await file.read(Buffer.alloc(lengthBytes), 0, lengthBytes, 100);
+      for (const algorithm of ['sha-256', 'sha-512'] as const)
+        assert.ok(
+          expected.equals(await image.readVerified({ offsetBytes: 100, lengthBytes }, { algorithm })),
+        );
+    }
+    const tooLong = { offsetBytes: 0, lengthBytes: 8 * MiB + 1 };
+    await assert.rejects(image.readVerified(tooLong), IntegrityError);
+    await assert.rejects(image.readVerified({ offsetBytes: imageBytes, lengthBytes: 1 }), refusal(416));
+  });
+
+  test('tells of a bit that was flipped on the way', async () => {
+    const { pki } = deployment;
+    await using relay = await CorruptingRelay.start(
+      await pki.issueHost('relay'),
+      deployment.daemon.address('remote'),
+    );
+    const endpoint = { ...remote(deployment.daemon), baseUrl: relay.url };
+    await using image = new ImageClient(endpoint, ticketId);
+    const range = { offsetBytes: MiB, lengthBytes: 100_000 };
+    relay.flipNext('answer', 50_000);
+    await assert.rejects(image.readVerified(range), IntegrityError);
+    const data = await image.readVerified(range);
+    relay.flipNext('request', 50_000);
+    await assert.rejects(image.upload(data, { ...range, contentDigest: 'sha-512' }), refusal(400));
+    await image.upload(data, { ...range, contentDigest: 'sha-512' });
+    await assertSameImage(target, source);
   });
 
   test('downloads an image as a stream, and a range of it', async () => {

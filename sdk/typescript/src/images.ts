@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import createClient, { type Client } from 'openapi-fetch';
 import { follow, type FollowOptions, type ImageEvent, type JobEvent } from './events.js';
+import { digestOfBody, verify, type ContentDigest, type DigestAlgorithm } from './content-digest.js';
 import type { components, paths } from './generated/daemon.js';
 import { jsonEntries } from '../transfer/json-entries.js';
 import { dataOf, refusalOf } from './service-error.js';
@@ -25,6 +26,18 @@ export interface ByteRange {
 export interface UploadOptions extends ByteRange {
   /** Resolve only when the data is on stable storage. Default true. */
   readonly flush?: boolean;
+  /**
+   * Has the service verify what arrives, by the digest of the body: of bytes by this algorithm, of a stream
+   * as it is given. A body that was damaged on its way is refused with 400, and nothing of it counts. A
+   * service that does not have `content-digest` among its `extensions` verifies nothing.
+   */
+  readonly contentDigest?: DigestAlgorithm | ContentDigest;
+  readonly signal?: AbortSignal;
+}
+
+export interface VerifiedReadOptions {
+  /** Default `sha-256`. */
+  readonly algorithm?: DigestAlgorithm;
   readonly signal?: AbortSignal;
 }
 
@@ -110,11 +123,27 @@ export class ImageClient implements AsyncDisposable {
   }
 
   /**
+   * Reads a range into memory, and verifies it by the digest that the service has computed of what it read.
+   * @param range of at most 8 MiB, or what the service is configured to
+   * @throws IntegrityError when something else came: read it again; also when the service tells no digest,
+   *   which `want-content-digest` among its `extensions` shows. ImageioError
+   */
+  async readVerified(range: ByteRange, options: VerifiedReadOptions = {}): Promise<Uint8Array> {
+    const { algorithm = 'sha-256', signal = null } = options;
+    const headers = { Range: `bytes=${bounds(range)}`, 'Want-Content-Digest': `${algorithm}=10` };
+    const answer = await this.#transport.send(this.#path, { method: 'GET', headers, signal });
+    if (answer.statusCode !== 206) throw refusalOf(answer.statusCode, await answer.body.text());
+    const data = new Uint8Array(await answer.body.arrayBuffer());
+    await verify(data, [answer.headers['content-digest']].flat()[0], algorithm);
+    return data;
+  }
+
+  /**
    * Streams `body` into a range of the image, of exactly its length.
    * @throws ImageioError; after a broken connection nothing is known of the range: upload it again
    */
   async upload(body: Readable | Uint8Array, options: UploadOptions): Promise<void> {
-    const { lengthBytes, flush = true, signal } = options;
+    const { lengthBytes, flush = true, contentDigest, signal } = options;
     const answer = await this.#transport.send(`${this.#path}?flush=${flush ? 'y' : 'n'}`, {
       method: 'PUT',
       headers: {
@@ -122,6 +151,7 @@ export class ImageClient implements AsyncDisposable {
         'Content-Length': String(lengthBytes),
         // An empty range has no last byte to name.
         ...(lengthBytes === 0 ? {} : { 'Content-Range': `bytes ${bounds(options)}/*` }),
+        ...(contentDigest === undefined ? {} : { 'Content-Digest': digestOfBody(body, contentDigest) }),
       },
       body,
       signal: signal ?? null,

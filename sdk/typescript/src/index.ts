@@ -15,8 +15,10 @@ export {
   type PreflightOptions,
   type Job,
   type UploadOptions,
+  type VerifiedReadOptions,
 } from './images.js';
 export type { FollowOptions, ImageEvent, JobEvent, TicketProgress, TicketsEvent } from './events.js';
+export { IntegrityError, type ContentDigest, type DigestAlgorithm } from './content-digest.js';
 export { NodeTransport, type NodeTransportOptions } from './node-transport.js';
 export { SessionsClient, type Session } from './sessions.js';
 export { ImageioError } from './service-error.js';
