@@ -6,7 +6,7 @@ import { needs } from '../test/support/requirements.js';
 import { MiB } from '../src/base/units.js';
 import { measureLimits } from './limits.js';
 import { parseOptions, usage, type BenchOptions } from './options.js';
-import { limitsTable, resultsTable, type ScenarioResult } from './report.js';
+import { limitsTable, resultsTables, type ScenarioResult } from './report.js';
 import { runScenario } from './runner.js';
 import { scenarios } from './scenarios/all.js';
 import { availableSides, type Side } from './side.js';
@@ -41,7 +41,7 @@ const results: ScenarioResult[] = [];
     results.push({ scenario, outcome });
   }
 }
-console.log(resultsTable(results, sides));
+console.log(resultsTables(results, sides));
 const isVoid = results.some(({ outcome }) => outcome.kind === 'void');
 process.exit(isVoid || interruption.signal.aborted ? 1 : 0);
 

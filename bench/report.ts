@@ -42,14 +42,20 @@ export function limitsTable(limits: readonly MachineLimit[]): string {
   return table(['limit of the machine', 'median', 'min–max'], rows);
 }
 
-/**
- * All scenarios as a Markdown table: the median of each side and of the ratios of the pairs, ours to the
- * peer's.
- */
-export function resultsTable(results: readonly ScenarioResult[], sides: readonly Side[]): string {
+/** The scenarios as Markdown tables: those that compare ours with the peer, and those that compare others. */
+export function resultsTables(results: readonly ScenarioResult[], sides: readonly Side[]): string {
+  const own = results.filter(({ scenario }) => scenario.sides === undefined);
+  const others = Map.groupBy(results, ({ scenario }) => scenario.sides);
+  others.delete(undefined);
+  const tables = [...others].map(([compared = sides, rows]) => resultsTable(rows, compared));
+  return [...(own.length > 0 ? [resultsTable(own, sides)] : []), ...tables].join('\n\n');
+}
+
+/** The median of each side, and of the ratios of the pairs: the first to the second. */
+function resultsTable(results: readonly ScenarioResult[], sides: readonly Side[]): string {
   const compared = sides.length > 1;
   const headings = metrics.flatMap(({ heading }) =>
-    compared ? [`${heading}: ours / peer`, 'ratio [min–max]'] : [heading],
+    compared ? [`${heading}: ${sides.map(({ name }) => name).join(' / ')}`, 'ratio [min–max]'] : [heading],
   );
   const rows = results.map(({ scenario, outcome }) => [
     `${scenario.title} (\`${scenario.name}\`)`,

@@ -20,11 +20,12 @@ export async function runScenario(
   scenario: Scenario,
 ): Promise<Outcome> {
   await using lifetime = new AsyncDisposableStack();
+  const compared = scenario.sides ?? sides;
   try {
     const subjects = new Map<Side, Subject>();
-    for (const side of sides) subjects.set(side, await scenario.start(stand, side, lifetime));
+    for (const side of compared) subjects.set(side, await scenario.start(stand, side, lifetime));
     for (const subject of subjects.values()) await subject.warmUp();
-    const runs = new Map(sides.map((side) => [side.name, [] as Measurement[]]));
+    const runs = new Map(compared.map((side) => [side.name, [] as Measurement[]]));
     for (let round = 0; round < stand.options.rounds; round += 1) {
       const order = round % 2 === 0 ? [...subjects] : [...subjects].reverse();
       for (const [side, subject] of order) runs.get(side.name)?.push(await runOnce(subject, round));

@@ -5,7 +5,7 @@ import { programPath } from '../test/support/requirements.js';
 
 /** One of the services that are compared. */
 export interface Side {
-  readonly name: 'ours' | 'peer';
+  readonly name: 'ours' | 'peer' | 'with' | 'without';
   /** The program and its arguments, to which `-c CONFDIR` is added. */
   command(role: Role): readonly string[];
 }
@@ -14,6 +14,12 @@ const ours: Side = {
   name: 'ours',
   command: (role) => [pinnedNode, serviceProgram, '--role', role],
 };
+
+/** Ours beside itself, with something that a client asks for and without it. */
+export const oursWithAndWithout: readonly Side[] = [
+  { ...ours, name: 'with' },
+  { ...ours, name: 'without' },
+];
 
 const defaultPeerCommand = 'ovirt-imageio';
 

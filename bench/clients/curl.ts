@@ -44,11 +44,17 @@ export async function downloadAndCompare(
 
 /**
  * Uploads a file to the start of the image, by a single process. The server flushes before it answers.
+ * @param headers of the request, each a line
  * @throws when it is answered with anything but 200 or not all was sent
  */
-export async function upload(target: CurlTarget, file: string): Promise<void> {
+export async function upload(
+  target: CurlTarget,
+  file: string,
+  headers: readonly string[] = [],
+): Promise<void> {
   const { size } = await stat(file);
-  const request = ['--upload-file', file, '--header', 'Expect:'];
+  const named = ['Expect:', ...headers].flatMap((header) => ['--header', header]);
+  const request = ['--upload-file', file, ...named];
   const output = ['--output', '/dev/null', '--write-out', '%{http_code} %{size_upload}'];
   const answer = await curl(target, [...request, ...output], text);
   if (answer !== `200 ${size}`) throw new Error(`An upload of ${size} bytes ended with: ${answer}`);

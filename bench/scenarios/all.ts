@@ -1,6 +1,7 @@
 import { ChecksumScenario } from './checksum.js';
 import { ConcurrentDownloadsScenario, DownloadScenario } from './download.js';
 import { FileExtentsScenario } from './extents.js';
+import { DigestUploadScenario } from './digest-upload.js';
 import {
   NbdDownloadScenario,
   NbdExtentsScenario,
@@ -35,4 +36,6 @@ export const scenarios: readonly Scenario[] = [
   new NbdUploadScenario(),
   new NbdParallelUploadScenario(),
   new NbdExtentsScenario(),
+  new DigestUploadScenario('put-digest-https-1', 'PUT with sha-256 + flush, 1 connection, HTTPS', 'https'),
+  new DigestUploadScenario('put-digest-unix-1', 'PUT with sha-256 + flush, local unix socket', 'unix'),
 ];

@@ -7,6 +7,8 @@ import type { Stand } from '../stand.js';
 export interface Scenario {
   readonly name: string;
   readonly title: string;
+  /** Who is compared, where that is not ours with the peer. */
+  readonly sides?: readonly Side[];
   /**
    * Starts what one side needs; all of it ends with `lifetime`.
    * @throws NotPossibleError when this machine or service cannot do it

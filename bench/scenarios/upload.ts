@@ -23,17 +23,28 @@ export class UploadScenario implements Scenario {
   ) {}
 
   async start(stand: Stand, side: Side, lifetime: AsyncDisposableStack): Promise<Subject> {
-    const image = await makeTarget(stand, side, lifetime);
-    const server = await stand.startServer(side, lifetime);
-    const ticketId = 'upload';
-    await server.addTicket({
-      id: ticketId,
-      url: pathToFileURL(image).href,
-      sizeBytes: stand.options.imageBytes,
-      ops: ['read', 'write'],
-    });
-    return uploads(stand, { server, transport: this.transport, ticketId }, image);
+    const { target, image } = await startUploads(stand, side, lifetime, this.transport);
+    return uploads(stand, target, image);
   }
+}
+
+/** A server with a ticket for an empty image. */
+export async function startUploads(
+  stand: Stand,
+  side: Side,
+  lifetime: AsyncDisposableStack,
+  transport: Transport,
+): Promise<{ readonly target: CurlTarget; readonly image: string }> {
+  const image = await makeTarget(stand, side, lifetime);
+  const server = await stand.startServer(side, lifetime);
+  const ticketId = 'upload';
+  await server.addTicket({
+    id: ticketId,
+    url: pathToFileURL(image).href,
+    sizeBytes: stand.options.imageBytes,
+    ops: ['read', 'write'],
+  });
+  return { target: { server, transport, ticketId }, image };
 }
 
 /**
