@@ -50,7 +50,7 @@ export async function upload(file: string, image: string, options: MoveOptions):
   const moved = await runTransfer(source.disk, target, settings, {
     state: stateOf(file, 'upload', options),
     sourceIdentity: await fileIdentity(file),
-    targetIdentity: image,
+    targetIdentity: remote.identity,
   });
   return outcome('uploaded', moved);
 }
@@ -73,10 +73,22 @@ export async function download(
   const { format = 'raw', overwrite } = options;
   const state = stateOf(file, 'download', options);
   const mayExist = overwrite || (await isTargetOf(await state?.load(), file));
-  await using target = await LocalDisk.openTarget(file, { format, sizeBytes: source.sizeBytes, mayExist });
+  const { sizeBytes } = source;
+  // Whoever is killed now must not take the file for somebody else's afterwards.
+  const beforeMade = async (): Promise<void> => {
+    const targetIdentity = await placeIdentity(file);
+    await state?.save({
+      version: 1,
+      sizeBytes,
+      sourceIdentity: remote.identity,
+      targetIdentity,
+      durable: [],
+    });
+  };
+  await using target = await LocalDisk.openTarget(file, { format, sizeBytes, mayExist, beforeMade });
   const moved = await runTransfer(source, target.disk, settings, {
     state,
-    sourceIdentity: image,
+    sourceIdentity: remote.identity,
     targetIdentity: await placeIdentity(file),
   });
   return outcome('downloaded', moved);

@@ -37,14 +37,16 @@ export class LocalDisk implements AsyncDisposable {
   /**
    * Opens a file to write, and makes it when it is not there.
    * @param sizeBytes of the disk
+   * @param beforeMade told when the file is there and has nothing in it, before the disk is made
    * @throws Error when there is a file that has something in it, unless `mayExist`
    */
   static async openTarget(
     path: string,
-    { format, sizeBytes, mayExist }: { format: DiskFormat; sizeBytes: number; mayExist: boolean },
+    { format, sizeBytes, mayExist, beforeMade }: TargetOptions,
   ): Promise<LocalDisk> {
     const { isNew, isEmpty } = await createFile(path, mayExist);
     try {
+      if (isEmpty) await beforeMade();
       if (isEmpty) await makeDisk(path, format, sizeBytes);
       return await LocalDisk.#open(await realpath(path), format, true);
     } catch (error: unknown) {
@@ -72,6 +74,13 @@ export class LocalDisk implements AsyncDisposable {
     await this.disk.close();
     await this.server?.[Symbol.asyncDispose]();
   }
+}
+
+interface TargetOptions {
+  readonly format: DiskFormat;
+  readonly sizeBytes: number;
+  readonly mayExist: boolean;
+  readonly beforeMade: () => Promise<void>;
 }
 
 /** What there is to write to. */

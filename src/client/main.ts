@@ -6,6 +6,8 @@ import { imageio } from './program.js';
 
 // Who reads the output has gone: what is left of it cannot be delivered, which of a disk is a failure.
 process.stdout.on('error', () => process.exit(exitCodes.failed));
+// A terminal that has gone takes no words any more, and the disk is moved or stopped all the same.
+process.stderr.on('error', () => undefined);
 try {
   await imageio().parseAsync();
 } catch (error: unknown) {

@@ -31,6 +31,13 @@ function parseRetries(text: string): number {
   return Number(text);
 }
 
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d{1,5}(\.\d{1,3})?$/.test(text) || seconds < 0.1)
+    throw new InvalidArgumentError('It is a number of seconds, at least 0.1.');
+  return seconds;
+}
+
 /** How to reach a service. */
 export function withService(command: Command): Command {
   return command
@@ -68,6 +75,11 @@ export function withTransfer(command: Command): Command {
       new Option('--resume <WHEN>', 'go on where the same command was interrupted')
         .choices(['auto', 'no'])
         .default('auto'),
+    )
+    .addOption(
+      new Option('--checkpoint <SECONDS>', 'how often it is made sure that what was moved stays')
+        .argParser(parseSeconds)
+        .default(60),
     )
     .option('--state <FILE>', 'where it is remembered how far a transfer is')
     .addOption(

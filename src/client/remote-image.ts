@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { NodeTransport, SessionsClient, type NodeTransportOptions, type Session } from '#sdk';
+import { NodeTransport, type NodeTransportOptions } from '#sdk';
 import { HttpImage } from '#sdk/transfer';
 import { errorMessage } from '../base/error-details.js';
 import type { ImageLocation } from './image-location.js';
+import { SessionTransport } from './session-transport.js';
 import { UsageError } from './usage-error.js';
 
 export interface RemoteOptions {
@@ -14,11 +15,12 @@ export interface RemoteOptions {
   readonly signedTicket?: string | undefined;
 }
 
-/** An image of a service, and the session that it is reached in. */
+/** An image of a service, as the command line names it. */
 export class RemoteImage implements AsyncDisposable {
   private constructor(
     readonly image: HttpImage,
-    private readonly endSession: () => Promise<void>,
+    /** By what it is known to be the same in a later run: a session may lead to any image. */
+    readonly identity: string,
   ) {}
 
   /** @throws UsageError, TransferError, or ImageioError when the signed ticket is refused */
@@ -35,51 +37,30 @@ export class RemoteImage implements AsyncDisposable {
       ...(cafile === undefined ? {} : { ca: await readFile(cafile, 'utf8') }),
       ...(socketPath === undefined ? {} : { socketPath }),
     };
-    if (signedTicket === undefined) {
-      if (location.path === '') throw new UsageError('The url of an image is https://HOST:PORT/images/ID');
-      const image = await HttpImage.open(new NodeTransport(endpoint), location.path, signal);
-      return new RemoteImage(image, async () => undefined);
-    }
-    const ticket = (await readFile(signedTicket, 'utf8')).trim();
-    const sessions = new SessionsClient(endpoint);
+    const ticket = signedTicket === undefined ? undefined : (await readFile(signedTicket, 'utf8')).trim();
+    const path = location.path === '' && ticket !== undefined ? pathOf(ticket) : location.path;
+    if (path === '') throw new UsageError('The url of an image is https://HOST:PORT/images/ID');
+    const transport =
+      ticket === undefined ? new NodeTransport(endpoint) : await SessionTransport.open(endpoint, ticket);
     try {
-      return await RemoteImage.#inSession(sessions, await sessions.open(ticket), {
-        endpoint,
-        path: location.path === '' ? `/images/${encodeURIComponent(ticketOf(ticket))}` : location.path,
-        signal,
-      });
-    } catch (error: unknown) {
-      await sessions.close();
-      throw error;
-    }
-  }
-
-  static async #inSession(
-    sessions: SessionsClient,
-    { session_id: id }: Session,
-    { endpoint, path, signal }: { endpoint: NodeTransportOptions; path: string; signal: AbortSignal },
-  ): Promise<RemoteImage> {
-    const end = async (): Promise<void> => {
-      await sessions.delete(id);
-      await sessions.close();
-    };
-    const transport = new NodeTransport({ ...endpoint, headers: { 'Session-Id': id } });
-    try {
-      return new RemoteImage(await HttpImage.open(transport, path, signal), end);
+      const image = await HttpImage.open(transport, path, signal);
+      return new RemoteImage(image, `${socketPath ?? baseUrl}${path}`);
     } catch (error: unknown) {
       await transport.close();
-      await end();
       throw error;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.image.close();
-    await this.endSession();
   }
 }
 
-/** The ticket that a signed ticket is for, as it says itself: the proxy finds out whether that is true. */
+/** Of the image that a signed ticket is for, as it says itself: the proxy finds out whether that is true. */
+function pathOf(signedTicket: string): string {
+  return `/images/${encodeURIComponent(ticketOf(signedTicket))}`;
+}
+
 function ticketOf(signedTicket: string): string {
   try {
     const { data } = JSON.parse(Buffer.from(signedTicket, 'base64').toString('utf8')) as { data: string };

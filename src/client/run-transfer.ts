@@ -18,6 +18,7 @@ export interface TransferSettings {
   readonly bufferSize: number;
   readonly limitRate?: number | undefined;
   readonly retries: number;
+  readonly checkpoint: number;
   readonly sparse: boolean;
   readonly verify: boolean;
   readonly output: 'text' | 'json';
@@ -25,6 +26,9 @@ export interface TransferSettings {
   readonly progress: ProgressForm;
   readonly log?: Log | undefined;
 }
+
+/** Ctrl-C, the end of a service or a host, and the end of a terminal. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Moves a disk and shows how far it is. The first interrupt stops it, so that it can go on later; the second
@@ -45,6 +49,7 @@ export async function runTransfer(
     workers: settings.maxWorkers,
     blockBytes: settings.bufferSize,
     retriesMax: settings.retries,
+    checkpointSeconds: settings.checkpoint,
     bytesPerSecond: settings.limitRate,
     sparse: settings.sparse,
     verify: settings.verify,
@@ -65,12 +70,14 @@ export async function runTransfer(
     note(progressLine(transfer.progress));
   };
   // A second one meets nobody who listens, and ends the process.
-  process.once('SIGINT', stop).once('SIGTERM', stop).on('SIGUSR1', show);
+  for (const signal of stopSignals) process.once(signal, stop);
+  process.on('SIGUSR1', show);
   try {
     for await (const progress of transfer) for (const report of reports) report.progress(progress);
   } finally {
     for (const report of reports) report.end();
-    process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGUSR1', show);
+    for (const signal of stopSignals) process.off(signal, stop);
+    process.off('SIGUSR1', show);
   }
   return transfer.result.catch((error: unknown) => {
     if (error instanceof StoppedError && more.state !== undefined)

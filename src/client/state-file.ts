@@ -60,10 +60,10 @@ export async function fileIdentity(path: string): Promise<string> {
   return `${dev}:${ino}:${size}:${mtimeNs}`;
 }
 
-/** What tells that a file that is written is the same one, and not another of its name. */
+/** What tells that a file that is written is the same one, and not another of its name, or of its number. */
 export async function placeIdentity(path: string): Promise<string> {
-  const { dev, ino } = await stat(path, { bigint: true });
-  return `${dev}:${ino}`;
+  const { dev, ino, birthtimeNs } = await stat(path, { bigint: true });
+  return `${dev}:${ino}:${birthtimeNs}`;
 }
 
 function isState(value: unknown): value is TransferState {

@@ -1,99 +1,95 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  RangeSet,
+  AbortedError,
   startTransfer,
   TransferError,
-  type ByteRange,
-  type DiskExtent,
-  type DurableRanges,
-  type WritableDisk,
+  type StateStore,
+  type TransferState,
 } from '#sdk/transfer';
+import { ForgetfulDisk, type BeforeFlush } from './forgetful-disk.js';
 
 const blockBytes = 1024;
 const sizeBytes = 8 * blockBytes;
 
-/** Storage that keeps account of what it has, and forgets what was not flushed when it crashes. */
-class ForgetfulDisk implements WritableDisk {
-  readonly sizeBytes = sizeBytes;
-  readonly growable = false;
-  readonly stable = Buffer.alloc(sizeBytes);
-  #volatile = Buffer.alloc(sizeBytes);
-  #durable = new RangeSet();
-  #received = new RangeSet();
-  #generation = 1;
-  writes = 0;
-
-  /** @param crashes tells before each flush whether the disk crashes */
-  constructor(private readonly crashes: () => boolean) {}
-
-  async *extents(): AsyncGenerator<DiskExtent> {
-    yield { offsetBytes: 0, lengthBytes: sizeBytes, zero: false };
-  }
-
-  async read(target: Uint8Array, offsetBytes: number): Promise<void> {
-    target.set(this.#volatile.subarray(offsetBytes, offsetBytes + target.length));
-  }
-
-  async write(data: Uint8Array, offsetBytes: number): Promise<void> {
-    this.writes += 1;
-    this.#volatile.set(data, offsetBytes);
-    this.#received.add({ offsetBytes, lengthBytes: data.length });
-  }
-
-  async zero({ offsetBytes, lengthBytes }: ByteRange): Promise<void> {
-    await this.write(new Uint8Array(lengthBytes), offsetBytes);
-  }
-
-  async flush(): Promise<void> {
-    if (this.crashes()) {
-      this.#volatile = Buffer.from(this.stable);
-      this.#received = new RangeSet();
-      this.#generation += 1;
-    }
-    for (const range of this.#received) this.#durable.add(range);
-    this.stable.set(this.#volatile);
-  }
-
-  async durable(): Promise<DurableRanges> {
-    return { ranges: [...this.#durable], generation: this.#generation };
-  }
-
-  async close(): Promise<void> {
-    // There is nothing open.
-  }
+/** A disk with the same bytes in each run; its second half is zero when `halfZero`. */
+function original({ first = 1, halfZero = false } = {}): ForgetfulDisk {
+  const disk = new ForgetfulDisk(sizeBytes, blockBytes);
+  const byteAt = (index: number): number =>
+    halfZero && index >= sizeBytes / 2 ? 0 : first + (index % (255 - first));
+  disk.holds(Buffer.from(Array.from({ length: sizeBytes }, (_, index) => byteAt(index))), true);
+  return disk;
 }
 
-/** A disk with the same bytes in each run. */
-function original(): ForgetfulDisk {
-  const disk = new ForgetfulDisk(() => false);
-  const bytes = Buffer.from(Array.from({ length: sizeBytes }, (_, index) => 1 + (index % 255)));
-  void disk.write(bytes, 0);
-  return disk;
+/** Does one after the other at its flushes, the first of which is before anything is written. */
+function target(...beforeFlushes: BeforeFlush[]): ForgetfulDisk {
+  return new ForgetfulDisk(sizeBytes, blockBytes, () => beforeFlushes.shift() ?? 'nothing');
+}
+
+class MemoryState implements StateStore {
+  saved: TransferState | undefined;
+  async load(): Promise<TransferState | undefined> {
+    return this.saved;
+  }
+  async save(state: TransferState): Promise<void> {
+    this.saved = structuredClone(state);
+  }
+  async remove(): Promise<void> {
+    this.saved = undefined;
+  }
 }
 
 describe('a transfer to a disk that loses what it has taken', () => {
   test('sends it again, and nothing else', async () => {
-    const crashes = [true];
-    const target = new ForgetfulDisk(() => crashes.pop() ?? false);
+    const disk = target('nothing', 'crash');
     const source = original();
-    await startTransfer(source, target, { blockBytes, workers: 2 }).result;
-    const expected = Buffer.alloc(sizeBytes);
-    await source.read(expected, 0);
-    assert.ok(target.stable.equals(expected));
-    assert.equal(target.writes, 16);
+    await startTransfer(source, disk, { blockBytes, workers: 2 }).result;
+    assert.ok(disk.stable.equals(source.stable));
+    assert.equal(disk.writes, 16);
+  });
+
+  test('sends it again where the disk has begun a new account since', async () => {
+    const disk = target('nothing', 'crash with a new account');
+    const source = original();
+    await startTransfer(source, disk, { blockBytes }).result;
+    assert.ok(disk.stable.equals(source.stable));
   });
 
   test('gives up when it is lost again and again', async () => {
-    const target = new ForgetfulDisk(() => true);
-    const { result } = startTransfer(original(), target, { blockBytes, retriesMax: 2 });
+    const disk = new ForgetfulDisk(sizeBytes, blockBytes, () => 'crash');
+    const { result } = startTransfer(original(), disk, { blockBytes, retriesMax: 2 });
     await assert.rejects(result, (error) => error instanceof TransferError && !error.details.retryable);
   });
 
+  test('writes zeroes where they are only seen, but not on stable storage yet', async () => {
+    const source = original({ halfZero: true });
+    const disk = target('nothing', 'crash');
+    disk.holds(Buffer.alloc(sizeBytes, 'x'), true);
+    // By a run before, whose account is gone.
+    disk.holds(source.stable, false);
+    await startTransfer(source, disk, { blockBytes }).result;
+    assert.ok(disk.stable.equals(source.stable));
+  });
+
   test('is not paused any more when it has ended', async () => {
-    const transfer = startTransfer(original(), new ForgetfulDisk(() => false), { blockBytes });
+    const transfer = startTransfer(original(), target(), { blockBytes });
     await transfer.result;
     transfer.pause();
     assert.equal(transfer.progress.phase, 'done');
+  });
+});
+
+describe('a transfer to a disk whose account has what another one wrote', () => {
+  test('writes all of it again when it goes on after an interruption', async () => {
+    const disk = target();
+    await startTransfer(original({ first: 7 }), disk, { blockBytes }).result;
+    const state = new MemoryState();
+    const source = original();
+    const first = startTransfer(source, disk, { blockBytes, state, bytesPerSecond: 1 });
+    for await (const { phase } of first) if (phase === 'transferring') first.abort();
+    await assert.rejects(first.result, AbortedError);
+    assert.notEqual(state.saved, undefined);
+    await startTransfer(source, disk, { blockBytes, state }).result;
+    assert.ok(disk.stable.equals(source.stable));
   });
 });

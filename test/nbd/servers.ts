@@ -77,6 +77,8 @@ export class Workspace implements AsyncDisposable {
 /** A real NBD server, a child of the test process. */
 export class NbdServer {
   #child: ChildProcess | undefined;
+  /** What it printed as errors since it was started last. */
+  #words = '';
 
   constructor(
     private readonly program: string,
@@ -101,18 +103,25 @@ export class NbdServer {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
-    let errors = '';
-    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+    this.#words = '';
+    child.stderr.on('data', (text: Buffer) => (this.#words += text.toString()));
     const ended = new AbortController();
     child.once('exit', () => {
       ended.abort();
     });
     if (!(await fileWithText(this.pidPath, ended.signal)))
-      throw new Error(`${this.program} ended: ${errors}`);
+      throw new Error(`${this.program} ended: ${this.#words}`);
   }
 
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
+  }
+
+  /** How it ended, and its last words; undefined while it runs. */
+  get end(): string | undefined {
+    const { exitCode = null, signalCode = null } = this.#child ?? {};
+    const how = signalCode ?? exitCode;
+    return how === null ? undefined : `${this.program} ended with ${how}: ${this.#words.trim()}`;
   }
 
   /** Ends it at once, as if its host had failed, or politely. Resolves when it is gone. */

@@ -57,6 +57,17 @@ export class RangeSet {
     if (gapStart < endBytes) yield { offsetBytes: gapStart, lengthBytes: endBytes - gapStart };
   }
 
+  /** The parts of `range` that it has, in order. */
+  *parts({ offsetBytes, lengthBytes }: ByteRange): Generator<ByteRange> {
+    const endBytes = offsetBytes + lengthBytes;
+    for (let index = firstNotBelow(this.#ends, offsetBytes + 1); index < this.#starts.length; index++) {
+      const start = Math.max(this.#starts[index] as number, offsetBytes);
+      const end = Math.min(this.#ends[index] as number, endBytes);
+      if (start >= end) return;
+      yield { offsetBytes: start, lengthBytes: end - start };
+    }
+  }
+
   /** In order, none touching the next. */
   *[Symbol.iterator](): Generator<ByteRange> {
     for (const [index, start] of this.#starts.entries())

@@ -26,6 +26,8 @@ export interface ReadableDisk {
 /** What a disk knows of what was written to it. */
 export interface DurableRanges {
   readonly ranges: Iterable<ByteRange>;
+  /** All that it has taken, the durable bytes among them. */
+  readonly receivedBytes: number;
   /** Another one when something that had been taken was lost, so that it has to be written again. */
   readonly generation: number;
 }

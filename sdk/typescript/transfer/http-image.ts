@@ -105,17 +105,18 @@ export class HttpImage implements WritableDisk, HashingDisk {
   async durable(signal: AbortSignal): Promise<DurableRanges | undefined> {
     if (!this.capabilities.extensions.includes('ranges')) return undefined;
     const ranges: ByteRange[] = [];
-    let generation = 0;
+    let [generation, receivedBytes] = [0, 0];
     for (let next: number | null = 0; next !== null;) {
       const path = `${this.path}/ranges?state=durable&start=${next}`;
       const page = JSON.parse(await readText(await this.#ask({ method: 'GET', path }, signal))) as RangesPage;
       // Pages of two generations would not be of one moment.
       if (next !== 0 && page.generation !== generation) return this.durable(signal);
       generation = page.generation;
+      receivedBytes = page.received_bytes;
       ranges.push(...page.ranges.map(({ start, length }) => ({ offsetBytes: start, lengthBytes: length })));
       ({ next } = page);
     }
-    return { ranges, generation };
+    return { ranges, receivedBytes, generation };
   }
 
   async digests(
@@ -159,6 +160,7 @@ export class HttpImage implements WritableDisk, HashingDisk {
 
 interface RangesPage {
   readonly generation: number;
+  readonly received_bytes: number;
   readonly ranges: readonly { readonly start: number; readonly length: number }[];
   readonly next: number | null;
 }

@@ -1,5 +1,11 @@
 import { RangeSet } from './byte-ranges.js';
-import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
+import {
+  isHashing,
+  type DurableRanges,
+  type HashingDisk,
+  type ReadableDisk,
+  type WritableDisk,
+} from './disk.js';
 import { toHex, type Hasher } from './hashing.js';
 import type { TransferState } from './transfer-state.js';
 
@@ -17,37 +23,50 @@ export interface Resumption {
 }
 
 /**
- * What a run before has left on the target. The target knows best, unless it has lost its account or is
- * another one: then the blocks are compared that were flushed. Without digests to compare, what was flushed
- * to the same target counts.
- * @throws Error when the source is not the same any more: what is there may be of another disk
+ * What a run before has left on the target. The target knows best, unless it has lost its account, has one
+ * that is of others too, or is another target: then the blocks are compared. Without digests to compare, what
+ * was flushed to the same target counts. To be called when the target was flushed: what has only been written
+ * looks as if it were there.
+ * @throws Error when the source is not the same any more, and cannot be compared: what is there may be of
+ *   another disk
  */
 export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
   const { state, known, source, target, sourceIdentity, targetIdentity } = resumption;
-  if (state.sizeBytes !== source.sizeBytes || state.sourceIdentity !== sourceIdentity)
-    throw new Error('The source has changed since the transfer began: start it anew');
-  const isSameTarget = state.targetIdentity === targetIdentity;
+  if (state.sizeBytes !== source.sizeBytes) throw changed();
   const durable = RangeSet.of(state.durable);
-  if (isSameTarget && known !== undefined) {
+  if (state.sourceIdentity !== sourceIdentity) {
+    const equal = isHashing(source) ? await equalBlocks(source, target, resumption) : undefined;
+    if (equal === undefined) throw changed();
+    return equal;
+  }
+  const isSameTarget = state.targetIdentity === targetIdentity;
+  if (isSameTarget && known !== undefined && state.ownsAccount === true) {
     const account = RangeSet.of(known.ranges);
     // A service that was restarted may have begun a new account of the same ticket.
     if (state.durable.every((range) => account.has(range))) return account;
   }
   if (durable.coveredBytes === 0) return durable;
-  return (isHashing(target) && (await equalBlocks(resumption))) || (isSameTarget ? durable : new RangeSet());
+  const equal = isHashing(target) ? await equalBlocks(target, source, resumption) : undefined;
+  return equal ?? (isSameTarget ? durable : new RangeSet());
 }
 
-/** @returns undefined when the target cannot tell digests */
-async function equalBlocks(resumption: Resumption): Promise<RangeSet | undefined> {
-  const { source, target, hasher, blockBytes, signal } = resumption;
-  if (!isHashing(target)) return undefined;
-  const blocks = await target.digests(hasher.algorithm, blockBytes, source.sizeBytes, signal);
+function changed(): Error {
+  return new Error('The source has changed since the transfer began: start it anew');
+}
+
+/** @returns undefined when the one that hashes cannot tell digests */
+async function equalBlocks(
+  hashing: HashingDisk,
+  other: ReadableDisk,
+  { source, hasher, blockBytes, signal }: Resumption,
+): Promise<RangeSet | undefined> {
+  const blocks = await hashing.digests(hasher.algorithm, blockBytes, source.sizeBytes, signal);
   if (blocks === undefined) return undefined;
   const equal = new RangeSet();
   const buffer = new Uint8Array(blockBytes);
   for await (const { offsetBytes, lengthBytes, digest } of blocks) {
     const data = buffer.subarray(0, lengthBytes);
-    await source.read(data, offsetBytes, signal);
+    await other.read(data, offsetBytes, signal);
     if (toHex(await hasher.digest(data)) === digest) equal.add({ offsetBytes, lengthBytes });
   }
   return equal;

@@ -14,11 +14,14 @@ const longestDelaySeconds = 30;
 
 /**
  * Tries again what failed for a reason that passes: a connection that broke, a service that restarts or is at
- * a limit. All workers of a transfer share one, so that a service that is away is not asked by each of them
- * as often, and progress of any is progress of all.
+ * a limit. All workers of a transfer share one: progress of any is progress of all, and what they fail with
+ * at once, because a service has gone under all of them, is one failure.
  */
 export class Retrier {
   #failures = 0;
+  /** Until then, of `performance.now()`, all that fails is the failure that was counted last. */
+  #pausedUntil = 0;
+  readonly #stopped = new AbortController();
 
   constructor(private readonly options: RetryOptions) {}
 
@@ -32,17 +35,42 @@ export class Retrier {
       try {
         const result = await work();
         this.#failures = 0;
+        this.#pausedUntil = 0;
         return result;
       } catch (error: unknown) {
         signal.throwIfAborted();
         if (!(error instanceof TransferError) || !error.details.retryable) throw error;
-        this.#failures += 1;
-        if (this.#failures > this.options.retriesMax) throw error;
-        const delaySeconds = Math.max(error.details.retryAfterSeconds ?? 0, this.#jitteredDelay());
+        const delaySeconds = Math.max(error.details.retryAfterSeconds ?? 0, this.#pauseSeconds());
+        if (this.#failures > this.options.retriesMax || this.#stopped.signal.aborted) throw error;
         this.options.onRetry?.(error, delaySeconds);
-        await pauseFor(delaySeconds, signal);
+        await this.#pause(delaySeconds, signal, error);
       }
     }
+  }
+
+  /** Nothing is tried again any more: what fails or waits to be tried again has failed. Idempotent. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  /** @throws `failure` when it is stopped meanwhile */
+  async #pause(seconds: number, signal: AbortSignal, failure: TransferError): Promise<void> {
+    try {
+      await pauseFor(seconds, AbortSignal.any([signal, this.#stopped.signal]));
+    } catch {
+      signal.throwIfAborted();
+      throw failure;
+    }
+  }
+
+  /** Counts a failure, unless it is one with the last. @returns how long to wait */
+  #pauseSeconds(): number {
+    const now = performance.now();
+    if (now >= this.#pausedUntil) {
+      this.#failures += 1;
+      this.#pausedUntil = now + this.#jitteredDelay() * 1000;
+    }
+    return (this.#pausedUntil - now) / 1000;
   }
 
   /** Between half of the delay and all of it: clients that failed together shall not come back together. */

@@ -8,6 +8,11 @@ export interface TransferState {
   readonly sourceIdentity: string;
   /** By what the target is known to be the same, e.g. the url of an image. */
   readonly targetIdentity: string;
+  /**
+   * The target's account was empty when the transfer began, so what it says now is of this transfer.
+   * Otherwise it may say of bytes that they are there which somebody else has written.
+   */
+  readonly ownsAccount?: boolean;
   /** On stable storage of the target. */
   readonly durable: readonly ByteRange[];
 }

@@ -1,5 +1,5 @@
 import { BlockDigests } from './block-digests.js';
-import { RangeSet } from './byte-ranges.js';
+import { RangeSet, type ByteRange } from './byte-ranges.js';
 import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
 import { AbortedError, StoppedError, TransferError } from './failure.js';
 import { Gate } from './gate.js';
@@ -9,8 +9,10 @@ import { ProgressMeter, type TransferPhase, type TransferProgress } from './prog
 import { RateLimit } from './rate-limit.js';
 import { Retrier } from './retry.js';
 import { rangesThere } from './resume.js';
+import { steadyExtents } from './steady-extents.js';
 import type { StateStore } from './transfer-state.js';
 import { verifyTransfer } from './verification.js';
+import { WriteAccount } from './write-account.js';
 import { zeroRuns } from './zero-runs.js';
 
 export interface TransferOptions {
@@ -27,6 +29,8 @@ export interface TransferOptions {
   /** Compares what was moved with what a service hashes it to. */
   readonly verify: boolean;
   readonly hasher: Hasher;
+  /** How often what was written is flushed for the sake of a later run, where a state is kept. */
+  readonly checkpointSeconds: number;
   /** Where it is remembered how far the transfer is; without it, it can be resumed only while it exists. */
   readonly state: StateStore | undefined;
   /** By what the source is known to be the same in a later run. */
@@ -47,6 +51,7 @@ export const transferDefaults: TransferOptions = {
   sparse: true,
   verify: false,
   hasher: sha256,
+  checkpointSeconds: 60,
   state: undefined,
   sourceIdentity: '',
   targetIdentity: '',
@@ -57,8 +62,6 @@ export const transferDefaults: TransferOptions = {
 const zeroRunBytesMin = 256 * 1024;
 /** How often progress is told at most. */
 const progressMilliseconds = 250;
-/** How often what was written is flushed for the sake of a later run, where a state is kept. */
-const checkpointSeconds = 60;
 
 /**
  * Makes `target` as `source`. It begins at once.
@@ -83,16 +86,11 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   readonly #retrier: Retrier;
   readonly #rateLimit: RateLimit;
   readonly #digests: BlockDigests | undefined;
-  /** On stable storage. */
-  #durable = new RangeSet();
-  /** Of the target, where it tells one. */
-  #generation: number | undefined;
-  /** How often something that the target had taken was not there any more. */
-  #losses = 0;
-  /** Written, but not known to be flushed. */
-  #written = new RangeSet();
-  #stopping = false;
-  #checkpointAt = performance.now() + checkpointSeconds * 1000;
+  readonly #account = new WriteAccount();
+  /** The account of the target has nothing that this transfer has not written. */
+  #ownsAccount = false;
+  readonly #stopped = new AbortController();
+  #checkpointAt: number;
   #changed = Promise.withResolvers<undefined>();
   /** The place of the piece that is next. */
   #taking: Promise<unknown> = Promise.resolve();
@@ -109,6 +107,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   ) {
     const { blockBytes, hasher, verify, retriesMax, bytesPerSecond } = options;
     this.#meter = new ProgressMeter(source.sizeBytes);
+    this.#checkpointAt = this.#nextCheckpoint();
     this.#retrier = new Retrier({
       retriesMax,
       onRetry: (error, delaySeconds) => {
@@ -144,10 +143,12 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 
   /**
    * Begins no piece any more, flushes what is written, and remembers it: then the transfer ends with
-   * StoppedError. Idempotent.
+   * StoppedError. Nothing that fails meanwhile is tried again; what is not flushed then, a later run writes
+   * anew. Idempotent.
    */
   stop(): void {
-    this.#stopping = true;
+    this.#stopped.abort(new StoppedError());
+    this.#retrier.stop();
     this.#gate.open();
   }
 
@@ -188,53 +189,67 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   async #moveAll(there: RangeSet): Promise<void> {
     let done = there;
     for (let passes = 0; passes <= this.options.retriesMax; passes += 1) {
-      const lossesBefore = this.#losses;
-      await this.#move(done);
-      this.#setPhase('flushing');
-      await this.#flush();
-      if (this.#stopping) {
+      const lossesBefore = this.#account.losses;
+      await this.#moveOnce(done);
+      if (this.#isStopping) {
         await this.#save();
         throw new StoppedError();
       }
-      if (this.#losses === lossesBefore) return;
-      done = RangeSet.of(this.#durable);
+      if (this.#account.losses === lossesBefore) return;
+      done = RangeSet.of(this.#account.durable);
       this.#meter.restart();
     }
     throw new TransferError('The service has lost again and again what it had taken', { retryable: false });
+  }
+
+  async #moveOnce(done: RangeSet): Promise<void> {
+    try {
+      await this.#move(done);
+      this.#setPhase('flushing');
+      await this.#flush();
+    } catch (error: unknown) {
+      // Who stops a transfer does not wait for a service that is away.
+      const isAway = error instanceof TransferError && error.details.retryable;
+      if (!this.#isStopping || !isAway) throw error;
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
+  /** For what nothing is left of when it ends early. */
+  get #untilStopped(): AbortSignal {
+    return AbortSignal.any([this.#controller.signal, this.#stopped.signal]);
   }
 
   /** What is there from a run before. */
   async #resumed(): Promise<RangeSet> {
     const { source, target } = this;
     const { state: store, sourceIdentity, targetIdentity, hasher, blockBytes } = this.options;
-    const { signal } = this.#controller;
+    const signal = this.#untilStopped;
     const state = await store?.load();
-    const known = await this.#askDurable();
-    this.#generation = known?.generation;
+    // What was only written would look as if it were there, and could still be lost.
+    await this.#retrier.run(signal, () => target.flush(signal));
+    const known = await this.#askDurable(signal);
     // Without a state nobody knows whose bytes they are.
     const ranges =
       state === undefined
         ? new RangeSet()
         : await this.#retrier.run(signal, () =>
             rangesThere({
-              state,
-              known,
-              source,
-              target,
-              sourceIdentity,
-              targetIdentity,
-              hasher,
-              blockBytes,
-              signal,
+              ...{ state, known, source, target, sourceIdentity, targetIdentity },
+              ...{ hasher, blockBytes, signal },
             }),
           );
-    for (const range of ranges) this.#durable.add(range);
+    const isSameTarget = state?.targetIdentity === targetIdentity;
+    this.#ownsAccount = known?.receivedBytes === 0 || (isSameTarget && state.ownsAccount === true);
+    this.#account.begin(known, ranges);
     await this.#save();
     return ranges;
   }
 
-  async #askDurable(): Promise<DurableRanges | undefined> {
-    const { signal } = this.#controller;
+  async #askDurable(signal: AbortSignal): Promise<DurableRanges | undefined> {
     return this.#retrier.run(signal, () => this.target.durable(signal));
   }
 
@@ -245,9 +260,9 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     const pieces = planTransfer({
       sizeBytes: source.sizeBytes,
       blockBytes: options.blockBytes,
-      source: source.extents(signal),
+      source: steadyExtents(source, this.#retrier, signal),
       // What an earlier run has written is not zero any more, and what it has zeroed is.
-      target: target.extents(signal),
+      target: steadyExtents(target, this.#retrier, signal),
       done,
     });
     const failure = new AbortController();
@@ -268,11 +283,10 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     const buffer = new Uint8Array(this.options.blockBytes);
     for (;;) {
       await this.#gate.pass(signal);
-      if (this.#stopping) return;
+      if (this.#isStopping) return;
       const piece = await this.#take(pieces);
       if (piece === undefined) return;
       await this.#movePiece(piece, { buffer, done }, signal);
-      this.#written.add(piece);
       if (this.options.state !== undefined && performance.now() >= this.#checkpointAt)
         await this.#checkpoint();
       this.#tell();
@@ -296,7 +310,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     if (kind === 'done') {
       this.#meter.resumedBytes += lengthBytes;
     } else if (kind === 'zero') {
-      if (!piece.targetIsZero) await this.#retrier.run(signal, () => this.target.zero(piece, signal));
+      if (!piece.targetIsZero) await this.#zero(piece, signal);
       this.#digests?.setZero(piece);
       this.#meter.zeroBytes += lengthBytes;
     } else {
@@ -326,40 +340,42 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       if (run.zero && targetIsZero) continue;
       for (const part of done.gaps(range)) {
         if (run.zero) {
-          await this.#retrier.run(signal, () => this.target.zero(part, signal));
+          await this.#zero(part, signal);
           continue;
         }
         await this.#rateLimit.take(part.lengthBytes, signal);
         const start = part.offsetBytes - offsetBytes;
         const bytes = data.subarray(start, start + part.lengthBytes);
         await this.#retrier.run(signal, () => this.target.write(bytes, part.offsetBytes, signal));
+        this.#account.wrote(part);
         this.#meter.sentBytes += part.lengthBytes;
       }
     }
     this.#meter.dataBytes += data.length;
   }
 
-  /** What was written before it began is durable then. Where the target keeps account, that is believed. */
+  async #zero(range: ByteRange, signal: AbortSignal): Promise<void> {
+    await this.#retrier.run(signal, () => this.target.zero(range, signal));
+    this.#account.wrote(range);
+  }
+
   async #flush(): Promise<void> {
     const { signal } = this.#controller;
-    const written = this.#written;
-    this.#written = new RangeSet();
-    await this.#retrier.run(signal, () => this.target.flush(signal));
-    const known = await this.#askDurable();
-    if (known === undefined) {
-      for (const range of written) this.#durable.add(range);
-      return;
-    }
-    if (known.generation !== this.#generation) this.#losses += 1;
-    this.#generation = known.generation;
-    this.#durable = RangeSet.of(known.ranges);
+    await this.#account.flush(
+      () => this.#retrier.run(signal, () => this.target.flush(signal)),
+      () => this.#askDurable(signal),
+    );
   }
 
   async #checkpoint(): Promise<void> {
     this.#checkpointAt = Infinity;
     await this.#flush();
     await this.#save();
-    this.#checkpointAt = performance.now() + checkpointSeconds * 1000;
+    this.#checkpointAt = this.#nextCheckpoint();
+  }
+
+  #nextCheckpoint(): number {
+    return performance.now() + this.options.checkpointSeconds * 1000;
   }
 
   async #save(): Promise<void> {
@@ -370,7 +386,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       sizeBytes,
       sourceIdentity,
       targetIdentity,
-      durable: [...this.#durable],
+      ownsAccount: this.#ownsAccount,
+      durable: [...this.#account.durable],
     });
   }
 
@@ -379,16 +396,14 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     const { source, target } = this;
     const [hashing, other] = isHashing(target) ? [target, source] : [source, target];
     if (!isHashing(hashing)) throw new Error('Neither side can hash itself, so nothing can be verified');
-    const { signal } = this.#controller;
-    await verifyTransfer({
-      seen,
-      hashing,
-      other,
-      signal,
-      onVerified: (bytes) => {
-        this.#meter.verifiedBytes += bytes;
-        this.#tell();
-      },
+    const signal = this.#untilStopped;
+    const onVerified = (bytes: number): void => {
+      this.#meter.verifiedBytes += bytes;
+      this.#tell();
+    };
+    await this.#retrier.run(signal, async () => {
+      this.#meter.verifiedBytes = 0;
+      await verifyTransfer({ seen, hashing, other, signal, onVerified });
     });
   }
 
