@@ -63,7 +63,7 @@ export class ForgetfulDisk implements WritableDisk {
     this.stable.set(this.#volatile);
   }
 
-  async durable(): Promise<DurableRanges> {
+  async durable(): Promise<DurableRanges | undefined> {
     const receivedBytes = this.#received.coveredBytes;
     return { ranges: [...this.#durable], receivedBytes, generation: this.#generation };
   }

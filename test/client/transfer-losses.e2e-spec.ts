@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import {
   AbortedError,
   startTransfer,
+  StoppedError,
   TransferError,
   type StateStore,
   type TransferState,
@@ -92,4 +93,25 @@ describe('a transfer to a disk whose account has what another one wrote', () => 
     await startTransfer(source, disk, { blockBytes, state }).result;
     assert.ok(disk.stable.equals(source.stable));
   });
+});
+
+test('zeroes that a target without an account had are there for a later run too', async () => {
+  const halfBytes = 256 * 1024;
+  class LocalDisk extends ForgetfulDisk {
+    override async durable(): Promise<undefined> {
+      return undefined;
+    }
+  }
+  const source = new ForgetfulDisk(4 * halfBytes, 2 * halfBytes);
+  for (const half of [0, 2]) source.stable.fill('x', half * halfBytes, (half + 1) * halfBytes);
+  source.holds(source.stable, true);
+  const disk = new LocalDisk(source.sizeBytes, 2 * halfBytes);
+  const state = new MemoryState();
+  const options = { blockBytes: 2 * halfBytes, workers: 1, state };
+  const transfer = startTransfer(source, disk, { ...options, bytesPerSecond: 2 * halfBytes });
+  for await (const { dataBytes } of transfer) if (dataBytes > 0) transfer.stop();
+  await assert.rejects(transfer.result, StoppedError);
+  const { resumedBytes } = await startTransfer(source, disk, options).result;
+  assert.ok(resumedBytes >= 2 * halfBytes);
+  assert.ok(disk.stable.equals(source.stable));
 });

@@ -149,7 +149,7 @@ export class CrashRun {
     // What the service takes until it is dead counts as lost too.
     await scene.kill(victim, signal);
     if (this.plan.direction === 'upload') this.#count.killed();
-    if (victim === 'storage' || victim === 'host') this.#count.forgotten();
+    if (victim !== 'proxy') this.#count.forgotten();
     if (alsoClient !== undefined) {
       await delay(downMilliseconds / 2);
       if (!life.client.hasExited) this.#signalClient(alsoClient, life);
@@ -186,7 +186,7 @@ export class CrashRun {
 
   #lookAtBytes(): void {
     const { againBytes, lostBytes, wastedBytes } = this.#count.summary;
-    const inFlightBytes = this.#killCount * this.plan.workers * blockBytes;
+    const inFlightBytes = this.#killCount * connectionsOf(this.plan) * blockBytes;
     if (againBytes > lostBytes + inFlightBytes)
       this.#findings.push(
         `${againBytes} bytes were sent again, where ${lostBytes} were lost and ${inFlightBytes} on their way`,
@@ -216,4 +216,9 @@ function hasBegun({ client }: Life): boolean {
 /** It has kept a state, and moves what is left. */
 function isUnderWay({ client }: Life): boolean {
   return client.lines.some((line) => /"phase":"(transferring|flushing|verifying|done)"/.test(line));
+}
+
+/** How many a client uses: a file that grows has one writer. */
+function connectionsOf({ direction, storage, workers }: CrashPlan): number {
+  return direction === 'upload' && storage === 'file' ? 1 : workers;
 }

@@ -23,6 +23,8 @@ if (
   console.error('Usage: npm run crash -- [--kills N] [--seed N] [--run N]');
   process.exit(2);
 }
+// What was started ends with this process, which a signal would end without a word.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 console.log(`Seed ${seed}`);
 const reports: CrashReport[] = [];
 await using runs = new CrashRuns(seed);

@@ -21,7 +21,7 @@ export interface MovedSummary {
 export class MovedBytes {
   readonly #moved = new RangeSet();
   #durable = new RangeSet();
-  /** Answered since the last flush began. */
+  /** The service has said that it has them. */
   #answered = new RangeSet();
   #movedBytes = 0;
   #againBytes = 0;
@@ -58,7 +58,7 @@ export class MovedBytes {
 
   /** @returns to be called when the flush has succeeded */
   flushBegins(): () => void {
-    const before = this.#answered;
+    const before = RangeSet.of(this.#answered);
     return () => {
       for (const range of before) this.#durable.add(range);
     };
@@ -74,7 +74,10 @@ export class MovedBytes {
     this.#lostBytes += this.#moved.coveredBytes - this.#durable.coveredBytes;
   }
 
-  /** Storage was killed: a flush that comes now says nothing of what it had. */
+  /**
+   * Storage was killed, or the service that keeps account of it: a flush that comes now says nothing of what
+   * was taken before.
+   */
   forgotten(): void {
     this.#answered = new RangeSet();
   }

@@ -8,8 +8,7 @@ export function summary(reports: readonly CrashReport[]): string[] {
   const kills: Record<string, number> = {};
   for (const report of reports)
     for (const [kill, times] of Object.entries(report.kills)) kills[kill] = (kills[kill] ?? 0) + times;
-  const sum = (of: Amount): number =>
-    reports.reduce((total, report) => total + of(report), 0);
+  const sum = (of: Amount): number => reports.reduce((total, report) => total + of(report), 0);
   const megabytes = (of: Amount): string => `${(sum(of) / MiB).toFixed(1)} MiB`;
   const count = (is: (report: CrashReport) => boolean): number => reports.filter(is).length;
   return [
@@ -19,8 +18,8 @@ export function summary(reports: readonly CrashReport[]): string[] {
       `${count(({ plan }) => plan.keepsTickets)} at a daemon that keeps tickets`,
     `${totalOf(kills)} kills: ${listOf(kills)}`,
     `${sum(({ starts }) => starts)} starts of the client`,
-    `${megabytes(({ movedBytes }) => movedBytes)} sent, ${megabytes(({ againBytes }) => againBytes)} of them ` +
-      `again, where ${megabytes(({ lostBytes }) => lostBytes)} were not durable at the kills; ` +
+    `${megabytes(({ movedBytes }) => movedBytes)} sent, ` +
+      `${megabytes(({ againBytes }) => againBytes)} of them again, where ${megabytes(({ lostBytes }) => lostBytes)} were not durable at the kills; ` +
       `${megabytes(({ wastedBytes }) => wastedBytes)} were sent again although durable, ` +
       `${megabytes(({ refusedBytes }) => refusedBytes)} were refused`,
   ];

@@ -310,7 +310,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     if (kind === 'done') {
       this.#meter.resumedBytes += lengthBytes;
     } else if (kind === 'zero') {
-      if (!piece.targetIsZero) await this.#zero(piece, signal);
+      if (piece.targetIsZero) this.#account.found(piece);
+      else await this.#zero(piece, signal);
       this.#digests?.setZero(piece);
       this.#meter.zeroBytes += lengthBytes;
     } else {
@@ -337,7 +338,10 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     const whole = [{ offsetBytes: 0, lengthBytes: data.length, zero: false }];
     for (const run of this.options.sparse ? zeroRuns(data, zeroRunBytesMin) : whole) {
       const range = { offsetBytes: offsetBytes + run.offsetBytes, lengthBytes: run.lengthBytes };
-      if (run.zero && targetIsZero) continue;
+      if (run.zero && targetIsZero) {
+        this.#account.found(range);
+        continue;
+      }
       for (const part of done.gaps(range)) {
         if (run.zero) {
           await this.#zero(part, signal);

@@ -7,6 +7,8 @@ export class WriteAccount {
   readonly #durable = new RangeSet();
   /** Written since the last flush began. */
   #written = new RangeSet();
+  /** Zero on the target, so it was not written. */
+  #found = new RangeSet();
   /** Of the target, where it tells one. */
   #generation: number | undefined;
   #losses = 0;
@@ -33,6 +35,11 @@ export class WriteAccount {
     this.#written.add(range);
   }
 
+  /** It need not be written: the target has zeroes there, on stable storage. */
+  found(range: ByteRange): void {
+    this.#found.add(range);
+  }
+
   /**
    * What was written before it began is durable then. Where the target keeps account, that is believed: of
    * what was written, and of nothing else, because others may have written too.
@@ -40,13 +47,19 @@ export class WriteAccount {
    * @throws what the two throw
    */
   async flush(flush: () => Promise<void>, ask: () => Promise<DurableRanges | undefined>): Promise<void> {
-    const written = this.#written;
+    const [written, found] = [this.#written, this.#found];
     this.#written = new RangeSet();
+    this.#found = new RangeSet();
     await flush();
     const known = await ask();
-    const account = known === undefined ? written : RangeSet.of(known.ranges);
-    let isWhole = known?.generation === this.#generation;
-    this.#generation = known?.generation;
+    if (known === undefined) {
+      for (const range of [...written, ...found]) this.#durable.add(range);
+      return;
+    }
+    // What was found is in no account, and is found again by a later run.
+    const account = RangeSet.of(known.ranges);
+    let isWhole = known.generation === this.#generation;
+    this.#generation = known.generation;
     for (const range of written) {
       for (const part of account.parts(range)) this.#durable.add(part);
       // A service that was restarted may have begun a new account, with the first number again.
