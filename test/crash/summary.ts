@@ -18,10 +18,19 @@ export function summary(reports: readonly CrashReport[]): string[] {
       `${count(({ plan }) => plan.keepsTickets)} at a daemon that keeps tickets`,
     `${totalOf(kills)} kills: ${listOf(kills)}`,
     `${sum(({ starts }) => starts)} starts of the client`,
-    `${megabytes(({ movedBytes }) => movedBytes)} sent, ` +
-      `${megabytes(({ againBytes }) => againBytes)} of them again, where ${megabytes(({ lostBytes }) => lostBytes)} were not durable at the kills; ` +
-      `${megabytes(({ wastedBytes }) => wastedBytes)} were sent again although durable, ` +
-      `${megabytes(({ refusedBytes }) => refusedBytes)} were refused`,
+    ...amounts(megabytes),
+  ];
+}
+
+function amounts(megabytes: (of: Amount) => string): string[] {
+  const moved = megabytes(({ movedBytes }) => movedBytes);
+  const refused = megabytes(({ refusedBytes }) => refusedBytes);
+  const again = megabytes(({ againBytes }) => againBytes);
+  const lost = megabytes(({ lostBytes }) => lostBytes);
+  const wasted = megabytes(({ wastedBytes }) => wastedBytes);
+  return [
+    `${moved} sent, ${refused} refused`,
+    `${again} sent again, ${wasted} of them durable, where ${lost} were not durable at the kills`,
   ];
 }
 
