@@ -1,5 +1,6 @@
-import type { ByteRange, DiskExtent, WritableDisk } from '#sdk/transfer';
-import type { Backend } from '../images/backends/backend.js';
+import type { ByteRange, DiskExtent, Preflight, TransferPlan, WritableDisk } from '#sdk/transfer';
+import { sizeFindings } from '#sdk/transfer/preflight';
+import type { Backend, StorageRoom } from '../images/backends/backend.js';
 import { AlignedMemory, blockSlackBytes } from '../images/buffers/aligned-memory.js';
 
 /** A file, block device or NBD export of this host as a disk of a transfer: direct I/O, holes and all. */
@@ -13,13 +14,17 @@ export class BackendDisk implements WritableDisk {
   private constructor(
     private readonly backend: Backend,
     readonly sizeBytes: number,
+    private readonly room: () => Promise<StorageRoom>,
   ) {
     this.growable = backend.growable;
   }
 
-  /** @param backend is closed with the disk */
-  static async of(backend: Backend): Promise<BackendDisk> {
-    return new BackendDisk(backend, await backend.sizeBytes());
+  /**
+   * @param backend is closed with the disk
+   * @param room of the storage below it, when the backend is not what has that
+   */
+  static async of(backend: Backend, room = () => backend.room()): Promise<BackendDisk> {
+    return new BackendDisk(backend, await backend.sizeBytes(), room);
   }
 
   async *extents(signal: AbortSignal): AsyncGenerator<DiskExtent> {
@@ -59,6 +64,22 @@ export class BackendDisk implements WritableDisk {
 
   async flush(): Promise<void> {
     await this.backend.flush();
+  }
+
+  async preflight({ op, sizeBytes }: TransferPlan): Promise<Preflight | undefined> {
+    if (op === 'read') return undefined;
+    const { allocatedBytes, freeBytes } = await this.room();
+    const missingBytes = sizeBytes - (allocatedBytes ?? 0);
+    const findings = sizeFindings({ sizeBytes }, this);
+    // Zeroes need no room: they are made holes.
+    if (freeBytes !== undefined && missingBytes > freeBytes)
+      findings.push({
+        code: 'no_space',
+        severity: 'warning',
+        message: `The disk may need ${missingBytes} more bytes, the storage has ${freeBytes} free`,
+        advice: 'Check that what is not zero fits, or make room on the storage.',
+      });
+    return { findings, allocatedBytes, freeBytes };
   }
 
   async durable(): Promise<undefined> {

@@ -1,4 +1,5 @@
 import {
+  PreflightError,
   sha256,
   VerificationError,
   type HashingDisk,
@@ -41,7 +42,7 @@ export async function upload(file: string, image: string, options: MoveOptions):
   const target = remote.image;
   const settings = within(options, target.capabilities.writersMax);
   if (file === '-') {
-    const input = new InputDisk(process.stdin, target.sizeBytes);
+    const input = new InputDisk(process.stdin, await target.capacityBytes(never));
     const moved = await runTransfer(input, target, settings);
     await input.end();
     return outcome('uploaded', moved);
@@ -90,6 +91,9 @@ export async function download(
     state,
     sourceIdentity: remote.identity,
     targetIdentity: await placeIdentity(file),
+  }).catch(async (error: unknown) => {
+    if (error instanceof PreflightError) await target.discard();
+    throw error;
   });
   return outcome('downloaded', moved);
 }

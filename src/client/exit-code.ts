@@ -1,5 +1,5 @@
 import { ImageioError } from '#sdk';
-import { StoppedError, TransferError, VerificationError } from '#sdk/transfer';
+import { PreflightError, StoppedError, TransferError, VerificationError } from '#sdk/transfer';
 import { UsageError } from './usage-error.js';
 
 export const exitCodes = { failed: 1, usage: 2, differs: 3, refused: 4, interrupted: 130 } as const;
@@ -19,8 +19,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage;
   if (error instanceof VerificationError) return exitCodes.differs;
   if (error instanceof StoppedError) return exitCodes.interrupted;
-  if (error instanceof ImageioError) return exitCodes.refused;
-  const isRefusal =
-    error instanceof TransferError && error.details.status !== undefined && !error.details.retryable;
-  return isRefusal ? exitCodes.refused : exitCodes.failed;
+  if (error instanceof ImageioError || error instanceof PreflightError) return exitCodes.refused;
+  const status = error instanceof TransferError ? (error.details.status ?? 0) : 0;
+  return status >= 400 && status < 500 ? exitCodes.refused : exitCodes.failed;
 }

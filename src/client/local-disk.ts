@@ -1,13 +1,16 @@
 import { execFile } from 'node:child_process';
-import { open, realpath, stat, unlink } from 'node:fs/promises';
+import { open, realpath, stat, statfs, unlink } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { errorCode } from '../base/error-details.js';
+import type { StorageRoom } from '../images/backends/backend.js';
 import { FileSource } from '../images/backends/file/file-source.js';
 import { NbdSource } from '../images/backends/nbd/nbd-source.js';
 import { BackendDisk } from './backend-disk.js';
 import { detectFormat, type DiskFormat } from './disk-format.js';
+import { isNbdUrl } from './nbd-place.js';
 import { missing, QemuNbd } from './qemu-nbd.js';
+import { UsageError } from './usage-error.js';
 
 /** Threads that Node has for files when nobody says otherwise. */
 const fileThreads = 4;
@@ -19,18 +22,26 @@ const files = new FileSource({
 });
 const exports = new NbdSource({ connectTimeoutSeconds: 10 });
 
+/** In which stat(2) counts, whatever the file system has. */
+const statBlockBytes = 512;
+
 /** A disk of this host, and what is to be ended with it. */
 export class LocalDisk implements AsyncDisposable {
+  /** A file that was made for it. */
+  #made: string | undefined;
+
   private constructor(
     readonly disk: BackendDisk,
     private readonly server: QemuNbd | undefined,
   ) {}
 
   /**
+   * @param path of a file or a block device, or the url of an NBD export
    * @param format how the file is to be understood; undefined for what it begins like
    * @throws Error that names what is missing or wrong
    */
   static async openSource(path: string, format?: DiskFormat): Promise<LocalDisk> {
+    if (isNbdUrl(path)) return LocalDisk.#openExport(path, format ?? 'raw', false);
     return LocalDisk.#open(await realpath(path), format ?? (await detectFormat(path)), false);
   }
 
@@ -44,15 +55,25 @@ export class LocalDisk implements AsyncDisposable {
     path: string,
     { format, sizeBytes, mayExist, beforeMade }: TargetOptions,
   ): Promise<LocalDisk> {
+    if (isNbdUrl(path)) return LocalDisk.#openExport(path, format, true);
     const { isNew, isEmpty } = await createFile(path, mayExist);
     try {
       if (isEmpty) await beforeMade();
       if (isEmpty) await makeDisk(path, format, sizeBytes);
-      return await LocalDisk.#open(await realpath(path), format, true);
+      const disk = await LocalDisk.#open(await realpath(path), format, true);
+      if (isNew) disk.#made = path;
+      return disk;
     } catch (error: unknown) {
       if (isNew) await unlink(path);
       throw error;
     }
+  }
+
+  /** The server of an export reads and writes what the export is of, whatever format that has. */
+  static async #openExport(url: string, format: DiskFormat, writable: boolean): Promise<LocalDisk> {
+    if (format !== 'raw') throw new UsageError(`An NBD export is raw, whatever is behind it: not ${format}`);
+    const backend = await exports.open({ url, writable, sparse: true, dirty: false });
+    return new LocalDisk(await BackendDisk.of(backend), undefined);
   }
 
   static async #open(path: string, format: DiskFormat, writable: boolean): Promise<LocalDisk> {
@@ -63,11 +84,18 @@ export class LocalDisk implements AsyncDisposable {
     }
     const server = await QemuNbd.start({ file: path, format, writable, connectionsMax: 1 });
     try {
-      return new LocalDisk(await BackendDisk.of(await exports.open({ ...request, url: server.url })), server);
+      const backend = await exports.open({ ...request, url: server.url });
+      return new LocalDisk(await BackendDisk.of(backend, () => roomOf(path)), server);
     } catch (error: unknown) {
       await server[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Removes the file that was made for it: nothing has been written there. */
+  async discard(): Promise<void> {
+    if (this.#made !== undefined) await unlink(this.#made);
+    this.#made = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,6 +109,15 @@ interface TargetOptions {
   readonly sizeBytes: number;
   readonly mayExist: boolean;
   readonly beforeMade: () => Promise<void>;
+}
+
+/** Of a file that another program writes. */
+async function roomOf(path: string): Promise<StorageRoom> {
+  const file = await stat(path);
+  // A device has all of its room.
+  if (!file.isFile()) return {};
+  const { bavail, bsize } = await statfs(path);
+  return { allocatedBytes: file.blocks * statBlockBytes, freeBytes: bavail * bsize };
 }
 
 /** What there is to write to. */

@@ -70,6 +70,7 @@ export function withTransfer(command: Command): Command {
       new Option('--retries <N>', 'tries in a row without progress').argParser(parseRetries).default(10),
     )
     .option('--no-sparse', 'send zeroes as they are')
+    .option('--no-preflight', 'begin also where it is known before that the transfer would fail')
     .option('--verify', 'compare what was written with what was read', false)
     .addOption(
       new Option('--resume <WHEN>', 'go on where the same command was interrupted')

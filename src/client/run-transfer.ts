@@ -21,6 +21,7 @@ export interface TransferSettings {
   readonly checkpoint: number;
   readonly sparse: boolean;
   readonly verify: boolean;
+  readonly preflight: boolean;
   readonly output: 'text' | 'json';
   readonly quiet: boolean;
   readonly progress: ProgressForm;
@@ -53,6 +54,11 @@ export async function runTransfer(
     bytesPerSecond: settings.limitRate,
     sparse: settings.sparse,
     verify: settings.verify,
+    preflight: settings.preflight,
+    onFinding: ({ severity, message, advice }) => {
+      if (severity !== 'info' && !settings.quiet)
+        process.stderr.write(`imageio: ${severity}: ${message}. ${advice}\n`);
+    },
     ...more,
   });
   const logged = new PlainReport((line) => {

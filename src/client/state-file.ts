@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode } from '../base/error-details.js';
+import { isNbdUrl } from './nbd-place.js';
 import type { StateStore, TransferState } from '#sdk/transfer';
 
 /** The state of a transfer in a file that only its owner can read: it names a ticket. */
@@ -54,14 +55,19 @@ export class StateFile implements StateStore {
   }
 }
 
-/** What tells that a file is the one it was: nobody can write to it without changing one of these. */
+/**
+ * What tells that a file is the one it was: nobody can write to it without changing one of these. An NBD export
+ * has nothing like it, and is its url.
+ */
 export async function fileIdentity(path: string): Promise<string> {
+  if (isNbdUrl(path)) return path;
   const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true });
   return `${dev}:${ino}:${size}:${mtimeNs}`;
 }
 
 /** What tells that a file that is written is the same one, and not another of its name, or of its number. */
 export async function placeIdentity(path: string): Promise<string> {
+  if (isNbdUrl(path)) return path;
   const { dev, ino, birthtimeNs } = await stat(path, { bigint: true });
   return `${dev}:${ino}:${birthtimeNs}`;
 }

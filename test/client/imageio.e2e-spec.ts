@@ -120,16 +120,14 @@ describe('imageio', () => {
     assert.ok(original.equals(Buffer.from(down.stdout, 'latin1')));
   });
 
-  test('fails when the input is larger than the image, and a growing file is one of no bytes', async () => {
-    for (const sizeBytes of [0, MiB]) {
-      const image = await emptyImage(sizeBytes);
-      const url = await imageUrl('write', image, 2 * MiB);
-      const { code, stderr } = await imageio(['upload', '-', url, '--cafile', cafile], {
-        input: Buffer.alloc(2 * MiB, 1),
-      });
-      assert.equal(code, 1);
-      assert.match(stderr, new RegExp(`The input has more than the ${sizeBytes} bytes of the image`));
-    }
+  test('fails when the input is larger than the image', async () => {
+    const image = await emptyImage(MiB);
+    const url = await imageUrl('write', image, MiB);
+    const { code, stderr } = await imageio(['upload', '-', url, '--cafile', cafile], {
+      input: Buffer.alloc(2 * MiB, 1),
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`The input has more than the ${MiB} bytes of the image`));
   });
 
   test('stops at the first interrupt and goes on with the same command', async () => {

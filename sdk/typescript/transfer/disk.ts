@@ -6,6 +6,34 @@ export interface DiskExtent extends ByteRange {
   readonly zero: boolean;
 }
 
+/** One thing that is known before a transfer. */
+export interface Finding {
+  /** For programs; those of a service are in docs/transfers.md. */
+  readonly code: string;
+  /** The transfer fails, may fail or come out otherwise than meant, or can be made faster. */
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice: string;
+}
+
+/** What a disk says of a transfer before it; what it does not know is undefined. */
+export interface Preflight {
+  readonly findings: readonly Finding[];
+  /** How large the disk is at most, when all is written that may be. */
+  readonly capacityBytes?: number | undefined;
+  /** What the disk has of its storage already, and may get besides. */
+  readonly allocatedBytes?: number | undefined;
+  readonly freeBytes?: number | undefined;
+  readonly readsAsZero?: boolean | undefined;
+}
+
+/** What is to be done with a disk, from its first byte on. */
+export interface TransferPlan {
+  readonly op: 'read' | 'write';
+  readonly sizeBytes: number;
+}
+
 /**
  * A disk that is read: a file, an NBD export, an image of a service, a `Blob`. Calls may run at once, and all
  * are positional.
@@ -19,6 +47,11 @@ export interface ReadableDisk {
   extents(signal: AbortSignal): AsyncIterable<DiskExtent>;
   /** Fills all of `target` with what is at `offsetBytes`. @throws when the disk ends before that */
   read(target: Uint8Array, offsetBytes: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Looks whether the plan would fail, and changes nothing. A disk without it says no more than its size.
+   * @returns undefined when it cannot look
+   */
+  preflight?(plan: TransferPlan, signal: AbortSignal): Promise<Preflight | undefined>;
   /** Lets go of what it has open. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,5 +1,14 @@
 import type { ByteRange } from './byte-ranges.js';
-import type { BlockDigest, DiskExtent, DurableRanges, HashingDisk, WritableDisk } from './disk.js';
+import type {
+  BlockDigest,
+  DiskExtent,
+  DurableRanges,
+  Finding,
+  HashingDisk,
+  Preflight,
+  TransferPlan,
+  WritableDisk,
+} from './disk.js';
 import { TransferError } from './failure.js';
 import { readText, refusalOf, type HttpAnswer, type HttpRequest, type HttpTransport } from './http.js';
 import { jsonEntries } from './json-entries.js';
@@ -119,6 +128,31 @@ export class HttpImage implements WritableDisk, HashingDisk {
     return { ranges, receivedBytes, generation };
   }
 
+  async preflight({ op, sizeBytes }: TransferPlan, signal: AbortSignal): Promise<Preflight | undefined> {
+    return this.#preflight(`op=${op}&size=${sizeBytes}`, signal);
+  }
+
+  /**
+   * How large the image may become by writing to it: of one that grows what its ticket covers, where the service
+   * tells it, and else its size.
+   */
+  async capacityBytes(signal: AbortSignal): Promise<number> {
+    return (await this.#preflight('op=write', signal))?.capacityBytes ?? this.sizeBytes;
+  }
+
+  async #preflight(query: string, signal: AbortSignal): Promise<Preflight | undefined> {
+    if (!this.capabilities.extensions.includes('preflight')) return undefined;
+    const answer = await this.#ask({ method: 'GET', path: `${this.path}/preflight?${query}` }, signal);
+    const { ticket, image, findings } = JSON.parse(await readText(answer)) as WirePreflight;
+    return {
+      findings,
+      capacityBytes: image?.growable === true ? Math.max(image.size, ticket.size) : image?.size,
+      allocatedBytes: image?.allocated_bytes,
+      freeBytes: image?.free_bytes,
+      readsAsZero: image?.reads_as_zero,
+    };
+  }
+
   async digests(
     algorithm: string,
     blockBytes: number,
@@ -156,6 +190,19 @@ export class HttpImage implements WritableDisk, HashingDisk {
   async #done(request: HttpRequest, signal: AbortSignal): Promise<void> {
     await readText(await this.#ask(request, signal));
   }
+}
+
+interface WirePreflight {
+  readonly ticket: { readonly size: number };
+  /** Not there when it could not be opened. */
+  readonly image?: {
+    readonly size: number;
+    readonly growable: boolean;
+    readonly allocated_bytes?: number;
+    readonly free_bytes?: number;
+    readonly reads_as_zero?: boolean;
+  };
+  readonly findings: readonly Finding[];
 }
 
 interface RangesPage {

@@ -4,8 +4,11 @@ export type {
   BlockDigest,
   DiskExtent,
   DurableRanges,
+  Finding,
   HashingDisk,
+  Preflight,
   ReadableDisk,
+  TransferPlan,
   WritableDisk,
 } from './disk.js';
 export { AbortedError, StoppedError, TransferError, VerificationError } from './failure.js';
@@ -13,6 +16,7 @@ export { FetchTransport } from './fetch-transport.js';
 export { sha256, type Hasher } from './hashing.js';
 export { HttpImage, type ImageCapabilities } from './http-image.js';
 export type { HttpAnswer, HttpRequest, HttpTransport } from './http.js';
+export { PreflightError } from './preflight.js';
 export type { TransferPhase, TransferProgress } from './progress.js';
 export type { StateStore, TransferState } from './transfer-state.js';
 export { startTransfer, transferDefaults, type Transfer, type TransferOptions } from './transfer.js';

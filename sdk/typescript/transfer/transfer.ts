@@ -1,10 +1,17 @@
 import { BlockDigests } from './block-digests.js';
 import { RangeSet, type ByteRange } from './byte-ranges.js';
-import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
+import {
+  isHashing,
+  type DurableRanges,
+  type Finding,
+  type ReadableDisk,
+  type WritableDisk,
+} from './disk.js';
 import { AbortedError, StoppedError, TransferError } from './failure.js';
 import { Gate } from './gate.js';
 import { sha256, type Hasher } from './hashing.js';
 import { planTransfer, type PlannedPiece } from './plan.js';
+import { findingsBefore } from './preflight.js';
 import { ProgressMeter, type TransferPhase, type TransferProgress } from './progress.js';
 import { RateLimit } from './rate-limit.js';
 import { Retrier } from './retry.js';
@@ -28,6 +35,10 @@ export interface TransferOptions {
   readonly sparse: boolean;
   /** Compares what was moved with what a service hashes it to. */
   readonly verify: boolean;
+  /** Asks both disks first whether it would fail, and then does not begin. */
+  readonly preflight: boolean;
+  /** Told of what was found then. */
+  readonly onFinding: (finding: Finding) => void;
   readonly hasher: Hasher;
   /** How often what was written is flushed for the sake of a later run, where a state is kept. */
   readonly checkpointSeconds: number;
@@ -50,6 +61,8 @@ export const transferDefaults: TransferOptions = {
   bytesPerSecond: undefined,
   sparse: true,
   verify: false,
+  preflight: true,
+  onFinding: () => undefined,
   hasher: sha256,
   checkpointSeconds: 60,
   state: undefined,
@@ -96,7 +109,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   #taking: Promise<unknown> = Promise.resolve();
   /**
    * When all is on stable storage, and verified where that was asked for.
-   * Rejects with TransferError, VerificationError, AbortedError, or what a disk failed with.
+   * Rejects with PreflightError, TransferError, VerificationError, AbortedError, or what a disk failed with.
    */
   readonly result: Promise<TransferProgress>;
 
@@ -171,8 +184,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 
   async #run(): Promise<TransferProgress> {
     try {
-      if (this.target.sizeBytes < this.source.sizeBytes && !this.target.growable)
-        throw new Error(`The target has ${this.target.sizeBytes} bytes, the source ${this.source.sizeBytes}`);
+      if (this.options.preflight) await this.#lookFirst();
       await this.#moveAll(await this.#resumed());
       if (this.#digests !== undefined) await this.#verify(this.#digests);
       await this.options.state?.remove();
@@ -183,6 +195,13 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       this.#setPhase(reason instanceof StoppedError ? 'stopped' : 'failed');
       throw reason;
     }
+  }
+
+  async #lookFirst(): Promise<void> {
+    const { source, target } = this;
+    const { signal } = this.#controller;
+    const ask = <T>(work: () => Promise<T>): Promise<T> => this.#retrier.run(signal, work);
+    for (const finding of await findingsBefore({ source, target, signal, ask })) this.options.onFinding(finding);
   }
 
   /** Moves what is not there, again where a crash of the other side has lost something that it had taken. */
