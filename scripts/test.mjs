@@ -48,12 +48,12 @@ async function testEverything() {
   ])
     await check(name);
   if (!(await check('types'))) return;
-  await runTests('unit tests', [...specs('src', '.spec.ts'), ...specs('bench', '.spec.ts')]);
+  await runTests('unit tests', unitSpecs());
   await runTests('end-to-end tests', specs('test', '.e2e-spec.ts'), [`--test-concurrency=${e2eConcurrency}`]);
 }
 
 async function testMatching(text) {
-  const unit = specs('src', '.spec.ts').filter((file) => file.includes(text));
+  const unit = unitSpecs().filter((file) => file.includes(text));
   const e2e = specs('test', '.e2e-spec.ts').filter((file) => file.includes(text));
   if (unit.length + e2e.length === 0) {
     console.error(`No test file has "${text}" in its path`);
@@ -76,6 +76,10 @@ async function check(name) {
   }
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   return ok;
+}
+
+function unitSpecs() {
+  return ['src', 'bench', 'sdk/typescript/transfer'].flatMap((folder) => specs(folder, '.spec.ts'));
 }
 
 /** Lists the test files by their sources, because .build may still have tests whose source was deleted. */

@@ -42,7 +42,7 @@ export async function upload(file: string, image: string, options: MoveOptions):
   const target = remote.image;
   const settings = within(options, target.capabilities.writersMax);
   if (file === '-') {
-    const input = new InputDisk(process.stdin, await target.capacityBytes(never));
+    const input = new InputDisk(process.stdin, await capacityBytes(remote));
     const moved = await runTransfer(input, target, settings);
     await input.end();
     return outcome('uploaded', moved);
@@ -54,6 +54,11 @@ export async function upload(file: string, image: string, options: MoveOptions):
     targetIdentity: remote.identity,
   });
   return outcome('uploaded', moved);
+}
+
+/** How much of what comes in an image takes. */
+async function capacityBytes({ image, retrier }: RemoteImage): Promise<number> {
+  return retrier.run(never, () => image.capacityBytes(never));
 }
 
 /** The image becomes a file of this host, or goes out. */
@@ -92,7 +97,7 @@ export async function download(
     sourceIdentity: remote.identity,
     targetIdentity: await placeIdentity(file),
   }).catch(async (error: unknown) => {
-    if (error instanceof PreflightError) await target.discard();
+    if (error instanceof PreflightError && (await target.discard())) await state?.remove();
     throw error;
   });
   return outcome('downloaded', moved);
@@ -128,7 +133,7 @@ export async function verify(
 ): Promise<CommandResult> {
   await using remote = await RemoteImage.open(imageLocation(image), options, never);
   await using local = await LocalDisk.openSource(file, options.format);
-  await compare(local.disk, remote.image, options.blockSize);
+  await remote.retrier.run(never, () => compare(local.disk, remote.image, options.blockSize));
   return { text: `${file} and the image are the same`, json: { equal: true } };
 }
 
@@ -159,7 +164,8 @@ export async function checksum(
   const { blockSize } = options;
   if (isImageLocation(place)) {
     await using remote = await RemoteImage.open(imageLocation(place), options, never);
-    const value = await remote.image.checksum(sha256.algorithm, blockSize, never);
+    const { image, retrier } = remote;
+    const value = await retrier.run(never, () => image.checksum(sha256.algorithm, blockSize, never));
     if (value === undefined) throw new Error('The service has no checksums');
     return checksumResult(value, blockSize);
   }

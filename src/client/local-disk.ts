@@ -92,10 +92,11 @@ export class LocalDisk implements AsyncDisposable {
     }
   }
 
-  /** Removes the file that was made for it: nothing has been written there. */
-  async discard(): Promise<void> {
-    if (this.#made !== undefined) await unlink(this.#made);
-    this.#made = undefined;
+  /** Removes the file that was made for it, if one was: nothing has been written there. */
+  async discard(): Promise<boolean> {
+    if (this.#made === undefined) return false;
+    await unlink(this.#made);
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

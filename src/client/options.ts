@@ -47,7 +47,10 @@ export function withService(command: Command): Command {
       'take any certificate: whoever is in the middle can read and change the disk',
       false,
     )
-    .option('--signed-ticket <FILE>', 'open a session at a proxy with the signed ticket in FILE, and end it');
+    .option('--signed-ticket <FILE>', 'open a session at a proxy with the signed ticket in FILE, and end it')
+    .addOption(
+      new Option('--retries <N>', 'tries in a row without progress').argParser(parseRetries).default(10),
+    );
 }
 
 export function withFormat(command: Command, words: string): Command {
@@ -66,9 +69,6 @@ export function withTransfer(command: Command): Command {
         .default(4 * MiB, '4m'),
     )
     .addOption(new Option('--limit-rate <SIZE>', 'no more than that a second').argParser(parseSize))
-    .addOption(
-      new Option('--retries <N>', 'tries in a row without progress').argParser(parseRetries).default(10),
-    )
     .option('--no-sparse', 'send zeroes as they are')
     .option('--no-preflight', 'begin also where it is known before that the transfer would fail')
     .option('--verify', 'compare what was written with what was read', false)

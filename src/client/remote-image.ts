@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { NodeTransport, type NodeTransportOptions } from '#sdk';
 import { HttpImage } from '#sdk/transfer';
+import { Retrier } from '#sdk/transfer/retry';
 import { errorMessage } from '../base/error-details.js';
 import type { ImageLocation } from './image-location.js';
 import { SessionTransport } from './session-transport.js';
@@ -13,6 +14,10 @@ export interface RemoteOptions {
   readonly insecure?: boolean | undefined;
   /** A file with a signed ticket, by which a session is opened at a proxy. */
   readonly signedTicket?: string | undefined;
+  /** How often in a row something may fail before anything else succeeds. */
+  readonly retries: number;
+  /** Nothing is said but what ends it. */
+  readonly quiet: boolean;
 }
 
 /** An image of a service, as the command line names it. */
@@ -21,9 +26,11 @@ export class RemoteImage implements AsyncDisposable {
     readonly image: HttpImage,
     /** By what it is known to be the same in a later run: a session may lead to any image. */
     readonly identity: string,
+    /** For what is asked of it by itself. */
+    readonly retrier: Retrier,
   ) {}
 
-  /** @throws UsageError, TransferError, or ImageioError when the signed ticket is refused */
+  /** @throws UsageError, or TransferError when it is refused or stays away */
   static async open(
     location: ImageLocation,
     options: RemoteOptions,
@@ -40,11 +47,14 @@ export class RemoteImage implements AsyncDisposable {
     const ticket = signedTicket === undefined ? undefined : (await readFile(signedTicket, 'utf8')).trim();
     const path = location.path === '' && ticket !== undefined ? pathOf(ticket) : location.path;
     if (path === '') throw new UsageError('The url of an image is https://HOST:PORT/images/ID');
+    const retrier = retrierOf(options);
     const transport =
-      ticket === undefined ? new NodeTransport(endpoint) : await SessionTransport.open(endpoint, ticket);
+      ticket === undefined
+        ? new NodeTransport(endpoint)
+        : await retrier.run(signal, () => SessionTransport.open(endpoint, ticket));
     try {
-      const image = await HttpImage.open(transport, path, signal);
-      return new RemoteImage(image, `${socketPath ?? baseUrl}${path}`);
+      const image = await retrier.run(signal, () => HttpImage.open(transport, path, signal));
+      return new RemoteImage(image, `${socketPath ?? baseUrl}${path}`, retrier);
     } catch (error: unknown) {
       await transport.close();
       throw error;
@@ -54,6 +64,16 @@ export class RemoteImage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.image.close();
   }
+}
+
+/** Nothing else shows that something waits before a transfer has begun. */
+function retrierOf({ retries, quiet }: RemoteOptions): Retrier {
+  return new Retrier({
+    retriesMax: retries,
+    onRetry: ({ message }, delaySeconds) => {
+      if (!quiet) process.stderr.write(`imageio: ${message}; again in ${delaySeconds.toFixed(1)} s\n`);
+    },
+  });
 }
 
 /** Of the image that a signed ticket is for, as it says itself: the proxy finds out whether that is true. */

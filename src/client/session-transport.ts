@@ -1,7 +1,8 @@
-import { ImageioError, NodeTransport, SessionsClient, type NodeTransportOptions } from '#sdk';
+import { NodeTransport, type NodeTransportOptions } from '#sdk';
 import { TransferError, type HttpAnswer, type HttpRequest, type HttpTransport } from '#sdk/transfer';
-import { readText } from '#sdk/transfer/http';
+import { readText, refusalOf } from '#sdk/transfer/http';
 import { errorMessage } from '../base/error-details.js';
+import { never } from './never.js';
 
 /** How a proxy answers whose session is over, and a daemon that refuses: only trying tells which of them. */
 const forbidden = 403;
@@ -11,7 +12,6 @@ const forbidden = 403;
  * another one is opened, with the same signed ticket.
  */
 export class SessionTransport implements HttpTransport {
-  readonly #sessions: SessionsClient;
   readonly #transport: NodeTransport;
   #opening: Promise<string> | undefined;
 
@@ -20,17 +20,16 @@ export class SessionTransport implements HttpTransport {
     private readonly signedTicket: string,
     private sessionId: string,
   ) {
-    this.#sessions = new SessionsClient(endpoint);
     this.#transport = new NodeTransport(endpoint);
   }
 
-  /** @throws ImageioError when the signed ticket is refused */
+  /** @throws TransferError, also when the signed ticket is refused */
   static async open(endpoint: NodeTransportOptions, signedTicket: string): Promise<SessionTransport> {
     const transport = new SessionTransport(endpoint, signedTicket, '');
     try {
       transport.sessionId = await transport.#open();
     } catch (error: unknown) {
-      await transport.#sessions.close();
+      await transport.#transport.close();
       throw error;
     }
     return transport;
@@ -47,13 +46,15 @@ export class SessionTransport implements HttpTransport {
 
   /** Ends the session. It would end by itself, so failing to is told, and is no failure. */
   async close(): Promise<void> {
-    await this.#transport.close();
     try {
-      await this.#sessions.delete(this.sessionId);
+      const path = `/sessions/${encodeURIComponent(this.sessionId)}`;
+      const answer = await this.#transport.send({ method: 'DELETE', path }, never);
+      if (answer.status >= 400) throw await refusalOf(answer);
+      await readText(answer);
     } catch (error: unknown) {
       process.stderr.write(`imageio: The session is left to end by itself: ${errorMessage(error)}\n`);
     }
-    await this.#sessions.close();
+    await this.#transport.close();
   }
 
   #send(request: HttpRequest, sessionId: string, signal: AbortSignal): Promise<HttpAnswer> {
@@ -75,13 +76,17 @@ export class SessionTransport implements HttpTransport {
       this.sessionId = await this.#opening;
       return true;
     } catch (error: unknown) {
-      if (error instanceof ImageioError && error.status < 500) return false;
-      throw new TransferError('The proxy opens no session', { retryable: true }, { cause: error });
+      if (error instanceof TransferError && !error.details.retryable) return false;
+      throw error;
     }
   }
 
   async #open(): Promise<string> {
-    return (await this.#sessions.open(this.signedTicket)).session_id;
+    const headers = { Authorization: this.signedTicket };
+    const answer = await this.#transport.send({ method: 'POST', path: '/sessions/', headers }, never);
+    if (answer.status >= 300) throw await refusalOf(answer);
+    const { session_id: id } = JSON.parse(await readText(answer)) as { session_id: string };
+    return id;
   }
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { DiskExtent } from '#sdk/transfer';
+import { steadyExtents } from '#sdk/transfer/steady-extents';
 import { bytesText } from './report/amounts.js';
 import { detectFormat, type DiskFormat } from './disk-format.js';
 import { imageLocation, isImageLocation } from './image-location.js';
@@ -12,7 +13,7 @@ import { RemoteImage, type RemoteOptions } from './remote-image.js';
 export async function showExtents(place: string, options: RemoteOptions & OutputOptions): Promise<undefined> {
   await using remote = await RemoteImage.open(imageLocation(place), options, never);
   const toLine = options.output === 'json' ? jsonExtent : textExtent;
-  for await (const extent of remote.image.extents(never)) {
+  for await (const extent of steadyExtents(remote.image, remote.retrier, never)) {
     const line = toLine(extent);
     if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
   }

@@ -39,7 +39,7 @@ export class CutWay implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#cut();
+    this.cut();
     this.server.close();
     await once(this.server, 'close');
   }
@@ -75,10 +75,11 @@ export class CutWay implements AsyncDisposable {
     if (next === undefined || this.#passedBytes < next.afterBytes) return;
     this.#cuts.shift();
     next.then();
-    this.#cut();
+    this.cut();
   }
 
-  #cut(): void {
+  /** Ends every connection, as a network that fails does. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { MiB } from '../../src/base/units.js';
@@ -76,7 +78,7 @@ test('the packed TypeScript client runs its documented programs in a project of 
   }
   const program = `import * as sdk from '${name}'; console.log(Object.keys(sdk).sort().join())`;
   const { stdout } = await run(pinnedNode, ['--input-type=module', '--eval', program], { cwd: folder.path });
-  const names = 'ImageClient,ImageioError,NodeTransport,SessionsClient,TicketsClient,Transport';
+  const names = 'ImageClient,ImageioError,IntegrityError,NodeTransport,SessionsClient,TicketsClient,Transport';
   assert.equal(stdout, `${names}\n`);
 
   await using deployment = await Deployment.start();
@@ -105,5 +107,29 @@ test('the packed TypeScript client runs its documented programs in a project of 
   await deployment.daemon.vdsm.removeTicket(followed);
   assert.equal((await following.waitForExit()).code, 0, following.lastLines());
   assert.equal(following.lines.at(-1), 'removed 0');
+
+  const pausable = folder.file('pausable');
+  await writeFile(pausable, '');
+  const ticketOfUpload = await deployment.addTicket('write', pausable, 8 * MiB + 12_345);
+  const upload = spawn(
+    pinnedNode,
+    [
+      ...['upload.js', source!, `${deployment.daemon.url}/images/${ticketOfUpload}`],
+      deployment.folder.file('ca.pem'),
+    ],
+    { cwd: folder.path, stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const ended = once(upload, 'exit');
+  // It is there when the program begins to listen, long before all is sent.
+  upload.stdin.write('\n');
+  let wasPaused = false;
+  for await (const line of createInterface({ input: upload.stdout })) {
+    if (wasPaused || !line.startsWith('paused')) continue;
+    wasPaused = true;
+    upload.stdin.write('\n');
+  }
+  assert.deepEqual([await ended, wasPaused], [[0, null], true]);
+  await assertSameImage(pausable, source!);
+  await deployment.daemon.vdsm.removeTicket(ticketOfUpload);
   assert.deepEqual(await deployment.daemon.vdsm.listTickets(), []);
 });

@@ -31,6 +31,8 @@ const extentsPerPage = 10_000;
 export class HttpImage implements WritableDisk, HashingDisk {
   /** Whether the image is a file that grows up to the size of the ticket, the service knows. */
   readonly growable = true;
+  /** What the ticket has allowed so far; that it is there, it has shown by being opened. */
+  readonly #granted = new Set<'read' | 'write'>(['read']);
 
   private constructor(
     private readonly transport: HttpTransport,
@@ -183,8 +185,11 @@ export class HttpImage implements WritableDisk, HashingDisk {
     await this.#done({ method: 'PATCH', path: this.path, headers, body: JSON.stringify(operation) }, signal);
   }
 
-  #ask(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    return accepted(this.transport, request, signal);
+  async #ask(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const access = accessOf(request);
+    const answer = await accepted(this.transport, request, signal, this.#granted.has(access));
+    this.#granted.add(access);
+    return answer;
   }
 
   async #done(request: HttpRequest, signal: AbortSignal): Promise<void> {
@@ -212,14 +217,21 @@ interface RangesPage {
   readonly next: number | null;
 }
 
+/** What is known of writes is for those who write. */
+function accessOf({ method, path }: HttpRequest): 'read' | 'write' {
+  const writes = method === 'PUT' || method === 'PATCH' || /\/ranges\?|[?&]op=write/.test(path);
+  return writes ? 'write' : 'read';
+}
+
 async function accepted(
   transport: HttpTransport,
   request: HttpRequest,
   signal: AbortSignal,
+  wasGranted = false,
 ): Promise<HttpAnswer> {
   const answer = await transport.send(request, signal);
   if (answer.status >= 200 && answer.status < 300) return answer;
-  throw await refusalOf(answer);
+  throw await refusalOf(answer, wasGranted);
 }
 
 /** By a request of one byte where a service knows no HEAD. */

@@ -36,14 +36,19 @@ export async function readText({ body }: HttpAnswer): Promise<string> {
   return text + decoder.decode();
 }
 
-/** What a refusal means to a transfer, in the words of the service. */
-export async function refusalOf(answer: HttpAnswer): Promise<TransferError> {
+/**
+ * What a refusal means to a transfer, in the words of the service.
+ * @param wasGranted the same was allowed before: a ticket that has expired may be extended, and one that a service
+ *   has lost when it was started again may be added again
+ */
+export async function refusalOf(answer: HttpAnswer, wasGranted = false): Promise<TransferError> {
   const { status } = answer;
   const text = (await readText(answer)).trim();
   const retryAfter = Number(answer.header('retry-after') ?? NaN);
   return new TransferError(text === '' ? `The service answered with status ${status}` : text, {
     status,
-    retryable: status === 408 || status === 429 || status >= 500,
+    retryable:
+      status === 408 || status === 429 || status >= 500 || (wasGranted && (status === 401 || status === 403)),
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
   });
 }

@@ -199,7 +199,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 
   async #lookFirst(): Promise<void> {
     const { source, target } = this;
-    const { signal } = this.#controller;
+    const signal = this.#untilStopped;
     const ask = <T>(work: () => Promise<T>): Promise<T> => this.#retrier.run(signal, work);
     for (const finding of await findingsBefore({ source, target, signal, ask })) this.options.onFinding(finding);
   }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { RangeSet, type DiskExtent } from '#sdk/transfer';
-import { planTransfer, type PlannedPiece } from '#sdk/transfer/plan';
-import { SeededRandom } from '../support/random.js';
+import { SeededRandom } from '../../../test/support/random.js';
+import { RangeSet } from './byte-ranges.js';
+import type { DiskExtent } from './disk.js';
+import { planTransfer, type PlannedPiece } from './plan.js';
 
 const blockBytes = 4;
 
