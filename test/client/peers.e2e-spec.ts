@@ -36,7 +36,12 @@ interface Disk {
 
 const data = (offsetBytes: number, lengthBytes: number) => ({ offsetBytes, lengthBytes });
 
-function rawDisk(name: string, sizeBytes: number, at: Disk['at'], ...ranges: ReturnType<typeof data>[]): Disk {
+function rawDisk(
+  name: string,
+  sizeBytes: number,
+  at: Disk['at'],
+  ...ranges: ReturnType<typeof data>[]
+): Disk {
   return {
     name,
     sizeBytes,

@@ -78,7 +78,8 @@ test('the packed TypeScript client runs its documented programs in a project of 
   }
   const program = `import * as sdk from '${name}'; console.log(Object.keys(sdk).sort().join())`;
   const { stdout } = await run(pinnedNode, ['--input-type=module', '--eval', program], { cwd: folder.path });
-  const names = 'ImageClient,ImageioError,IntegrityError,NodeTransport,SessionsClient,TicketsClient,Transport';
+  const names =
+    'ImageClient,ImageioError,IntegrityError,NodeTransport,SessionsClient,TicketsClient,Transport';
   assert.equal(stdout, `${names}\n`);
 
   await using deployment = await Deployment.start();

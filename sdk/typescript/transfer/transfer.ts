@@ -1,12 +1,6 @@
 import { BlockDigests } from './block-digests.js';
 import { RangeSet, type ByteRange } from './byte-ranges.js';
-import {
-  isHashing,
-  type DurableRanges,
-  type Finding,
-  type ReadableDisk,
-  type WritableDisk,
-} from './disk.js';
+import { isHashing, type DurableRanges, type Finding, type ReadableDisk, type WritableDisk } from './disk.js';
 import { AbortedError, StoppedError, TransferError } from './failure.js';
 import { Gate } from './gate.js';
 import { sha256, type Hasher } from './hashing.js';
@@ -201,7 +195,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     const { source, target } = this;
     const signal = this.#untilStopped;
     const ask = <T>(work: () => Promise<T>): Promise<T> => this.#retrier.run(signal, work);
-    for (const finding of await findingsBefore({ source, target, signal, ask })) this.options.onFinding(finding);
+    for (const finding of await findingsBefore({ source, target, signal, ask }))
+      this.options.onFinding(finding);
   }
 
   /** Moves what is not there, again where a crash of the other side has lost something that it had taken. */

@@ -6,8 +6,8 @@ import { KeptBlocks } from './kept-blocks.js';
 /**
  * The digests of blocks that are known, so that nobody reads them again (docs/protocol.md, "Kept digests").
  * They belong to a ticket and end with it. What any ticket of this service is about to change of an image is
- * forgotten, and what was being hashed meanwhile is not kept. All that changes an image has to go through the
- * backend that `watched` makes.
+ * forgotten, and what was being hashed meanwhile is not kept. All that changes an image has to go through a
+ * `WatchedBackend`.
  */
 export class KeptDigests {
   readonly statistics = new DigestStatistics();

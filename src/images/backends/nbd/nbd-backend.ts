@@ -68,7 +68,7 @@ export class NbdBackend implements Backend {
     this.#watch(connection);
   }
 
-  get incarnation(): number {
+  get incarnation(): number | undefined {
     return this.#serverRun.incarnation;
   }
 

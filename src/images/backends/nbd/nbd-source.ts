@@ -59,7 +59,13 @@ export class NbdSource implements ImageSource {
     }
     const socket = await socketOf(location);
     const isShared = client.info.canMultiConn && socket !== undefined && socket === socketBefore;
-    return { client, run: this.#runs.join(isShared ? `${socket}\0${location.exportName}` : undefined) };
+    return {
+      client,
+      run: this.#runs.join(
+        isShared ? `${socket}\0${location.exportName}` : undefined,
+        exportIdentity(location),
+      ),
+    };
   }
 }
 
