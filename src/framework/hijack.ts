@@ -6,17 +6,18 @@ import { logFailure } from '../wire/log-failure.js';
 /**
  * Takes the response out of the framework's hands for `work`, which answers by itself. Once a reply is
  * hijacked, nothing the framework does can answer any more and an error would leave the client waiting, so
- * errors end here.
+ * errors end here. Nobody waits for the work but its exchange: what the framework holds for a request is free
+ * while it goes on, which for a client that follows events may be for hours.
  */
-export async function hijack(
+export function hijack(
   request: FastifyRequest,
   reply: FastifyReply,
   logger: Logger,
   work: (exchange: Exchange) => Promise<void>,
-): Promise<void> {
+): void {
   reply.hijack();
   const exchange = Exchange.of(request.raw);
-  await exchange.do(async () => {
+  void exchange.do(async () => {
     try {
       await work(exchange);
     } catch (error: unknown) {

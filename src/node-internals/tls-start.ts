@@ -29,6 +29,24 @@ export function takeTlsStart(server: Server): ((socket: Socket) => void) | undef
   if (start === undefined || others.length > 0) return undefined;
   server.removeListener('connection', start);
   return (socket) => {
+    readInPieces(socket);
     start.call(server, socket);
+  };
+}
+
+/** Less than the buffer that Node's TLS begins with. */
+const pieceBytesMax = 1023;
+
+/**
+ * Has Node's TLS take what was received before it in pieces. It keeps a buffer of 1 KiB for what it receives,
+ * and when that is filled to its end, as by the first message of most clients, it gets another one of 16 KiB
+ * and keeps both for as long as the connection lasts: 16 MiB for a thousand clients that only listen.
+ */
+function readInPieces(socket: Socket): void {
+  const read = socket.read.bind(socket);
+  socket.read = (lengthBytes?: number): unknown => {
+    const { readableLength } = socket;
+    if (lengthBytes !== undefined || readableLength === 0) return read(lengthBytes);
+    return read(Math.min(readableLength, pieceBytesMax));
   };
 }

@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { KiB, MiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
+import { eventually } from '../support/deadline.js';
+import type { Progress } from '../support/event-client.js';
 import { assertSameImage } from '../support/images.js';
 import type { Service } from '../support/processes.js';
 import { needs } from '../support/requirements.js';
@@ -84,6 +86,29 @@ describe('the administration portal in a browser', { skip: needs('chromium') }, 
     const { transferred, active } = await vdsm.getTicket(image.ticketId);
     assert.deepEqual([transferred, active], [content.length, false]);
     assert.equal((await page.send('DELETE', `${proxy.url}/sessions/${sessionId}`)).status, 204);
+  });
+
+  test('follows a transfer by an EventSource, until its session is deleted', async () => {
+    const image = await fixture.addImage(Buffer.alloc(MiB));
+    const sessionId = await openSession(image);
+    const seen: { readonly type: string; readonly data: string }[] = [];
+    const of = (type: string): Promise<string> =>
+      eventually(async () => seen.find((event) => event.type === type)?.data, `the event ${type}`);
+    const types = ['progress', 'flushed', 'cancelled'];
+    await page.follow(`${urlOf(image)}/events?session_id=${sessionId}`, types, (type, data) => {
+      seen.push({ type, data });
+    });
+    assert.equal((JSON.parse(await of('progress')) as Progress).transferred, 0);
+    const client = fixture.client(proxy, { headers: { 'Session-Id': sessionId } });
+    await client.write(image.ticketId, Buffer.alloc(64 * KiB, 'x'), 0, true);
+    assert.equal((JSON.parse(await of('flushed')) as Progress).durable_bytes, 64 * KiB);
+    await page.send('DELETE', `${proxy.url}/sessions/${sessionId}`);
+    assert.match((JSON.parse(await of('cancelled')) as Progress).reason ?? '', /the session was deleted$/);
+    // It connects again, is refused, and gives up.
+    await eventually(
+      async () => seen.some(({ data }) => data === '2') || undefined,
+      'the EventSource to close',
+    );
   });
 
   test('sends a chunk again that found no proxy, and finishes when it is back', async () => {

@@ -55,11 +55,25 @@ export interface ChunkObserver {
   chunkFailed(chunk: FailedChunk): Promise<void>;
 }
 
+/** Told of each event that an `EventSource` has got; of its failures as `error`, with its state. */
+export type EventObserver = (type: string, data: string) => void;
+
+/** As far as it is used. */
+interface PageEventSource {
+  readonly readyState: number;
+  onerror: (() => void) | null;
+  addEventListener(type: string, listener: (event: { readonly data: string }) => void): void;
+}
+
 declare const ui: EngineUi;
+declare const EventSource: new (url: string) => PageEventSource;
+/** Given to the page by {@link EngineUiPage.open}. */
+declare const eventSeen: EventObserver;
 
 /** The page in a real browser, served from an origin that is not the proxy's. */
 export class EngineUiPage implements AsyncDisposable {
   private observer: ChunkObserver | undefined;
+  private eventObserver: EventObserver | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -89,6 +103,9 @@ export class EngineUiPage implements AsyncDisposable {
     const engineUi = new EngineUiPage(server, browser, page);
     await page.exposeFunction('chunkDone', (offset: number) => engineUi.observer?.chunkDone(offset));
     await page.exposeFunction('chunkFailed', (chunk: FailedChunk) => engineUi.observer?.chunkFailed(chunk));
+    await page.exposeFunction('eventSeen', (type: string, data: string) => {
+      engineUi.eventObserver?.(type, data);
+    });
     await page.goto(`http://127.0.0.1:${port}/`);
     return engineUi;
   }
@@ -104,6 +121,25 @@ export class EngineUiPage implements AsyncDisposable {
       url,
       headers,
     ] as const);
+  }
+
+  /** Follows a stream by an `EventSource`. */
+  async follow(url: string, types: readonly string[], observer: EventObserver): Promise<void> {
+    this.eventObserver = observer;
+    await this.page.evaluate(
+      ([url, types]) => {
+        const source = new EventSource(url);
+        for (const type of types) {
+          source.addEventListener(type, ({ data }) => {
+            eventSeen(type, data);
+          });
+        }
+        source.onerror = () => {
+          eventSeen('error', String(source.readyState));
+        };
+      },
+      [url, types] as const,
+    );
   }
 
   /** Makes ready to upload a file in chunks. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { KiB } from '../../src/base/units.js';
 import { imagePath } from '../support/client.js';
+import { within } from '../support/deadline.js';
 import { EventClient } from '../support/event-client.js';
 import { certificates } from './relay-certificates.js';
 import { RelayUnderTest } from './relay-under-test.js';
@@ -39,6 +41,23 @@ describe('a daemon that sends events', () => {
       { event: 'message', data: 1, id: undefined },
       { event: 'message', data: [2], id: undefined },
     ]);
+  });
+
+  test('waits for no client, and one that never reads gets the newest when it does', async () => {
+    await using stream = await follow();
+    stream.client.answer.pause();
+    const { response } = stream.seen;
+    const text = 'x'.repeat(64 * KiB);
+    for (let count = 1; count <= 400; count++) {
+      const event = `event: progress\ndata: ${JSON.stringify({ count, text })}\n\n`;
+      await within(new Promise((resolve) => response.write(event, resolve)), `event ${count} to be taken`);
+    }
+    response.end();
+    stream.client.answer.resume();
+    assert.equal(await stream.client.ended(), 'whole');
+    const { events } = stream.client;
+    assert.equal((events.at(-1)?.data as { count: number }).count, 400);
+    assert.ok(events.length < 300, `${events.length} of 400 events waited for the client`);
   });
 
   for (const [what, text] of [

@@ -209,7 +209,7 @@ export const limitsSection = defineSection({
       maximum: 1_000_000,
       unit: 'streams',
       description:
-        'Event streams that are open at once, each a connection and some 30 KiB of memory, of TLS mostly; ' +
+        'Event streams that are open at once, each a connection and some 70 KiB of memory, of TLS mostly; ' +
         'one more gets 503, and its client polls.',
     }),
     sessionsMax: count('sessions', 100_000, {

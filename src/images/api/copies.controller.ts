@@ -118,12 +118,12 @@ export class CopiesController {
     'The daemon that has one of the images did not accept the connection or answer in time.',
     'The host of the image did not answer in time',
   )
-  async begin(
+  begin(
     @Body(new DtoPipe('copy')) { source, target, dirty = false, verify = false }: CopyDto,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
-  ): Promise<void> {
-    await hijack(request, reply, this.logger, (exchange) =>
+  ): void {
+    hijack(request, reply, this.logger, (exchange) =>
       this.copies.start(exchange, { source, target, dirty, verify }),
     );
   }

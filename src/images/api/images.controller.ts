@@ -30,7 +30,7 @@ export function imagesController(): Type {
     addRoute(ImagesController, route, ({ handlers, logger }, request, reply) => {
       const { id: ticketId, ...parameters } = request.params as { id: string };
       const query = request.query as QueryValues;
-      return hijack(request, reply, logger, (exchange) =>
+      hijack(request, reply, logger, (exchange) =>
         handlers.of(name).handle(exchange, { ticketId, query, parameters }),
       );
     });

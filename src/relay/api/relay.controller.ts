@@ -41,7 +41,7 @@ export function relayController(audience: Audience): Type {
     const route = { name, method, path: `:id${path}`, decorator };
     addRoute(RelayController, route, ({ images, logger }, request, reply) => {
       const { id, ...parameters } = request.params as { id: string };
-      return hijack(request, reply, logger, (exchange) =>
+      hijack(request, reply, logger, (exchange) =>
         images.answer(exchange, { ticketId: id, parameters }, relayed),
       );
     });

@@ -116,8 +116,8 @@ export class TicketsController {
   })
   @ApiOkResponse({ description: 'The tickets as they are now.', type: [TicketInfoDto] })
   @anyOperation
-  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await hijack(request, reply, this.logger, (exchange) =>
+  list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    hijack(request, reply, this.logger, (exchange) =>
       sendJsonList(exchange, ticketInfoDtos(this.tickets.list())),
     );
   }
@@ -143,8 +143,8 @@ export class TicketsController {
   })
   @anyOperation
   @notFound
-  async follow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await hijack(request, reply, this.logger, async (exchange) => {
+  follow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    hijack(request, reply, this.logger, async (exchange) => {
       if (request.headers.accept?.includes('text/event-stream') !== true) {
         const ticket = JSON.stringify(await this.show('events'));
         exchange.send(200, { 'Content-Type': 'application/json' }, ticket);
