@@ -407,7 +407,8 @@ async function read(backend: Backend, offsetBytes: number, lengthBytes: number):
 export async function listExtents(backend: Backend, part?: ByteRange): Promise<Extent[]> {
   const extents: Extent[] = [];
   for await (const list of backend.extents('zero', part)) {
-    extents.push(...list);
+    // Plain objects, whatever a backend has made.
+    extents.push(...list.map((extent) => ({ ...extent })));
   }
   return extents;
 }

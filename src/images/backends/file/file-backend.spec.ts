@@ -169,8 +169,9 @@ describe('FileBackend', () => {
     }
     fs.closeSync(fd);
     const backend = openBackend(file, { isDirect: false, blockSizeBytes: 1 });
-    const first = await backend.extents().next();
-    assert.deepEqual(first.value, [{ start: 0, length: 4096, zero: false, hole: false }]);
+    const [first, ...others] = (await backend.extents().next()).value ?? [];
+    assert.deepEqual({ ...first }, { start: 0, length: 4096, zero: false, hole: false });
+    assert.deepEqual(others, []);
     assert.equal((await listExtents(backend)).length, 199);
     await backend.close();
   });
