@@ -2,9 +2,9 @@ import { callAsync, type NativeFunction } from './async-call.js';
 import { lastErrnoName, libc } from './libc.js';
 
 /**
- * The calls on files and block devices that Node lacks. All but one run in libuv's thread pool like `fs` does,
- * because on a hung storage each of them can take forever. Offsets and lengths are in bytes; failures are
- * `Error`s whose `code` is the name of the errno.
+ * The calls on files and block devices that Node lacks. All but one run in libuv's thread pool like `fs`
+ * does, because on a hung storage each of them can take forever. Offsets and lengths are in bytes; failures
+ * are `Error`s whose `code` is the name of the errno.
  */
 
 /** `fallocate(2)`: changes the allocation of a part of the file; `mode` is built from the constants below. */

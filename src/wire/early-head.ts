@@ -33,8 +33,8 @@ export class EarlyHead {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #times: EarlyHeadTimes;
   /**
-   * Text that was not handed to the connection. It is bytes, which V8 frees when they are sent: the strings of
-   * a list of a million items grew its heap by all of their text.
+   * Text that was not handed to the connection. It is bytes, which V8 frees when they are sent: the strings
+   * of a list of a million items grew its heap by all of their text.
    */
   #held: Uint8Array[] = [];
   #heldBytes = 0;

@@ -305,8 +305,8 @@ export class ImageClient implements AsyncDisposable {
   }
 
   /**
-   * The same as they are computed, so that of the millions of a large image none is kept. Who takes none for a
-   * while has no more computed; who stops ends the request.
+   * The same as they are computed, so that of the millions of a large image none is kept. Who takes none for
+   * a while has no more computed; who stops ends the request.
    * @throws ImageioError 416 when the range is outside of the image
    */
   async *eachDigest({ range, signal, ...options }: DigestsOptions = {}): AsyncGenerator<BlockDigest> {

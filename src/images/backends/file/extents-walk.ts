@@ -12,9 +12,9 @@ export type ExtentEnd = number;
 /**
  * The way along a part of a sparse file, from one end of an extent to the next: which `lseek(2)` comes next,
  * and what its answer means. Who asks the file is another matter, so that it may be a thread that waits or
- * one that does not. The file may change meanwhile; the extents are then a mix of before and after, but always
- * without gaps and as long as the part. Where the file system cannot tell, or fails to, all of the rest is
- * data: that is never wrong, and if the storage is broken, reading will say so.
+ * one that does not. The file may change meanwhile; the extents are then a mix of before and after, but
+ * always without gaps and as long as the part. Where the file system cannot tell, or fails to, all of the
+ * rest is data: that is never wrong, and if the storage is broken, reading will say so.
  */
 export class ExtentsWalk {
   #atBytes: number;
@@ -26,7 +26,7 @@ export class ExtentsWalk {
     this.#endBytes = endBytes;
   }
 
-  get isOver(): boolean {
+  isOver(): boolean {
     return this.#atBytes >= this.#endBytes;
   }
 
@@ -78,8 +78,8 @@ export class ExtentsWalk {
 }
 
 /**
- * What a failed `lseek` says. ENXIO means that nothing of what was looked for follows, or that the file became
- * shorter.
+ * What a failed `lseek` says. ENXIO means that nothing of what was looked for follows, or that the file
+ * became shorter.
  * @param code the name of the errno
  */
 export function positionOfFailure(code: string | undefined): number | undefined {

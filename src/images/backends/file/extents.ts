@@ -61,20 +61,20 @@ class FileExtent implements Extent {
 
 async function* extentEnds(looks: ExtentLooks, part: FilePart): AsyncGenerator<readonly ExtentEnd[]> {
   const walk = new ExtentsWalk(part);
-  while (!walk.isOver) {
+  while (!walk.isOver()) {
     if (looks.isFragmented) yield* manyExtentEnds(looks, walk);
-    for (let count = 0; count < looksAlone && !walk.isOver; count += 1) {
+    for (let count = 0; count < looksAlone && !walk.isOver(); count += 1) {
       const end = walk.answered(await positionOf(looks, walk));
       if (end !== 0) yield [end];
     }
-    looks.isFragmented ||= !walk.isOver;
+    looks.isFragmented ||= !walk.isOver();
   }
 }
 
 /** The ends that others find while the ones before are handed out, until they have found all or are busy. */
 async function* manyExtentEnds(looks: ExtentLooks, walk: ExtentsWalk): AsyncGenerator<readonly ExtentEnd[]> {
   const lookOn = (): Promise<readonly ExtentEnd[]> | undefined =>
-    walk.isOver ? undefined : looks.walk?.(walk.rest);
+    walk.isOver() ? undefined : looks.walk?.(walk.rest);
   let next = lookOn();
   try {
     while (next !== undefined) {

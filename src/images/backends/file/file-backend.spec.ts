@@ -169,7 +169,9 @@ describe('FileBackend', () => {
     }
     fs.closeSync(fd);
     const backend = openBackend(file, { isDirect: false, blockSizeBytes: 1 });
-    const [first, ...others] = (await backend.extents().next()).value ?? [];
+    const lists = await backend.extents().next();
+    assert.ok(lists.done !== true);
+    const [first, ...others] = lists.value;
     assert.deepEqual({ ...first }, { start: 0, length: 4096, zero: false, hole: false });
     assert.deepEqual(others, []);
     assert.equal((await listExtents(backend)).length, 199);

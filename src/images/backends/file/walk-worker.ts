@@ -26,7 +26,7 @@ function walkAlong({ fd, part }: WalkRequest): number {
   const walk = new ExtentsWalk(part);
   const startedAt = performance.now();
   let count = 0;
-  while (count < ends.length && !walk.isOver) {
+  while (count < ends.length && !walk.isOver()) {
     const answer = lseekWaiting(fd, walk.offsetBytes, walk.whence);
     const end = walk.answered(typeof answer === 'number' ? answer : positionOfFailure(answer.errno));
     if (end === 0) continue;
