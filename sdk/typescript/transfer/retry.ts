@@ -11,6 +11,8 @@ export interface RetryOptions {
 /** The first pause; each is twice as long as the one before, up to the longest. */
 const firstDelaySeconds = 0.25;
 const longestDelaySeconds = 30;
+/** Timers may fire a millisecond early, and then the next failure would still be the last one. */
+const timerSlackSeconds = 0.002;
 
 /**
  * Tries again what failed for a reason that passes: a connection that broke, a service that restarts or is at
@@ -70,7 +72,7 @@ export class Retrier {
       this.#failures += 1;
       this.#pausedUntil = now + this.#jitteredDelay() * 1000;
     }
-    return (this.#pausedUntil - now) / 1000;
+    return (this.#pausedUntil - now) / 1000 + timerSlackSeconds;
   }
 
   /** Between half of the delay and all of it: clients that failed together shall not come back together. */
