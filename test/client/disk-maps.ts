@@ -7,8 +7,11 @@ interface MapEntry {
   readonly zero: boolean;
 }
 
-/** Where a disk has data, by `qemu-img map`: `START+LENGTH` of each run. */
-export async function dataRunsOf(path: string, format: string): Promise<string[]> {
+/**
+ * Where a disk has data, by `qemu-img map`: `START+LENGTH` of each run.
+ * @param wholeBytes of which a run at the end is taken to have whole ones
+ */
+export async function dataRunsOf({ path, format }: DiskFile, wholeBytes: number): Promise<string[]> {
   const text = await runProgram('qemu-img', 'map', '--output=json', '-f', format, path);
   const runs: { start: number; end: number }[] = [];
   for (const { start, length, data, zero } of JSON.parse(text) as MapEntry[]) {
@@ -17,7 +20,7 @@ export async function dataRunsOf(path: string, format: string): Promise<string[]
     if (last?.end === start) last.end += length;
     else runs.push({ start, end: start + length });
   }
-  return runs.map(({ start, end }) => `${start}+${end - start}`);
+  return runs.map(({ start, end }) => `${start}+${Math.ceil(end / wholeBytes) * wholeBytes - start}`);
 }
 
 /** @throws when the disks read differently */

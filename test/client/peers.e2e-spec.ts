@@ -15,8 +15,12 @@ import type { Vdsm } from '../support/vdsm.js';
 import { assertSameDisk, dataRunsOf, type DiskFile } from './disk-maps.js';
 import { imageio } from './imageio-under-test.js';
 
-/** The long form of the large disk: `IMAGEIO_PEER_DATA_MIB=1024`. */
+/**
+ * The long form of the large disk, also verified, of which a service makes two million digests:
+ * `IMAGEIO_PEER_DATA_MIB=1024`.
+ */
 const largeDataBytes = Number(process.env['IMAGEIO_PEER_DATA_MIB'] ?? 64) * MiB;
+const isLongForm = largeDataBytes > 64 * MiB;
 
 const TiB = 1024 * GiB;
 
@@ -168,19 +172,22 @@ describe('imageio and its peers', { skip: missing('qemu-img', 'qemu-nbd', 'qemu-
         test(`take and give a disk ${disk.name}`, async () => {
           const peer = peers.get(name) as Peer;
           const original = originals.get(disk) as DiskFile;
+          const verify = disk.sizeBytes > GiB && !isLongForm ? [] : ['--verify'];
           const image = await imageFile(disk.sizeBytes);
           await withImage(peer, disk, image, 'write', async (place) => {
-            await run('upload', original.path, ...place, '--verify');
+            await run('upload', original.path, ...place, ...verify);
           });
-          assert.equal((await stat(image)).size, disk.sizeBytes);
-          const runs = await dataRunsOf(original.path, original.format);
+          // The Python service writes whole blocks of its storage only.
+          const whole = name === 'the Python service' ? 4096 : 1;
+          assert.ok((await stat(image)).size <= Math.ceil(disk.sizeBytes / whole) * whole);
+          const runs = await dataRunsOf(original, whole);
           await assertSameDisk({ path: image, format: 'raw' }, original);
-          assert.deepEqual(await dataRunsOf(image, 'raw'), runs);
+          assert.deepEqual(await dataRunsOf({ path: image, format: 'raw' }, whole), runs);
           await withImage(peer, disk, image, 'read', async ([url = '', ...options]) => {
             const copy = { path: folder.file(randomUUID()), format: original.format };
-            await run('download', url, copy.path, '--format', copy.format, '--verify', ...options);
+            await run('download', url, copy.path, '--format', copy.format, ...verify, ...options);
             await assertSameDisk(copy, original);
-            assert.deepEqual(await dataRunsOf(copy.path, copy.format), runs);
+            assert.deepEqual(await dataRunsOf(copy, whole), runs);
           });
         });
     });

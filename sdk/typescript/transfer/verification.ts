@@ -37,9 +37,23 @@ export async function verifyTransfer(verification: Verification): Promise<void> 
     throw new Error('The service can compare disks of one size only, by their checksum');
   const checksum = await hashing.checksum(algorithm, seen.blockBytes, signal);
   if (checksum === undefined) throw new Error('Neither side can hash itself, so nothing can be verified');
-  if (checksum !== toHex(await checksumOf(verification)))
+  if (!(await isChecksumOf(checksum, verification)))
     throw new VerificationError('The checksum of what was written is not that of what was read', []);
   verification.onVerified(seen.sizeBytes);
+}
+
+/**
+ * A service that writes whole blocks of its storage only, as the Python one does, leaves zeroes after the end of a
+ * disk that does not end with one, and hashes them too.
+ */
+const storageBlockBytes = [1, 512, 4096];
+
+async function isChecksumOf(checksum: string, disk: SeenDisk): Promise<boolean> {
+  const { sizeBytes } = disk.seen;
+  const sizes = new Set(storageBlockBytes.map((bytes) => Math.ceil(sizeBytes / bytes) * bytes));
+  for (const paddedBytes of sizes)
+    if (checksum === toHex(await checksumOf(disk, paddedBytes - sizeBytes))) return true;
+  return false;
 }
 
 async function compareBlocks(
@@ -68,21 +82,38 @@ async function compareBlocks(
   );
 }
 
-/** The hash of the digests of all blocks of what was seen, as a service makes it. */
-export async function checksumOf(verification: SeenDisk): Promise<Uint8Array> {
+/**
+ * The hash of the digests of all blocks of what was seen, as a service makes it.
+ * @param paddingBytes zeroes after its end, no more than the last block has room for
+ */
+export async function checksumOf(verification: SeenDisk, paddingBytes = 0): Promise<Uint8Array> {
   const { seen } = verification;
   const { digestBytes } = seen.hasher;
   const digests = new Uint8Array(seen.blockCount * digestBytes);
-  for (let index = 0; index < seen.blockCount; index++)
-    digests.set(await digestOf(verification, index), index * digestBytes);
+  for (let index = 0; index < seen.blockCount; index++) {
+    const isPadded = paddingBytes > 0 && index === seen.blockCount - 1;
+    const digest = isPadded
+      ? await seen.hasher.digest(await readBlock(verification, index, paddingBytes))
+      : await digestOf(verification, index);
+    digests.set(digest, index * digestBytes);
+  }
   return seen.hasher.digest(digests);
 }
 
-async function digestOf({ seen, other, signal }: SeenDisk, index: number): Promise<Uint8Array> {
+async function digestOf(disk: SeenDisk, index: number): Promise<Uint8Array> {
+  const { seen } = disk;
   const known = await seen.of(index);
   if (known !== undefined) return known;
+  return seen.hasher.digest(await readBlock(disk, index));
+}
+
+async function readBlock(
+  { seen, other, signal }: SeenDisk,
+  index: number,
+  paddingBytes = 0,
+): Promise<Uint8Array> {
   const { offsetBytes, lengthBytes } = seen.rangeOf(index);
-  const data = new Uint8Array(lengthBytes);
-  await other.read(data, offsetBytes, signal);
-  return seen.hasher.digest(data);
+  const data = new Uint8Array(lengthBytes + paddingBytes);
+  await other.read(data.subarray(0, lengthBytes), offsetBytes, signal);
+  return data;
 }
