@@ -6,16 +6,16 @@ import { spawnSync } from 'node:child_process';
 import { hasProgram, projectRoot } from './console.mjs';
 
 /**
- * Folder below .tools, list of packages below scripts, which tests need them. ovirt-img compiles parts of itself,
- * which takes gcc and headers of Python and libxml2: the others do not wait for that.
+ * Folder below .tools, list of packages below scripts, which tests need them. ovirt-img compiles parts of
+ * itself, which takes gcc and headers of Python and libxml2: the others do not wait for that.
  */
 const environments = [
   {
     name: 'python',
     requirements: 'python-tools.txt',
-    tests: 'schemathesis, of the Python client and of receipts in Python',
+    tests: 'schemathesis, of the Python client and of receipts',
   },
-  { name: 'ovirt-img', requirements: 'ovirt-img.txt', tests: 'ovirt-img with an engine' },
+  { name: 'ovirt-img', requirements: 'ovirt-img.txt', tests: 'ovirt-img and of the Python service' },
 ];
 const installSecondsMax = 240;
 

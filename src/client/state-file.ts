@@ -56,8 +56,8 @@ export class StateFile implements StateStore {
 }
 
 /**
- * What tells that a file is the one it was: nobody can write to it without changing one of these. An NBD export
- * has nothing like it, and is its url.
+ * What tells that a file is the one it was: nobody can write to it without changing one of these. An NBD
+ * export has nothing like it, and is its url.
  */
 export async function fileIdentity(path: string): Promise<string> {
   if (isNbdUrl(path)) return path;

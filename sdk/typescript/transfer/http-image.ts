@@ -135,8 +135,8 @@ export class HttpImage implements WritableDisk, HashingDisk {
   }
 
   /**
-   * How large the image may become by writing to it: of one that grows what its ticket covers, where the service
-   * tells it, and else its size.
+   * How large the image may become by writing to it: of one that grows what its ticket covers, where the
+   * service tells it, and else its size.
    */
   async capacityBytes(signal: AbortSignal): Promise<number> {
     return (await this.#preflight('op=write', signal))?.capacityBytes ?? this.sizeBytes;

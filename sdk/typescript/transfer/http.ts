@@ -38,8 +38,8 @@ export async function readText({ body }: HttpAnswer): Promise<string> {
 
 /**
  * What a refusal means to a transfer, in the words of the service.
- * @param wasGranted the same was allowed before: a ticket that has expired may be extended, and one that a service
- *   has lost when it was started again may be added again
+ * @param wasGranted the same was allowed before: a ticket that has expired may be extended, and one that a
+ *   service has lost when it was started again may be added again
  */
 export async function refusalOf(answer: HttpAnswer, wasGranted = false): Promise<TransferError> {
   const { status } = answer;

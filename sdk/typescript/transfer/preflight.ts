@@ -21,7 +21,8 @@ export interface PreflightQuestion {
 }
 
 /**
- * What is to be said of a transfer before it: by both disks in their words, and of the room that its data needs.
+ * What is to be said of a transfer before it: by both disks in their words, and of the room that its data
+ * needs.
  * @throws PreflightError when it would fail
  */
 export async function findingsBefore(question: PreflightQuestion): Promise<readonly Finding[]> {
@@ -58,7 +59,8 @@ function softened(finding: Finding): Finding {
 
 /**
  * A target that has no room for all of the disk may have it for its data. Zeroes need none where the target
- * has zeroes already, or lets go of what it has; that a target of the second kind only warns is its way to say so.
+ * has zeroes already, or lets go of what it has; that a target of the second kind only warns is its way to
+ * say so.
  */
 async function withoutVainWorry(
   { findings, allocatedBytes = 0, freeBytes, readsAsZero }: Preflight,

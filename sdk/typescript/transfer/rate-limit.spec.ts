@@ -9,7 +9,7 @@ describe('a limit of the rate', () => {
     const limit = new RateLimit(100_000);
     const start = performance.now();
     await Promise.all(Array.from({ length: 11 }, () => limit.take(1000, never)));
-    // The last of them may go when the ten before it have had their time. A timer may be early by less than 1 ms.
+    // The last may go when the ten before it have had their time. A timer may be early by less than 1 ms.
     assert.ok(performance.now() - start >= 99);
   });
 

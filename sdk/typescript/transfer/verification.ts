@@ -43,8 +43,8 @@ export async function verifyTransfer(verification: Verification): Promise<void> 
 }
 
 /**
- * A service that writes whole blocks of its storage only, as the Python one does, leaves zeroes after the end of a
- * disk that does not end with one, and hashes them too.
+ * A service that writes whole blocks of its storage only, as the Python one does, leaves zeroes after the end
+ * of a disk that does not end with one, and hashes them too.
  */
 const storageBlockBytes = [1, 512, 4096];
 
