@@ -14,6 +14,8 @@ import { imageio, startImageio } from './imageio-under-test.js';
 const imageBytes = 16 * MiB;
 /** The long form: `IMAGEIO_CUT_SECONDS=30`. */
 const cutSeconds = Number(process.env['IMAGEIO_CUT_SECONDS'] ?? 2);
+/** After a cut it may be as long again until it is tried once more. */
+const patienceMs = (60 + 2 * cutSeconds) * 1000;
 
 describe('one command of imageio lives through', () => {
   let deployment: Deployment;
@@ -65,7 +67,8 @@ describe('one command of imageio lives through', () => {
       way.cut();
       await setTimeout(cutSeconds * 1000);
       way.targetPort = targetPort;
-      assert.deepEqual(await program.waitForExit(), { code: 0, signal: null }, program.lastLines());
+      const exit = await program.waitForExit(patienceMs);
+      assert.deepEqual(exit, { code: 0, signal: null }, program.lastLines());
       assert.ok(program.lines.some((line) => countIn(line, 'retries') > 0));
     }
     await assertSameImage(image, original);
