@@ -55,8 +55,8 @@ const folders = {
   process: ['base', 'config', 'log', 'native', 'node-internals', 'roles', 'wire'],
   // It knows the service by its contract alone.
   ctl: ['base', 'config', 'contract'],
-  // It has disks of this host, which it opens as a daemon does.
-  client: ['base', 'images'],
+  // It has disks of this host, which it opens as a daemon does, and a configuration file of the same form.
+  client: ['base', 'config', 'images'],
 };
 const notShipped = '\\.(spec|conformance)\\.ts$';
 const layer = ([folder, allowed]) => ({

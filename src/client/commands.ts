@@ -104,7 +104,7 @@ export async function download(
 }
 
 /** The file is what an earlier run has written to, and not another one that has its name now. */
-async function isTargetOf(state: TransferState | undefined, file: string): Promise<boolean> {
+export async function isTargetOf(state: TransferState | undefined, file: string): Promise<boolean> {
   if (state === undefined) return false;
   try {
     return state.targetIdentity === (await placeIdentity(file));
@@ -180,7 +180,7 @@ function checksumResult(value: string, blockBytes: number): CommandResult {
   return { text: value, json: { algorithm: sha256.algorithm, block_size: blockBytes, checksum: value } };
 }
 
-function outcome(verb: string, progress: TransferProgress): CommandResult {
+export function outcome(verb: string, progress: TransferProgress): CommandResult {
   const { sizeBytes, sentBytes, resumedBytes, verifiedBytes } = progress;
   const verified = verifiedBytes > 0 ? ', verified' : '';
   const resumed = resumedBytes > 0 ? `, ${bytesText(resumedBytes)} there before` : '';
@@ -191,7 +191,7 @@ function outcome(verb: string, progress: TransferProgress): CommandResult {
 }
 
 /** No more workers than the service says are of use. */
-function within(options: MoveOptions, connectionsMax: number): TransferSettings {
+export function within(options: TransferSettings, connectionsMax: number): TransferSettings {
   return { ...options, maxWorkers: Math.min(options.maxWorkers, connectionsMax) };
 }
 

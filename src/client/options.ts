@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { MiB } from '../base/units.js';
+import { KiB, MiB } from '../base/units.js';
+import { logLevels } from './engine/client-log.js';
 import { progressForms } from './report/report.js';
 
 /** The suffixes of sizes, as qemu-img has them. */
@@ -18,6 +19,14 @@ export function parseBlockSize(text: string): number {
   if (bytes % 4096 !== 0 || bytes < MiB || bytes > 16 * MiB)
     throw new InvalidArgumentError('It is a multiple of 4096 from 1m to 16m.');
   return bytes;
+}
+
+/** A size of buffers as ovirt-img has it: from 64k on, of which less than 1m counts as 1m. */
+export function parseBufferSize(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes < 64 * KiB || bytes > 16 * MiB) throw new InvalidArgumentError('It is a size from 64k to 16m.');
+  const blocks = Math.floor(Math.max(bytes, MiB) / 4096);
+  return blocks * 4096;
 }
 
 function parseCount(text: string): number {
@@ -48,25 +57,54 @@ export function withService(command: Command): Command {
       false,
     )
     .option('--signed-ticket <FILE>', 'open a session at a proxy with the signed ticket in FILE, and end it')
-    .addOption(
-      new Option('--retries <N>', 'tries in a row without progress').argParser(parseRetries).default(10),
-    );
+    .addOption(retries());
+}
+
+function retries(): Option {
+  return new Option('--retries <N>', 'tries in a row without progress').argParser(parseRetries).default(10);
+}
+
+/** Which engine, who asks it, and where it is told of what happens. */
+export function withEngine(command: Command): Command {
+  return command
+    .option('-c, --config <SECTION>', 'read the section of ~/.config/ovirt-img.conf for what is not given')
+    .option('--engine-url <URL>', 'https://HOST of the engine')
+    .option('--username <NAME>', 'of a user of the engine, e.g. admin@internal')
+    .option('--password-file <FILE>', 'its password; it is asked for when it is nowhere')
+    .option('--cafile <FILE>', 'certificates (PEM) of the authority of the engine and its hosts')
+    .option(
+      '--insecure',
+      'take any certificate: whoever is in the middle can read and change the disk',
+      false,
+    )
+    .addOption(retries())
+    .option('--log-file <FILE>', 'log to FILE instead of standard error')
+    .addOption(new Option('--log-level <LEVEL>', 'how much').choices(logLevels).default('warning'));
 }
 
 export function withFormat(command: Command, words: string): Command {
-  return command.addOption(
-    new Option('--format <FORMAT>', words).choices(['raw', 'qcow2', 'vmdk', 'vhdx', 'vdi']),
-  );
+  return command.addOption(fileFormat('--format <FORMAT>', words));
 }
 
-/** How a disk is moved, and what is shown of it. */
-export function withTransfer(command: Command): Command {
+/** One of those that a file may have. */
+export function fileFormat(flags: string, words: string): Option {
+  return new Option(flags, words).choices(['raw', 'qcow2', 'vmdk', 'vhdx', 'vdi']);
+}
+
+/** One of those that an engine knows. */
+export function diskFormat(words: string): Option {
+  return new Option('-f, --format <FORMAT>', words).choices(['raw', 'qcow2']);
+}
+
+/**
+ * How a disk is moved, and what is shown of it.
+ * @param parseBuffer what lengths a piece may have
+ */
+export function withTransfer(command: Command, parseBuffer = parseBlockSize): Command {
   return command
     .addOption(new Option('-m, --max-workers <N>', 'pieces moved at once').argParser(parseCount).default(4))
     .addOption(
-      new Option('--buffer-size <SIZE>', 'length of a piece')
-        .argParser(parseBlockSize)
-        .default(4 * MiB, '4m'),
+      new Option('--buffer-size <SIZE>', 'length of a piece').argParser(parseBuffer).default(4 * MiB, '4m'),
     )
     .addOption(new Option('--limit-rate <SIZE>', 'no more than that a second').argParser(parseSize))
     .option('--no-sparse', 'send zeroes as they are')
@@ -91,6 +129,10 @@ export function withTransfer(command: Command): Command {
 export function withOutput(command: Command): Command {
   return command
     .addOption(new Option('-o, --output <FORM>', 'how to print').choices(['text', 'json']).default('text'))
-    .option('-q, --quiet', 'print nothing but failures', false)
-    .option('--log-file <FILE>', 'append what happens to FILE, a line with its time for each');
+    .option('-q, --quiet', 'print nothing but failures', false);
+}
+
+/** Where a command tells what happens. */
+export function withLog(command: Command): Command {
+  return command.option('--log-file <FILE>', 'append what happens to FILE, a line with its time for each');
 }

@@ -12,8 +12,26 @@ import {
 } from './commands.js';
 import { completionScript, completionShells, type CompletionShell } from './completion.js';
 import type { DiskFormat } from './disk-format.js';
+import {
+  downloadDisk,
+  uploadDisk,
+  type DownloadDiskOptions,
+  type UploadDiskOptions,
+} from './engine/disk-commands.js';
 import { examplesText } from './examples.js';
-import { parseBlockSize, withFormat, withOutput, withService, withTransfer } from './options.js';
+import {
+  diskFormat,
+  fileFormat,
+  parseBlockSize,
+  parseBufferSize,
+  withEngine,
+  withFormat,
+  withLog,
+  withOutput,
+  withService,
+  withTransfer,
+} from './options.js';
+import { printResult, type CommandResult, type OutputOptions } from './print-result.js';
 import { runCommand, type CommandOptions } from './run-command.js';
 import { showExtents, showInfo } from './show.js';
 
@@ -35,7 +53,7 @@ export function imageio(): Command {
     .configureHelp({ helpWidth: 80 })
     .exitOverride();
   withFormat(
-    withOutput(withTransfer(withService(program.command('upload <FILE> <IMAGE>')))),
+    withLog(withOutput(withTransfer(withService(program.command('upload <FILE> <IMAGE>'))))),
     'of FILE; what it begins like when absent',
   )
     .description('send a disk of this host into an image')
@@ -43,7 +61,7 @@ export function imageio(): Command {
       await runCommand('upload', options, (log) => upload(file, image, { ...options, log }));
     });
   withFormat(
-    withOutput(withTransfer(withService(program.command('download <IMAGE> <FILE>')))),
+    withLog(withOutput(withTransfer(withService(program.command('download <IMAGE> <FILE>'))))),
     'of FILE; raw when absent',
   )
     .description('write an image to a file of this host')
@@ -51,12 +69,13 @@ export function imageio(): Command {
     .action(async (image: string, file: string, options: DownloadOptions & CommandOptions) => {
       await runCommand('download', options, (log) => download(image, file, { ...options, log }));
     });
-  withOutput(withTransfer(withService(program.command('copy <FROM> <TO>'))))
+  withLog(withOutput(withTransfer(withService(program.command('copy <FROM> <TO>')))))
     .description('send an image into another one, through this host')
     .action(async (from: string, to: string, options: MoveOptions & CommandOptions) => {
       await runCommand('copy', options, (log) => copy(from, to, { ...options, log }));
     });
   addComparisons(program);
+  addEngineCommands(program);
   addCompletion(program);
   for (const command of program.commands) command.addHelpText('after', () => examplesText(command.name()));
   return program;
@@ -65,24 +84,24 @@ export function imageio(): Command {
 function addComparisons(program: Command): void {
   const blockSize = ['--block-size <SIZE>', 'into which a disk is cut', parseBlockSize, 4 * 2 ** 20] as const;
   const ofFile = 'of a FILE; what it begins like when absent';
-  withFormat(withOutput(withService(program.command('verify <FILE> <IMAGE>'))), ofFile)
+  withFormat(withLog(withOutput(withService(program.command('verify <FILE> <IMAGE>')))), ofFile)
     .description('compare a file with an image by digests')
     .option(...blockSize)
     .action(async (file: string, image: string, options: BlockOptions) => {
       await runCommand('verify', options, () => verify(file, image, options));
     });
-  withFormat(withOutput(withService(program.command('checksum <PLACE>'))), ofFile)
+  withFormat(withLog(withOutput(withService(program.command('checksum <PLACE>')))), ofFile)
     .description('print the checksum of an image or a file, as the service computes it with sha256')
     .option(...blockSize)
     .action(async (place: string, options: BlockOptions) => {
       await runCommand('checksum', options, () => checksum(place, options));
     });
-  withOutput(withService(program.command('extents <IMAGE>')))
+  withLog(withOutput(withService(program.command('extents <IMAGE>'))))
     .description('print which parts of an image are data and which are zeroes')
     .action(async (image: string, options: RemoteOptions & CommandOptions) => {
       await runCommand('extents', options, () => showExtents(image, options));
     });
-  withFormat(withOutput(withService(program.command('info <PLACE>'))), ofFile)
+  withFormat(withLog(withOutput(withService(program.command('info <PLACE>')))), ofFile)
     .description('print what can be said of an image or a file')
     .action(async (place: string, options: RemoteOptions & CommandOptions & { format?: DiskFormat }) => {
       await runCommand('info', options, () => showInfo(place, options));
@@ -96,5 +115,35 @@ function addCompletion(program: Command): void {
     .description('print a script that completes command lines of this program')
     .action((shell: CompletionShell) => {
       process.stdout.write(completionScript(program, shell));
+    });
+}
+
+/** Those of ovirt-img, flag for flag. With JSON its lines are the output, and there is no result besides. */
+function addEngineCommands(program: Command): void {
+  const print = (result: CommandResult, options: OutputOptions): void => {
+    if (options.output === 'text') printResult(result, options);
+  };
+  const engineCommand = (words: string): Command =>
+    withOutput(withTransfer(withEngine(program.command(words)), parseBufferSize));
+  engineCommand('upload-disk <FILE>')
+    .description('make a new disk of an engine as the file')
+    .requiredOption('-s, --storage-domain <NAME>', 'where the disk is made')
+    .addOption(diskFormat('of the disk (default: qcow2, of an ISO image raw)'))
+    .option('--preallocated', 'allocate all of it at once, as raw disks on block storage need', false)
+    .option('--disk-id <UUID>', 'of the disk; the engine makes one up when absent')
+    .option('--name <NAME>', 'of the disk; that of FILE without what follows its last dot when absent')
+    .option('-d, --description <TEXT>', 'of the disk', 'Uploaded by imageio')
+    .addOption(fileFormat('--file-format <FORMAT>', 'of FILE; what it begins like when absent'))
+    .action(async (file: string, options: UploadDiskOptions) => {
+      print(await uploadDisk(file, options), options);
+    });
+  engineCommand('download-disk <DISK> <FILE>')
+    .description('make the file as a disk of an engine, in the place of what is there')
+    .addOption(diskFormat('of FILE').default('qcow2'))
+    .option('-d, --description <TEXT>', 'taken for the sake of ovirt-img, which does not use it either')
+    .option('--backup-id <UUID>', 'read the disk as the backup has it')
+    .option('--shallow', 'only the uppermost layer of the disk, as a qcow2 file', false)
+    .action(async (disk: string, file: string, options: DownloadDiskOptions) => {
+      print(await downloadDisk(disk, file, options), options);
     });
 }

@@ -10,7 +10,7 @@ import { noLog, type Log } from './log-file.js';
 import { bytesText } from './report/amounts.js';
 import { chooseReport } from './report/choose-report.js';
 import { PlainReport, progressLine } from './report/plain-report.js';
-import type { ProgressForm } from './report/report.js';
+import type { ProgressForm, Report } from './report/report.js';
 
 /** What every command that moves a disk has of options. */
 export interface TransferSettings {
@@ -40,6 +40,7 @@ export async function runTransfer(
   target: WritableDisk,
   settings: TransferSettings,
   more: Partial<TransferOptions> = {},
+  report: Report = chooseReport(settings),
 ): Promise<TransferProgress> {
   const { log = noLog } = settings;
   log.write(`${bytesText(source.sizeBytes)} to move, ${settings.maxWorkers} workers`);
@@ -64,9 +65,9 @@ export async function runTransfer(
   const logged = new PlainReport((line) => {
     log.write(line);
   });
-  const reports = [chooseReport(settings), logged];
+  const reports = [report, logged];
   const note = (words: string): void => {
-    for (const report of reports) report.note(words);
+    for (const each of reports) each.note(words);
   };
   const stop = (): void => {
     transfer.stop();
@@ -79,9 +80,9 @@ export async function runTransfer(
   for (const signal of stopSignals) process.once(signal, stop);
   process.on('SIGUSR1', show);
   try {
-    for await (const progress of transfer) for (const report of reports) report.progress(progress);
+    for await (const progress of transfer) for (const each of reports) each.progress(progress);
   } finally {
-    for (const report of reports) report.end();
+    for (const each of reports) each.end();
     for (const signal of stopSignals) process.off(signal, stop);
     process.off('SIGUSR1', show);
   }

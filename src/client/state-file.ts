@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { errorCode } from '../base/error-details.js';
-import { isNbdUrl } from './nbd-place.js';
+import { join, resolve } from 'node:path';
 import type { StateStore, TransferState } from '#sdk/transfer';
+import { isNbdUrl } from './nbd-place.js';
+import { readPrivate, removePrivate, replacePrivate } from './private-file.js';
 
 /** The state of a transfer in a file that only its owner can read: it names a ticket. */
 export class StateFile implements StateStore {
@@ -12,12 +12,12 @@ export class StateFile implements StateStore {
 
   /**
    * Of a file that is moved, in the user's folder for such (XDG Base Directory, `XDG_STATE_HOME`).
-   * @param direction a file may be sent and received
+   * @param purpose a file may be sent and received, and to more than one place
    */
-  static of(file: string, direction: 'upload' | 'download', environment: NodeJS.ProcessEnv): StateFile {
+  static of(file: string, purpose: string, environment: NodeJS.ProcessEnv): StateFile {
     const { XDG_STATE_HOME: stateHome = join(homedir(), '.local', 'state') } = environment;
     const name = createHash('sha256')
-      .update(`${direction} ${resolve(file)}`)
+      .update(`${purpose} ${resolve(file)}`)
       .digest('hex')
       .slice(0, 32);
     return new StateFile(join(stateHome, 'imageio', `${name}.json`));
@@ -25,33 +25,19 @@ export class StateFile implements StateStore {
 
   /** @throws Error when there is something else in the file */
   async load(): Promise<TransferState | undefined> {
-    let text: string;
-    try {
-      text = await readFile(this.path, 'utf8');
-    } catch (error: unknown) {
-      if (errorCode(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+    const text = await readPrivate(this.path);
+    if (text === undefined) return undefined;
     const state: unknown = JSON.parse(text);
     if (!isState(state)) throw new Error(`${this.path} has no state of a transfer`);
     return state;
   }
 
   async save(state: TransferState): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-    const next = `${this.path}.new`;
-    const file = await open(next, 'w', 0o600);
-    try {
-      await file.writeFile(JSON.stringify(state));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(next, this.path);
+    await replacePrivate(this.path, JSON.stringify(state));
   }
 
   async remove(): Promise<void> {
-    await rm(this.path, { force: true });
+    await removePrivate(this.path);
   }
 }
 

@@ -29,7 +29,10 @@ describe('examples of imageio', { skip: needs('qemu-img', 'qemu-nbd', 'bash') },
   after(() => deployment[Symbol.asyncDispose]());
 
   test('every command has some, which its help shows', async () => {
-    const names = imageioCommands().commands.map((command) => command.name());
+    // What an engine is asked for is tried in test/client/engine.
+    const names = imageioCommands()
+      .commands.map((command) => command.name())
+      .filter((name) => !name.endsWith('-disk'));
     assert.deepEqual([...examples.keys()].sort(), names.sort());
     for (const [name, list] of examples) {
       const { stdout } = await imageio(['help', name]);

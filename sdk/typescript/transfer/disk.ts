@@ -4,6 +4,8 @@ import type { ByteRange } from './byte-ranges.js';
 export interface DiskExtent extends ByteRange {
   /** It reads as zeroes. */
   readonly zero: boolean;
+  /** Storage has nothing there; of a layer of a disk: the layer has nothing. Absent where nobody knows. */
+  readonly hole?: boolean;
 }
 
 /** One thing that is known before a transfer. */

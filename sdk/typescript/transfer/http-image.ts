@@ -79,8 +79,8 @@ export class HttpImage implements WritableDisk, HashingDisk {
     const answer = await this.#ask({ method: 'GET', path: `${this.path}/extents${query}` }, signal);
     const extents: DiskExtent[] = [];
     for await (const entry of jsonEntries(answer.body)) {
-      const { start, length, zero } = entry as { start: number; length: number; zero: boolean };
-      extents.push({ offsetBytes: start, lengthBytes: length, zero });
+      const { start, length, zero, hole } = entry as WireExtent;
+      extents.push({ offsetBytes: start, lengthBytes: length, zero, hole });
     }
     return extents;
   }
@@ -208,6 +208,13 @@ interface WirePreflight {
     readonly reads_as_zero?: boolean;
   };
   readonly findings: readonly Finding[];
+}
+
+interface WireExtent {
+  readonly start: number;
+  readonly length: number;
+  readonly zero: boolean;
+  readonly hole: boolean;
 }
 
 interface RangesPage {
