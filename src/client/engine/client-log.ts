@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 
+/** Those of ovirt-img; nothing is told at `debug` that is not told at `info`. */
 export const logLevels = ['debug', 'info', 'warning', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
@@ -22,10 +23,6 @@ export class ClientLog {
     return new ClientLog(logLevel, (line) => {
       appendFileSync(logFile, line);
     });
-  }
-
-  debug(words: string): void {
-    this.#log('debug', words);
   }
 
   info(words: string): void {

@@ -2,14 +2,14 @@ import { stat, truncate } from 'node:fs/promises';
 import type { HttpImage, StateStore, TransferProgress } from '#sdk/transfer';
 import { errorCode } from '../../base/error-details.js';
 import { isTargetOf, outcome, within } from '../commands.js';
-import type { DiskFormat } from '../disk-format.js';
+import { detectFormat, type DiskFormat } from '../disk-format.js';
 import { LocalDisk } from '../local-disk.js';
 import { never } from '../never.js';
 import type { CommandResult } from '../print-result.js';
 import { runTransfer } from '../run-transfer.js';
 import { fileIdentity, placeIdentity, StateFile } from '../state-file.js';
 import { UsageError } from '../usage-error.js';
-import { diskFor, sourceFormat, type DiskOptions } from './disk-to-upload.js';
+import { diskFor, type DiskOptions } from './disk-to-upload.js';
 import type { NewDisk } from './engine-api.js';
 import { EngineMove, type DiskJob, type Memory } from './engine-move.js';
 import { inSession, type EngineSession, type SessionOptions } from './engine-session.js';
@@ -35,7 +35,7 @@ export interface DownloadDiskOptions extends SessionOptions, ResumeOptions {
 /** A file becomes a new disk of the engine. */
 export async function uploadDisk(file: string, options: UploadDiskOptions): Promise<CommandResult> {
   // What cannot be read is found out before anybody is asked anything.
-  const fileFormat = await sourceFormat(file, options.fileFormat);
+  const fileFormat = options.fileFormat ?? (await detectFormat(file));
   await using source = await LocalDisk.openSource(file, fileFormat);
   return await inSession(options, 'inspecting image', async (session) => {
     const wanted = await diskFor(file, { fileFormat, sizeBytes: source.disk.sizeBytes }, options);

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { parse } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode } from '../../base/error-details.js';
-import { detectFormat, type DiskFormat } from '../disk-format.js';
+import type { DiskFormat } from '../disk-format.js';
 import type { NewDisk } from './engine-api.js';
 
 export interface DiskOptions {
@@ -37,10 +37,6 @@ export async function diskFor(
     initialBytes: format === 'qcow2' && sparse ? await measuredBytes(file, fileFormat) : undefined,
     storageDomain: options.storageDomain,
   };
-}
-
-export async function sourceFormat(file: string, wanted: DiskFormat | undefined): Promise<DiskFormat> {
-  return wanted ?? detectFormat(file);
 }
 
 /** ECMA-119, 8.1: the first volume descriptor, after 16 sectors of 2048 bytes: its type, then this. */

@@ -41,7 +41,7 @@ export async function engineAccess(options: EngineOptions): Promise<EngineAccess
 }
 
 /** The file that ovirt-img reads too. */
-export function configurationFile(): string {
+function configurationFile(): string {
   return join(homedir(), '.config', 'ovirt-img.conf');
 }
 

@@ -3,7 +3,7 @@ import { errorCode } from '../../base/error-details.js';
 import type { EngineApi } from './engine-api.js';
 
 /** Where vdsm keeps the hardware id of its host. */
-export const hardwareIdFile = '/etc/vdsm/vdsm.id';
+const hardwareIdFile = '/etc/vdsm/vdsm.id';
 
 /**
  * The host that this program runs on, which then has the transfer: data does not leave it.
