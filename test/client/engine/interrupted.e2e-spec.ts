@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { MiB } from '../../../src/base/units.js';
 import { assertSameImage, writeRandomImage } from '../../support/images.js';
@@ -134,6 +134,18 @@ describe(
         assert.equal(anew.code, 0, anew.stderr);
         assert.equal(under.engine.disks.get(transfer.disk.id).status, 'ok');
       }
+    });
+
+    test('takes the disk back that is not what was read', async () => {
+      const program = await started(...upload, original, '--verify');
+      {
+        await using disk = await open(under.engine.disks.all[0]!.stored.path, 'r+');
+        await disk.write(Buffer.alloc(4096), 0, 4096, 0);
+      }
+      assert.deepEqual(await program.waitForExit(), { code: 3, signal: null });
+      assert.equal(under.engine.transfers.all.at(-1)?.phase, 'finished_cleanup');
+      assert.deepEqual(under.engine.disks.all, []);
+      assert.deepEqual(await readdir(under.stateFolder), []);
     });
 
     test('takes the disk back when it is interrupted while the engine makes it', async () => {
