@@ -39,13 +39,21 @@ export class HttpImage implements WritableDisk, HashingDisk {
     private readonly path: string,
     readonly sizeBytes: number,
     readonly capabilities: ImageCapabilities,
+    private readonly awaitsTicket: boolean,
   ) {}
 
   /**
    * @param path of the image: `/images/` and the ticket
+   * @param awaitsTicket a ticket that was good and is refused now may be good again, so it is worth to try
+   *   again; not for whoever learns elsewhere what has become of it
    * @throws TransferError
    */
-  static async open(transport: HttpTransport, path: string, signal: AbortSignal): Promise<HttpImage> {
+  static async open(
+    transport: HttpTransport,
+    path: string,
+    signal: AbortSignal,
+    { awaitsTicket = true }: { readonly awaitsTicket?: boolean } = {},
+  ): Promise<HttpImage> {
     const answer = await accepted(transport, { method: 'OPTIONS', path }, signal);
     const told = JSON.parse(await readText(answer)) as Record<string, unknown>;
     const capabilities: ImageCapabilities = {
@@ -55,7 +63,8 @@ export class HttpImage implements WritableDisk, HashingDisk {
       writersMax: count(told['max_writers']),
       unixSocket: typeof told['unix_socket'] === 'string' ? told['unix_socket'] : undefined,
     };
-    return new HttpImage(transport, path, await sizeOf(transport, path, signal), capabilities);
+    const sizeBytes = await sizeOf(transport, path, signal);
+    return new HttpImage(transport, path, sizeBytes, capabilities, awaitsTicket);
   }
 
   /**
@@ -187,7 +196,8 @@ export class HttpImage implements WritableDisk, HashingDisk {
 
   async #ask(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const access = accessOf(request);
-    const answer = await accepted(this.transport, request, signal, this.#granted.has(access));
+    const mayReturn = this.awaitsTicket && this.#granted.has(access);
+    const answer = await accepted(this.transport, request, signal, mayReturn);
     this.#granted.add(access);
     return answer;
   }

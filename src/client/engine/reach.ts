@@ -78,7 +78,10 @@ function openAt(url: string, { access }: Reaching): Promise<HttpImage> {
 async function open(endpoint: NodeTransportOptions, url: string): Promise<HttpImage> {
   const transport = new NodeTransport(endpoint);
   try {
-    return await HttpImage.open(transport, imageLocation(url).path, AbortSignal.timeout(reachMilliseconds));
+    const { path } = imageLocation(url);
+    const soon = AbortSignal.timeout(reachMilliseconds);
+    // The engine says what has become of a transfer whose ticket is refused.
+    return await HttpImage.open(transport, path, soon, { awaitsTicket: false });
   } catch (error: unknown) {
     await transport.close();
     throw error;
