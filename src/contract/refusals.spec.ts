@@ -9,6 +9,7 @@ const samples: readonly errors.ServiceError[] = [
   new errors.DigestMismatchError('sha-256', new Uint8Array(32)),
   new errors.InvalidDigestError('sha-256', 32),
   new errors.ChecksumMismatchError('x', 'y'),
+  new errors.DamagedBodyError('x'),
   new errors.InvalidRequestError('x'),
   new errors.UnauthenticatedError('x'),
   new errors.NotAllowedError('x'),

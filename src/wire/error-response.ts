@@ -42,6 +42,7 @@ type ErrorClass = abstract new (...args: never[]) => ServiceError;
 export const statusOfError: readonly (readonly [ErrorClass, number])[] = [
   [DigestMismatchError, 400],
   [InvalidDigestError, 400],
+  [DamagedBodyError, 400],
   [InvalidRequestError, 400],
   [UnauthenticatedError, 401],
   [NotAllowedError, 403],
