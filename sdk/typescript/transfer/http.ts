@@ -36,6 +36,13 @@ export async function readText({ body }: HttpAnswer): Promise<string> {
   return text + decoder.decode();
 }
 
+/** Storage that is full (507) stays so, and a service does not learn what it cannot do (501, 505). */
+const lasting = [501, 505, 507];
+
+function mayPass(status: number): boolean {
+  return status === 408 || status === 429 || (status >= 500 && !lasting.includes(status));
+}
+
 /**
  * What a refusal means to a transfer, in the words of the service.
  * @param wasGranted the same was allowed before: a ticket that has expired may be extended, and one that a
@@ -47,8 +54,7 @@ export async function refusalOf(answer: HttpAnswer, wasGranted = false): Promise
   const retryAfter = Number(answer.header('retry-after') ?? NaN);
   return new TransferError(text === '' ? `The service answered with status ${status}` : text, {
     status,
-    retryable:
-      status === 408 || status === 429 || status >= 500 || (wasGranted && (status === 401 || status === 403)),
+    retryable: mayPass(status) || (wasGranted && (status === 401 || status === 403)),
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
   });
 }
