@@ -7,6 +7,7 @@ import { MiB } from '../src/base/units.js';
 import { CopiesUnderTest } from '../test/e2e/copies-under-test.js';
 import { DaemonUnderTest, type ImageTicket } from '../test/e2e/daemon-under-test.js';
 import { needs } from '../test/support/requirements.js';
+import { dropFromPageCache } from './page-cache.js';
 import { spreadOf } from './statistics.js';
 
 const run = promisify(execFile);
@@ -14,6 +15,8 @@ const run = promisify(execFile);
 /** One way to copy the image. */
 interface Way {
   readonly title: string;
+  /** What is done before, and does not count. */
+  readonly prepare?: () => Promise<void>;
   /** @returns the file that was made */
   readonly copy: () => Promise<string>;
   /** Whose CPU counts. */
@@ -27,7 +30,7 @@ const { values } = parseArgs({
 });
 const imageBytes = Number(values.mib) * MiB;
 const rounds = Number(values.rounds);
-const missing = needs('nbdcopy');
+const missing = needs('nbdcopy', 'qemu-img');
 if (missing !== false) throw new Error(`The measurement ${missing}`);
 
 await using owner = await DaemonUnderTest.start();
@@ -40,7 +43,20 @@ const remote = await daemon.addImage(undefined, {
   url: `${owner.daemon.url}${served.path}`,
 });
 const ways: readonly Way[] = [
-  { title: '`nbdcopy --flush FILE FILE`', copy: copyWithNbdcopy, daemons: [], ...unmeasured() },
+  {
+    title: '`nbdcopy --flush`, source in the page cache',
+    copy: copyWithNbdcopy,
+    daemons: [],
+    ...unmeasured(),
+  },
+  {
+    title: '`nbdcopy --flush`, source on the disk',
+    prepare: () => dropFromPageCache(source.file),
+    copy: copyWithNbdcopy,
+    daemons: [],
+    ...unmeasured(),
+  },
+  { title: '`qemu-img convert -t none -T none`', copy: copyWithQemuImg, daemons: [], ...unmeasured() },
   { title: 'file to file', copy: () => copyTo(source, daemon), daemons: [daemon], ...unmeasured() },
   {
     title: 'file to another daemon',
@@ -59,7 +75,8 @@ console.log('| copy | wall: median [min–max] | MiB/s | CPU of the daemons |');
 console.log('| --- | --- | --- | --- |');
 for (let round = 1; round <= rounds; round += 1) {
   console.error(`Round ${round} of ${rounds}`);
-  for (const { copy, daemons, seconds, cpuSeconds } of ways) {
+  for (const { prepare, copy, daemons, seconds, cpuSeconds } of ways) {
+    await prepare?.();
     const cpuBefore = await cpuOf(daemons);
     const startedAt = performance.now();
     const file = await copy();
@@ -90,6 +107,14 @@ async function randomImage(): Promise<ImageTicket> {
 async function copyWithNbdcopy(): Promise<string> {
   const file = daemon.folder.file('copied.raw');
   await run('nbdcopy', ['--flush', source.file, file]);
+  return file;
+}
+
+/** Direct I/O, as the daemon does it. */
+async function copyWithQemuImg(): Promise<string> {
+  const file = daemon.folder.file('converted.raw');
+  const how = ['-t', 'none', '-T', 'none', '-W', '-m', '4', '-f', 'raw', '-O', 'raw'];
+  await run('qemu-img', ['convert', ...how, source.file, file]);
   return file;
 }
 
