@@ -36,7 +36,8 @@ describe('completion of imageio', () => {
     }
 
     test('knows the commands', async () => {
-      assert.deepEqual(await completed('up'), ['upload']);
+      assert.deepEqual(await completed('up'), ['upload', 'upload-disk']);
+      assert.deepEqual(await completed('che'), ['checksum']);
     });
     test('knows the options of a command', async () => {
       assert.deepEqual(await completed('upload', '--ver'), ['--verify']);
