@@ -1,31 +1,13 @@
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
-import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { TcpWay } from '../support/tcp-way.js';
 
 /** A way to a service that can be cut, as a bad network does, while its address stays. */
-export class CutWay implements AsyncDisposable {
-  readonly #sockets = new Set<Socket>();
+export class CutWay extends TcpWay {
   readonly #cuts: { readonly afterBytes: number; readonly then: () => void }[] = [];
   #passedBytes = 0;
 
-  private constructor(
-    private readonly server: Server,
-    /** Where it leads; undefined while it is cut. */
-    public targetPort: number | undefined,
-  ) {}
-
   static async to(targetPort: number): Promise<CutWay> {
-    const server = createServer();
-    const way = new CutWay(server, targetPort);
-    server.on('connection', (client) => {
-      way.#join(client);
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return way;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    return new CutWay(targetPort).open();
   }
 
   /** Bytes that clients have sent. */
@@ -38,35 +20,12 @@ export class CutWay implements AsyncDisposable {
     await new Promise<void>((then) => this.#cuts.push({ afterBytes: this.#passedBytes + bytes, then }));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.cut();
-    this.server.close();
-    await once(this.server, 'close');
-  }
-
-  #join(client: Socket): void {
-    if (this.targetPort === undefined) {
-      client.destroy();
-      return;
-    }
-    const target = connect(this.targetPort, '127.0.0.1');
-    for (const [socket, other] of [
-      [client, target],
-      [target, client],
-    ] as const) {
-      this.#sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        other.destroy();
-      });
-    }
+  protected carry(client: Socket, target: Socket): void {
     client.on('data', (bytes: Buffer) => {
       this.#passed(bytes.length);
       if (!target.write(bytes)) client.pause();
     });
     target.on('drain', () => client.resume());
-    target.pipe(client);
   }
 
   #passed(bytes: number): void {
@@ -76,10 +35,5 @@ export class CutWay implements AsyncDisposable {
     this.#cuts.shift();
     next.then();
     this.cut();
-  }
-
-  /** Ends every connection, as a network that fails does. */
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
   }
 }

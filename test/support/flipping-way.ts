@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { TcpWay } from './tcp-way.js';
 
 const headEnd = Buffer.from('\r\n\r\n');
 
@@ -7,50 +7,15 @@ const headEnd = Buffer.from('\r\n\r\n');
  * A way to a service without TLS on which a bit of the request of each connection becomes another one, as bad
  * memory of a switch makes it.
  */
-export class FlippingWay implements AsyncDisposable {
-  readonly #sockets = new Set<Socket>();
+export class FlippingWay extends TcpWay {
   /** Counted from the end of the head; undefined for a way that is good. */
   flippedBit: number | undefined;
 
-  private constructor(
-    private readonly server: Server,
-    private readonly targetPort: number,
-  ) {}
-
   static async to(targetPort: number): Promise<FlippingWay> {
-    const server = createServer();
-    const way = new FlippingWay(server, targetPort);
-    server.on('connection', (client) => {
-      way.#join(client);
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return way;
+    return new FlippingWay(targetPort).open();
   }
 
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    this.server.close();
-    await once(this.server, 'close');
-  }
-
-  #join(client: Socket): void {
-    const target = connect(this.targetPort, '127.0.0.1');
-    for (const [socket, other] of [
-      [client, target],
-      [target, client],
-    ] as const) {
-      this.#sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        other.destroy();
-      });
-    }
+  protected carry(client: Socket, target: Socket): void {
     const { flippedBit } = this;
     let head: Buffer | undefined = Buffer.alloc(0);
     let passedBytes = 0;
@@ -70,6 +35,5 @@ export class FlippingWay implements AsyncDisposable {
       if (byte !== undefined) body[at] = byte ^ (1 << ((flippedBit ?? 0) % 8));
       target.write(body);
     });
-    target.pipe(client);
   }
 }
