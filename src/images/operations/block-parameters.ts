@@ -7,19 +7,17 @@ import {
   blockSizeMultipleBytes,
   isBlockSize,
 } from '../checksum/block-size.js';
+import type { BlockHashing } from '../checksum/digest-series.js';
 import type { QueryValues } from './image-handler.js';
-
-/** How the blocks of an image are hashed (docs/protocol.md, "Checksum"). */
-export interface BlockParameters {
-  readonly algorithm: string;
-  readonly blockSizeBytes: number;
-}
 
 const defaultAlgorithm = 'blake2b';
 const defaultBlockSizeBytes = 4 * MiB;
 
-/** @throws InvalidRequestError naming what is allowed */
-export function blockParameters(query: QueryValues): BlockParameters {
+/**
+ * How the blocks of an image are to be hashed (docs/protocol.md, "Checksum").
+ * @throws InvalidRequestError naming what is allowed
+ */
+export function blockParameters(query: QueryValues): BlockHashing {
   const { algorithm = defaultAlgorithm, block_size: blockSize = String(defaultBlockSizeBytes) } = query;
   if (typeof algorithm !== 'string' || !checksumAlgorithms.includes(algorithm)) {
     const available = checksumAlgorithms.map((name) => `'${name}'`).join(', ');

@@ -9,7 +9,8 @@ import {
   type OperationContext,
   type OperationRequest,
 } from '../transfer/image-operations.js';
-import { blockParameters, type BlockParameters } from './block-parameters.js';
+import { blockParameters } from './block-parameters.js';
+import type { BlockHashing } from '../checksum/digest-series.js';
 import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 import { ImageChecksums, summedBytes } from './image-checksums.js';
 
@@ -46,7 +47,7 @@ export class ChecksumHandler implements ImageHandler {
   /** @throws ChecksumMismatchError when it is not what was expected */
   async #inTurn(
     context: OperationContext,
-    parameters: BlockParameters,
+    parameters: BlockHashing,
     expected: string | undefined,
   ): Promise<object> {
     const { algorithm, blockSizeBytes } = parameters;

@@ -7,18 +7,16 @@ import { EarlyHead } from '../../wire/early-head.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { wholeNumber } from '../../wire/headers/query-number.js';
 import { wantsJsonLines } from '../../wire/list-text.js';
-import { BufferPool } from '../buffers/buffer-pool.js';
 import type { FairShares } from '../buffers/fair-shares.js';
 import { blockDigests } from '../checksum/block-digests.js';
-import { extentsOfPart } from '../checksum/extents-of-part.js';
-import { HashWorkers } from '../checksum/hash-workers.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
-import { blockParameters, type BlockParameters } from './block-parameters.js';
-import { CHECKSUM_TURNS } from './image-checksums.js';
+import { blockParameters } from './block-parameters.js';
+import type { BlockHashing } from '../checksum/digest-series.js';
+import { CHECKSUM_TURNS, ImageChecksums } from './image-checksums.js';
 import { DigestList } from './digest-list.js';
 import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 
-interface DigestsRequest extends BlockParameters {
+interface DigestsRequest extends BlockHashing {
   readonly startBytes: number;
   /** Undefined for all that follows. */
   readonly lengthBytes: number | undefined;
@@ -41,8 +39,7 @@ const unreadSecondsMax = 1;
 export class DigestsHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
-    private readonly pool: BufferPool,
-    private readonly workers: HashWorkers,
+    private readonly checksums: ImageChecksums,
     @Inject(CHECKSUM_TURNS) private readonly turns: FairShares,
   ) {}
 
@@ -78,23 +75,14 @@ export class DigestsHandler implements ImageHandler {
     body: EarlyHead,
     list: DigestList,
     context: OperationContext,
-    parameters: BlockParameters,
+    parameters: BlockHashing,
     range: ByteRange,
   ): Promise<void> {
-    const { permit, lease, backend, digests: known } = context;
+    const { lease } = context;
     const turn = new Turn(this.turns, context);
     await turn.take();
     try {
-      const digests = blockDigests({
-        ...parameters,
-        backend,
-        extents: extentsOfPart(backend.extents('zero', range), range),
-        pool: this.pool,
-        claimant: permit,
-        workers: this.workers,
-        digests: known,
-        signal: lease.signal,
-      });
+      const digests = blockDigests(this.checksums.blocks(context, parameters, range));
       for await (const run of digests) {
         for (let first = 0; first < run.count; first += entriesPerTurn) {
           if (first > 0) await new Promise(setImmediate);

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { ByteRange } from '../../base/units.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
 import type { FairShares } from '../buffers/fair-shares.js';
-import type { DigestRun } from '../checksum/block-digests.js';
+import type { BlockDigestsOptions, DigestRun } from '../checksum/block-digests.js';
 import { computeChecksum } from '../checksum/checksum.js';
 import { extentsOfPart } from '../checksum/extents-of-part.js';
 import { HashWorkers } from '../checksum/hash-workers.js';
 import type { OperationContext } from '../transfer/image-operations.js';
-import type { BlockParameters } from './block-parameters.js';
+import type { BlockHashing } from '../checksum/digest-series.js';
 
 /** Shares among tickets how many checksums are computed at once. */
 export const CHECKSUM_TURNS = Symbol('CHECKSUM_TURNS');
@@ -27,24 +28,32 @@ export class ImageChecksums {
   }
 
   /**
+   * What has to be known to hash the blocks of a part of the image.
+   * @param range begins with a block
+   */
+  blocks(
+    { permit, lease, backend, digests }: OperationContext,
+    hashing: BlockHashing,
+    range: ByteRange,
+  ): BlockDigestsOptions {
+    const { pool, workers } = this;
+    const extents = extentsOfPart(backend.extents('zero', range), range);
+    const { signal } = lease;
+    return { ...hashing, backend, extents, pool, claimant: permit, workers, digests, signal };
+  }
+
+  /**
    * @param onRun told of all blocks in the order of the image
    * @returns in hex
    */
   compute(
-    { permit, lease, backend, digests }: OperationContext,
-    parameters: BlockParameters,
+    context: OperationContext,
+    hashing: BlockHashing,
     onRun: (run: DigestRun) => void,
   ): Promise<string> {
-    const range = { offsetBytes: 0, lengthBytes: permit.sizeBytes };
+    const { permit, lease } = context;
     return computeChecksum({
-      ...parameters,
-      backend,
-      extents: extentsOfPart(backend.extents('zero', range), range),
-      pool: this.pool,
-      claimant: permit,
-      workers: this.workers,
-      digests,
-      signal: lease.signal,
+      ...this.blocks(context, hashing, { offsetBytes: 0, lengthBytes: permit.sizeBytes }),
       onRun: (run) => {
         onRun(run);
         lease.progressed({ offsetBytes: run.offsetBytes, lengthBytes: run.blockBytes * run.count });

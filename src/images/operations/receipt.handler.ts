@@ -12,7 +12,8 @@ import {
   type OperationContext,
   type OperationRequest,
 } from '../transfer/image-operations.js';
-import { blockParameters, type BlockParameters } from './block-parameters.js';
+import { blockParameters } from './block-parameters.js';
+import type { BlockHashing } from '../checksum/digest-series.js';
 import { ImageChecksums, summedBytes } from './image-checksums.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
 
@@ -55,7 +56,7 @@ export class ReceiptHandler implements ImageHandler {
   }
 
   /** @throws ConflictError when the image is changed meanwhile, as then there was no time when it was so */
-  async #receipt(context: OperationContext, parameters: BlockParameters): Promise<object> {
+  async #receipt(context: OperationContext, parameters: BlockHashing): Promise<object> {
     const { permit, digests } = context;
     const observation = digests.observe({ offsetBytes: 0, lengthBytes: permit.sizeBytes });
     try {

@@ -15,7 +15,8 @@ import { HashWorkers } from '../checksum/hash-workers.js';
 import { BufferSet } from '../transfer/buffer-set.js';
 import { BodyDigests } from '../checksum/body-digests.js';
 import { claimedDigests, ProvenBlock } from '../checksum/proven-block.js';
-import { blockParameters, type BlockParameters } from './block-parameters.js';
+import { blockParameters } from './block-parameters.js';
+import type { BlockHashing } from '../checksum/digest-series.js';
 import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 import { Upload } from '../transfer/upload.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
@@ -26,7 +27,7 @@ interface WriteRequest {
   readonly lengthBytes: number | undefined;
   readonly flush: boolean;
   /** Whole blocks are to be hashed so while they arrive. */
-  readonly digests: BlockParameters | undefined;
+  readonly digests: BlockHashing | undefined;
   readonly close: boolean;
   /** Undefined when the body is taken as it comes. */
   readonly expected: ExpectedDigests | undefined;
@@ -157,7 +158,7 @@ function writeRequest({ request }: Exchange, { query }: AskedImage): WriteReques
 }
 
 /** @throws InvalidRequestError */
-function bodyDigestParameters(query: QueryValues): BlockParameters | undefined {
+function bodyDigestParameters(query: QueryValues): BlockHashing | undefined {
   const { digests: algorithm } = query;
   return algorithm === undefined ? undefined : blockParameters({ ...query, algorithm });
 }
