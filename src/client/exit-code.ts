@@ -10,7 +10,7 @@ export const exitCodeWords: ReadonlyMap<number, string> = new Map([
   [exitCodes.failed, 'failed'],
   [exitCodes.usage, 'the command line is wrong'],
   [exitCodes.differs, 'what was written is not what was read, or the file is not as the image'],
-  [exitCodes.refused, 'refused by the service'],
+  [exitCodes.refused, 'refused by the service or the engine, or it would fail'],
   [exitCodes.interrupted, 'interrupted; the same command goes on'],
 ]);
 

@@ -1,4 +1,5 @@
 import { StoppedError } from '#sdk/transfer';
+import { onStopSignal } from './stop-signals.js';
 
 /**
  * Does `work` with a signal that the first interrupt aborts, with StoppedError; the second ends the program.
@@ -9,10 +10,10 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
     controller.abort(new StoppedError());
     process.stderr.write('\nStopping; again to end at once\n');
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const stopListening = onStopSignal(stop);
   try {
     return await work(controller.signal);
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    stopListening();
   }
 }

@@ -8,6 +8,11 @@ export interface Log {
 
 export const noLog: Log = { write: () => undefined };
 
+/** An entry: one line, with its time. */
+export function logLine(words: string): string {
+  return `${new Date().toISOString()} ${words.replaceAll('\n', ' ')}\n`;
+}
+
 /** A log that is appended to a file, a line with its time for each entry. It is there also after a crash. */
 export class LogFile implements Log, Disposable {
   readonly #file: number;
@@ -18,7 +23,7 @@ export class LogFile implements Log, Disposable {
   }
 
   write(words: string): void {
-    writeSync(this.#file, `${new Date().toISOString()} ${words.replaceAll('\n', ' ')}\n`);
+    writeSync(this.#file, logLine(words));
   }
 
   [Symbol.dispose](): void {

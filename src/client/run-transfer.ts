@@ -11,6 +11,7 @@ import { bytesText } from './report/amounts.js';
 import { chooseReport } from './report/choose-report.js';
 import { PlainReport, progressLine } from './report/plain-report.js';
 import type { ProgressForm, Report } from './report/report.js';
+import { onStopSignal } from './stop-signals.js';
 
 /** What every command that moves a disk has of options. */
 export interface TransferSettings {
@@ -27,9 +28,6 @@ export interface TransferSettings {
   readonly progress: ProgressForm;
   readonly log?: Log | undefined;
 }
-
-/** Ctrl-C, the end of a service or a host, and the end of a terminal. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Moves a disk and shows how far it is. The first interrupt stops it, so that it can go on later; the second
@@ -76,14 +74,13 @@ export async function runTransfer(
   const show = (): void => {
     note(progressLine(transfer.progress));
   };
-  // A second one meets nobody who listens, and ends the process.
-  for (const signal of stopSignals) process.once(signal, stop);
+  const stopListening = onStopSignal(stop);
   process.on('SIGUSR1', show);
   try {
     for await (const progress of transfer) for (const each of reports) each.progress(progress);
   } finally {
     for (const each of reports) each.end();
-    for (const signal of stopSignals) process.off(signal, stop);
+    stopListening();
     process.off('SIGUSR1', show);
   }
   return transfer.result.catch((error: unknown) => {

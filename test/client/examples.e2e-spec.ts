@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -87,7 +87,7 @@ class Place {
   async run(command: string): Promise<void> {
     const { deployment, folder, image, ticket } = this;
     // An upload must do it, not the preparation; and whoever reads gets what is in the files.
-    if (command.includes(' upload ')) await eraseFile(image);
+    if (command.includes(' upload ')) await emptyFile(image);
     const other = await deployment.addTicket('write', await emptyFile(join(folder, 'other')), sizeBytes);
     const real = command
       .replaceAll(/https:\/\/(host|other)\.example\.com:54322/g, deployment.daemon.url)
@@ -115,14 +115,9 @@ class Place {
   }
 }
 
-async function eraseFile(path: string): Promise<void> {
-  const length = (await readFile(path)).length;
-  await writeFile(path, Buffer.alloc(length));
-}
-
+/** A file that has nothing in it, whatever it had. */
 async function emptyFile(path: string): Promise<string> {
-  const file = await open(path, 'w');
-  await file.truncate(sizeBytes);
-  await file.close();
+  await writeFile(path, '');
+  await truncate(path, sizeBytes);
   return path;
 }

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { LogFile, logLine, type Log } from '../log-file.js';
 
 /** Those of ovirt-img; nothing is told at `debug` that is not told at `info`. */
 export const logLevels = ['debug', 'info', 'warning', 'error'] as const;
@@ -10,19 +10,14 @@ export class ClientLog {
 
   private constructor(
     level: LogLevel,
-    private readonly write: (line: string) => void,
+    private readonly log: Log,
   ) {
     this.#levelIndex = logLevels.indexOf(level);
   }
 
-  /** @param file lines are added to its end; standard error when absent */
+  /** @param logFile entries are added to its end; standard error when absent */
   static open({ logFile, logLevel }: { logFile?: string | undefined; logLevel: LogLevel }): ClientLog {
-    if (logFile === undefined) return new ClientLog(logLevel, (line) => process.stderr.write(line));
-    // It shows now, and not in an hour, when it cannot be written.
-    appendFileSync(logFile, '');
-    return new ClientLog(logLevel, (line) => {
-      appendFileSync(logFile, line);
-    });
+    return new ClientLog(logLevel, logFile === undefined ? standardError : new LogFile(logFile));
   }
 
   info(words: string): void {
@@ -39,6 +34,12 @@ export class ClientLog {
 
   #log(level: LogLevel, words: string): void {
     if (logLevels.indexOf(level) < this.#levelIndex) return;
-    this.write(`${new Date().toISOString()} ${level.toUpperCase()} ${words}\n`);
+    this.log.write(`${level.toUpperCase()} ${words}`);
   }
 }
+
+const standardError: Log = {
+  write(words) {
+    process.stderr.write(logLine(words));
+  },
+};
