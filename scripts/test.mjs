@@ -38,6 +38,8 @@ console.log(countsLine(total));
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 async function testEverything() {
+  // Takes minutes once, and the tests that need it would each begin to do it; the checks leave a core free.
+  const helmTools = runQuietly(pinnedNode, [join('scripts', 'helm-tools.mjs')]);
   for (const name of [
     'lint',
     'format',
@@ -49,6 +51,7 @@ async function testEverything() {
     await check(name);
   if (!(await check('types'))) return;
   await runTests('unit tests', unitSpecs());
+  await helmTools;
   await runTests('end-to-end tests', specs('test', '.e2e-spec.ts'), [`--test-concurrency=${e2eConcurrency}`]);
 }
 

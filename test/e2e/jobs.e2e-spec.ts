@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { missing, Workspace } from '../nbd/servers.js';
@@ -77,8 +78,8 @@ class GatedStorage {
 
   static async start(workspace: Workspace): Promise<GatedStorage> {
     const gate = workspace.path(`${randomUUID()}.open`);
-    // It ends with the server, whoever kills that.
-    const wait = `while [ ! -e ${gate} ] && kill -0 $PPID; do sleep 0.05; done`;
+    // It ends with the test, whoever has the process id of the server then.
+    const wait = `while [ ! -e ${gate} ] && [ -d ${dirname(gate)} ]; do sleep 0.05; done`;
     const server = await workspace.nbdkit(
       'eval',
       'thread_model=echo parallel',
