@@ -10,8 +10,11 @@ import { installPackages, installSystemPackages } from './install.mjs';
 import { installPythonTools } from './python-tools.mjs';
 import { countsLine, parseCountsLine } from './reporter.mjs';
 
-/** End-to-end tests start several processes each, so fewer of them run side by side. */
-const e2eConcurrency = 2;
+/**
+ * Spec files that run side by side. They start several processes each, and wait for them about half of the
+ * time: one more than two cores keeps both busy.
+ */
+const e2eConcurrency = 3;
 const npmScripts = {
   lint: 'check:lint',
   format: 'check:format',
