@@ -53,10 +53,11 @@ const folders = {
     'wire',
   ],
   process: ['base', 'config', 'log', 'native', 'node-internals', 'roles', 'wire'],
+  qemu: ['base'],
   // It knows the service by its contract alone.
-  ctl: ['base', 'config', 'contract'],
+  ctl: ['base', 'config', 'contract', 'qemu'],
   // It has disks of this host, which it opens as a daemon does, and a configuration file of the same form.
-  client: ['base', 'config', 'images'],
+  client: ['base', 'config', 'images', 'qemu'],
 };
 const notShipped = '\\.(spec|conformance)\\.ts$';
 const layer = ([folder, allowed]) => ({

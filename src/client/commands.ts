@@ -13,7 +13,7 @@ import { checksumOf, verifyTransfer } from '#sdk/transfer/verification';
 import { errorCode } from '../base/error-details.js';
 import { bytesText } from './report/amounts.js';
 import { wireProgress } from './report/json-report.js';
-import type { DiskFormat } from './disk-format.js';
+import type { DiskFormat } from '../qemu/disk-format.js';
 import { imageLocation, isImageLocation } from './image-location.js';
 import { never } from './never.js';
 import { LocalDisk } from './local-disk.js';

@@ -7,9 +7,9 @@ import type { StorageRoom } from '../images/backends/backend.js';
 import { FileSource } from '../images/backends/file/file-source.js';
 import { NbdSource } from '../images/backends/nbd/nbd-source.js';
 import { BackendDisk } from './backend-disk.js';
-import { detectFormat, type DiskFormat } from './disk-format.js';
+import { detectFormat, type DiskFormat } from '../qemu/disk-format.js';
 import { isNbdUrl } from './nbd-place.js';
-import { missing, QemuNbd } from './qemu-nbd.js';
+import { missing, QemuNbd } from '../qemu/qemu-nbd.js';
 import { UsageError } from './usage-error.js';
 
 /** Threads that Node has for files when nobody says otherwise. */

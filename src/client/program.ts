@@ -11,7 +11,7 @@ import {
   type RemoteOptions,
 } from './commands.js';
 import { completionScript, completionShells, type CompletionShell } from './completion.js';
-import type { DiskFormat } from './disk-format.js';
+import type { DiskFormat } from '../qemu/disk-format.js';
 import {
   downloadDisk,
   uploadDisk,

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { DiskExtent } from '#sdk/transfer';
 import { steadyExtents } from '#sdk/transfer/steady-extents';
 import { bytesText } from './report/amounts.js';
-import { detectFormat, type DiskFormat } from './disk-format.js';
+import { detectFormat, type DiskFormat } from '../qemu/disk-format.js';
 import { imageLocation, isImageLocation } from './image-location.js';
 import { never } from './never.js';
 import { LocalDisk } from './local-disk.js';

@@ -57,6 +57,19 @@ test('takes both tickets of a copy, and how to copy', () => {
   });
 });
 
+test('takes what is to be served, for an hour unless it is told otherwise', () => {
+  const plain = {
+    ...{ name: 'serve', path: 'd', format: undefined, writable: false, bitmap: undefined },
+    ...{ ttlSeconds: 3600, idleSeconds: 300, host: undefined, port: undefined },
+    ...{ isPrivate: false, output: 'text' },
+  };
+  assert.deepEqual(commandOf('serve', 'd'), plain);
+  assert.deepEqual(commandOf('serve', 'd', '--write', '--format', 'qcow2', '--ttl', '2d', '--idle', '90'), {
+    ...plain,
+    ...{ writable: true, format: 'qcow2', ttlSeconds: 172_800, idleSeconds: 90 },
+  });
+});
+
 test('leaves it to the terminal how a ticket is shown, and takes the commands of a profiler', () => {
   assert.deepEqual(commandOf('show-ticket', 't'), { name: 'show-ticket', id: 't', output: undefined });
   for (const name of ['start-profile', 'stop-profile'] as const) assert.deepEqual(commandOf(name), { name });
@@ -142,6 +155,13 @@ const refused = [
     args: ['sign-ticket', 't', '--imaged-uri', 'https://h', '--key', '-', '--cert', '-'],
     reason: 'only one thing can be read from the standard input',
   },
+  { args: ['serve'], reason: 'serve needs DISK' },
+  { args: ['serve', 'd', '--format', 'ova'], reason: '--format must be raw, qcow2, vmdk, vhdx, vdi' },
+  { args: ['serve', 'd', '--ttl', '0'], reason: '--ttl must be a time such as 90s, 30m, 1h or 2d' },
+  { args: ['serve', 'd', '--idle', '1w'], reason: '--idle must be a time such as 90s, 30m, 1h or 2d' },
+  { args: ['serve', 'd', '--ttl', '99999d'], reason: '--ttl must be a time such as 90s, 30m, 1h or 2d' },
+  { args: ['serve', 'd', '--port', '65536'], reason: '--port must be from 1 to 65535' },
+  { args: ['serve', 'd', '--write', '--bitmap', 'b'], reason: '--bitmap is for reading: not with --write' },
   { args: ['start-profile', 'a'], reason: 'start-profile was given too much' },
   { args: ['list-tickets', '-o', 'xml'], reason: '--output must be text or json' },
   { args: ['--role', 'engine', 'list-tickets'], reason: '--role must be daemon or proxy' },

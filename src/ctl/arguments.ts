@@ -2,6 +2,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { defaultConfDir } from '../config/load-config.js';
 import { roles, type Role } from '../config/role.js';
 import { secondsMax } from '../contract/schemas.js';
+import { diskFormats, type DiskFormat } from '../qemu/disk-format.js';
 
 export type Command =
   | { readonly name: 'add-ticket'; readonly file: string }
@@ -16,6 +17,20 @@ export type Command =
       readonly target: string;
       readonly dirty: boolean;
       readonly verify: boolean;
+      readonly output: Output;
+    }
+  | {
+      readonly name: 'serve';
+      readonly path: string;
+      /** Undefined for what the disk begins like. */
+      readonly format: DiskFormat | undefined;
+      readonly writable: boolean;
+      readonly bitmap: string | undefined;
+      readonly ttlSeconds: number;
+      readonly idleSeconds: number;
+      readonly host: string | undefined;
+      readonly port: number | undefined;
+      readonly isPrivate: boolean;
       readonly output: Output;
     }
   | { readonly name: 'start-profile' | 'stop-profile' }
@@ -51,6 +66,10 @@ Commands:
   copy SOURCE TARGET       have the daemon copy the image of the ticket SOURCE
                            to that of TARGET, and show the progress until it
                            is done; an interruption cancels the copy
+  serve DISK               give a file or block device of this host to who has
+                           the url that is printed, until all of it was moved,
+                           an interruption, or --ttl: with a ticket at the
+                           running daemon, else by a daemon of its own
   start-profile, stop-profile
                            not supported: say what to do instead
   sign-ticket ID --imaged-uri URI --key FILE --cert FILE
@@ -64,7 +83,7 @@ Options:
   -c, --conf-dir DIR       find the control socket in DIR/conf.d/*.conf
                            (default ${defaultConfDir})
       --role daemon|proxy  whose defaults the configuration has (default daemon)
-  -o, --output text|json   show-ticket, list-tickets, copy: how to print
+  -o, --output text|json   show-ticket, list-tickets, copy, serve: how to print
                            (default text; show-ticket: json, unless to a
                            terminal)
   -w, --watch              list-tickets: again and again, until interrupted
@@ -73,6 +92,18 @@ Options:
       --timeout SECONDS    mod-ticket: when the ticket expires
       --dirty              copy: only what changed since the checkpoint
       --verify             copy: compare both images in the end
+      --write              serve: the disk may be written as well
+      --format FORMAT      serve: raw, qcow2, vmdk, vhdx or vdi (default: what
+                           it begins like)
+      --bitmap NAME        serve: tell the extents of this dirty bitmap
+      --ttl TIME           serve: for how long, such as 90s, 30m, 1h or 2d
+                           (default 1h)
+      --idle TIME          serve: end also when nobody uses it for so long
+                           after somebody did, because who leaves out zeroes
+                           never moves all bytes (default 5m)
+      --host NAME          serve: the name that clients know this host by
+      --port PORT          serve: of the daemon of its own (default any free)
+      --private            serve: with a daemon of its own in any case
       --imaged-uri URI     sign-ticket: the daemon, e.g. https://host:54322
       --key FILE           sign-ticket: PEM of the engine's private key
       --cert FILE          sign-ticket: PEM of the engine's certificate
@@ -92,6 +123,14 @@ const options = {
   timeout: { type: 'string' },
   dirty: { type: 'boolean' },
   verify: { type: 'boolean' },
+  write: { type: 'boolean' },
+  format: { type: 'string' },
+  bitmap: { type: 'string' },
+  ttl: { type: 'string' },
+  idle: { type: 'string' },
+  host: { type: 'string' },
+  port: { type: 'string' },
+  private: { type: 'boolean' },
   'imaged-uri': { type: 'string' },
   key: { type: 'string' },
   cert: { type: 'string' },
@@ -115,6 +154,10 @@ const rules: Readonly<Record<Command['name'], Rule>> = {
   'mod-ticket': { operands: ['ID'], options: ['timeout'] },
   'del-ticket': { operands: ['ID'], options: [] },
   copy: { operands: ['SOURCE', 'TARGET'], options: ['dirty', 'verify', 'output'] },
+  serve: {
+    operands: ['DISK'],
+    options: ['write', 'format', 'bitmap', 'ttl', 'idle', 'host', 'port', 'private', 'output'],
+  },
   'start-profile': { operands: [], options: [] },
   'stop-profile': { operands: [], options: [] },
   'sign-ticket': { operands: ['ID'], options: ['imaged-uri', 'key', 'cert', 'lifetime'] },
@@ -134,6 +177,14 @@ const intervalBounds: Bounds = { minimum: 1, maximum: 86_400 };
 const timeoutBounds: Bounds = { minimum: 0, maximum: secondsMax };
 /** Ten years: longer than the certificate of any engine is valid. */
 const lifetimeBounds: Bounds = { minimum: 1, maximum: 315_360_000 };
+
+const portMax = 65_535;
+const unitSeconds: ReadonlyMap<string, number> = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3600],
+  ['d', 86_400],
+]);
 
 class UsageError extends Error {}
 
@@ -201,6 +252,8 @@ function commandOf(
         verify: values.verify === true,
         output: outputOf(values),
       };
+    case 'serve':
+      return serveOf(operand, values);
     case 'start-profile':
     case 'stop-profile':
       return { name };
@@ -214,6 +267,47 @@ function commandOf(
         lifetimeSeconds: seconds(values, 'lifetime', lifetimeBounds, '3600'),
       };
   }
+}
+
+function serveOf(path: string, values: Values): Command {
+  const writable = values.write === true;
+  const bitmap = values.bitmap === undefined ? undefined : text(values, 'bitmap');
+  // What changes while it is told of would be missing in the next backup.
+  if (writable && bitmap !== undefined) throw new UsageError('--bitmap is for reading: not with --write');
+  return {
+    name: 'serve',
+    path,
+    format: values.format === undefined ? undefined : formatOf(text(values, 'format')),
+    writable,
+    bitmap,
+    ttlSeconds: duration(values, 'ttl', '1h'),
+    idleSeconds: duration(values, 'idle', '5m'),
+    host: values.host === undefined ? undefined : text(values, 'host'),
+    port: values.port === undefined ? undefined : portOf(text(values, 'port')),
+    isPrivate: values.private === true,
+    output: outputOf(values),
+  };
+}
+
+function formatOf(name: string): DiskFormat {
+  const format = diskFormats.find((known) => known === name);
+  if (format === undefined) throw new UsageError(`--format must be ${diskFormats.join(', ')}`);
+  return format;
+}
+
+function portOf(value: string): number {
+  const port = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (!(port >= 1 && port <= portMax)) throw new UsageError(`--port must be from 1 to ${portMax}`);
+  return port;
+}
+
+/** @returns in seconds */
+function duration(values: Values, name: Option, fallback?: string): number {
+  const [, amount = '', unit = 's'] = /^(\d+)([smhd])?$/.exec(text(values, name, fallback)) ?? [];
+  const seconds = amount === '' ? Number.NaN : Number(amount) * (unitSeconds.get(unit) ?? Number.NaN);
+  if (!(seconds >= 1 && seconds <= secondsMax))
+    throw new UsageError(`--${name} must be a time such as 90s, 30m, 1h or 2d`);
+  return seconds;
 }
 
 function isCommandName(name: string): name is Command['name'] {

@@ -32,14 +32,21 @@ const clearScreen = '\u001b[H\u001b[2J';
  * Carries out a command and prints what it has to say.
  * @param given its id may be `-`, for the one that the standard input has
  * @param loadConfig asked only by commands that talk to the service
+ * @param confDir where it reads
  */
-export async function runCommand(given: Command, loadConfig: () => Config): Promise<void> {
+export async function runCommand(given: Command, loadConfig: () => Config, confDir: string): Promise<void> {
   const command = await withIds(given);
   if (command.name === 'sign-ticket') {
     await printSignedTicket(command);
     return;
   }
   if (command.name === 'start-profile' || command.name === 'stop-profile') throw new CommandError(noProfiler);
+  if (command.name === 'serve') {
+    // It makes certificates, which no other command has to load the library for.
+    const { serve } = await import('./serve/serve-command.js');
+    await serve(command, loadConfig, confDir);
+    return;
+  }
   await using tickets = new TicketsClient(controlEndpoint(loadConfig()));
   switch (command.name) {
     case 'add-ticket':

@@ -1,7 +1,7 @@
-/** Aborts at the first SIGINT or SIGTERM, which end the process only when they come again. */
+/** Aborts at the first signal to stop, which end the process only when they come again. */
 export function interruption(): AbortSignal {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'])
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.once(signal, () => {
       stop.abort();
     });

@@ -32,7 +32,7 @@ async function run({ command, role, confDir }: Extract<CommandLine, { action: 'r
   try {
     const load = () =>
       loadConfig({ role, confDir, environment: process.env, incompleteAllowed: true }).config;
-    await runCommand(command, load);
+    await runCommand(command, load, confDir);
   } catch (error: unknown) {
     const { message, exitCode } = explain(error);
     process.stderr.write(`ovirt-imageioctl: ${message}\n`);

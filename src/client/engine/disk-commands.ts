@@ -2,7 +2,7 @@ import { stat, truncate } from 'node:fs/promises';
 import type { HttpImage, StateStore, TransferProgress } from '#sdk/transfer';
 import { errorCode } from '../../base/error-details.js';
 import { isTargetOf, outcome, within } from '../commands.js';
-import { detectFormat, type DiskFormat } from '../disk-format.js';
+import { detectFormat, type DiskFormat } from '../../qemu/disk-format.js';
 import { LocalDisk } from '../local-disk.js';
 import { never } from '../never.js';
 import type { CommandResult } from '../print-result.js';

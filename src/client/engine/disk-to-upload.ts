@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { parse } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode } from '../../base/error-details.js';
-import type { DiskFormat } from '../disk-format.js';
+import type { DiskFormat } from '../../qemu/disk-format.js';
 import type { NewDisk } from './engine-api.js';
 
 export interface DiskOptions {

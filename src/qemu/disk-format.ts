@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises';
 
-export type DiskFormat = 'raw' | 'qcow2' | 'vmdk' | 'vhdx' | 'vdi';
+export const diskFormats = ['raw', 'qcow2', 'vmdk', 'vhdx', 'vdi'] as const;
+
+export type DiskFormat = (typeof diskFormats)[number];
 
 const formats: readonly { readonly format: DiskFormat; readonly offset: number; readonly bytes: string }[] = [
   { format: 'qcow2', offset: 0, bytes: 'QFI\xfb' },

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -13,6 +13,12 @@ export interface QemuNbdOptions {
   readonly writable: boolean;
   /** How many connections it takes at once. */
   readonly connectionsMax: number;
+  /** It waits for more connections when the last one closes; else it ends then. */
+  readonly persistent?: boolean;
+  /** The dirty bitmap in the file that it tells extents of. */
+  readonly bitmap?: string | undefined;
+  /** The user who connects to it, when that is another one than who started this process. */
+  readonly userId?: number;
 }
 
 const startMilliseconds = 10_000;
@@ -27,25 +33,33 @@ export class QemuNbd implements AsyncDisposable {
   ) {}
 
   /** @throws Error that says what is missing, or with the words of qemu-nbd */
-  static async start({ file, format, writable, connectionsMax }: QemuNbdOptions): Promise<QemuNbd> {
+  static async start(options: QemuNbdOptions): Promise<QemuNbd> {
+    const { file, format, writable, connectionsMax, persistent = false, bitmap, userId } = options;
     const folder = await mkdtemp(join(tmpdir(), 'imageio-'));
     const socket = join(folder, 'nbd.sock');
+    // Written when the disk is open: the socket is there before that is known.
+    const pidFile = join(folder, 'nbd.pid');
     const server = spawn(
       'qemu-nbd',
       [
-        // It ends when the last connection closes, so also when this process is killed.
+        // Else it ends when the last connection closes, so also when this process is killed.
+        ...(persistent ? ['--persistent'] : []),
         `--shared=${connectionsMax}`,
         `--socket=${socket}`,
+        `--pid-file=${pidFile}`,
         `--format=${format}`,
         '--export-name=disk',
         '--discard=unmap',
         ...(writable ? [] : ['--read-only']),
+        ...(bitmap === undefined ? [] : [`--bitmap=${bitmap}`]),
         file,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     try {
-      await socketReady(server, socket);
+      await ready(server, pidFile);
+      if (userId !== undefined && userId !== process.geteuid?.())
+        for (const path of [socket, folder]) await chown(path, userId, -1);
       return new QemuNbd(folder, server, `nbd:unix:${socket}:exportname=disk`);
     } catch (error: unknown) {
       server.kill('SIGKILL');
@@ -64,7 +78,7 @@ export class QemuNbd implements AsyncDisposable {
   }
 }
 
-async function socketReady(server: ChildProcess, socket: string): Promise<void> {
+async function ready(server: ChildProcess, pidFile: string): Promise<void> {
   let words = '';
   server.stderr?.setEncoding('utf8').on('data', (text: string) => {
     words += text;
@@ -74,13 +88,14 @@ async function socketReady(server: ChildProcess, socket: string): Promise<void> 
       reject(errorCode(error) === 'ENOENT' ? missing('qemu-nbd') : error);
     });
     server.once('close', () => {
-      reject(new Error(words.trim().replace(/^qemu-nbd: /, '') || 'qemu-nbd ended at once'));
+      const [reason = ''] = words.trim().split('\n');
+      reject(new Error(reason.replace(/^qemu-nbd: /, '') || 'qemu-nbd ended at once'));
     });
   });
   ended.catch(() => undefined);
   const deadline = performance.now() + startMilliseconds;
   while (performance.now() < deadline) {
-    if (await exists(socket)) return;
+    if (await exists(pidFile)) return;
     await Promise.race([setTimeout(pollMilliseconds), ended]);
   }
   throw new Error('qemu-nbd did not start in time');

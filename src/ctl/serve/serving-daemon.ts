@@ -1,0 +1,13 @@
+import type { Endpoint } from '#sdk';
+
+/** A daemon that tickets can be added to, and that clients reach. */
+export interface ServingDaemon extends AsyncDisposable {
+  /** Of its control service. */
+  readonly control: Endpoint;
+  /** `https://HOST:PORT`, as clients reach its images. */
+  readonly imagesUrl: string;
+  /** PEM file of the authority that its certificate is verified with; undefined for the system's. */
+  readonly cafile: string | undefined;
+  /** The user that it runs as, who has to be let in at the disk. */
+  readonly userId: number;
+}
