@@ -1,7 +1,7 @@
 import type { ByteRange, DiskExtent, Preflight, TransferPlan, WritableDisk } from '#sdk/transfer';
 import { sizeFindings } from '#sdk/transfer/preflight';
 import type { Backend, StorageRoom } from '../images/backends/backend.js';
-import { AlignedMemory, blockSlackBytes } from '../images/buffers/aligned-memory.js';
+import { AlignedMemory, blockSlackBytes, isCongruent, pageBytes } from '../images/buffers/aligned-memory.js';
 
 /** A file, block device or NBD export of this host as a disk of a transfer: direct I/O, holes and all. */
 export class BackendDisk implements WritableDisk {
@@ -34,21 +34,38 @@ export class BackendDisk implements WritableDisk {
     }
   }
 
+  memory(lengthBytes: number): Uint8Array {
+    return this.#memory.allocate(lengthBytes);
+  }
+
   async read(target: Uint8Array, offsetBytes: number): Promise<void> {
+    const areWholePages = offsetBytes % pageBytes === 0 && target.length % pageBytes === 0;
+    if (areWholePages && this.#needsNoCopy(target, offsetBytes)) {
+      await this.#readInto(target, offsetBytes, target);
+      return;
+    }
     const buffer = this.#borrow(target.length + 2 * blockSlackBytes);
     try {
-      const data = await this.backend.read(buffer, { offsetBytes, lengthBytes: target.length });
-      if (data.length < target.length) throw new Error('The disk became shorter while it was read');
-      target.set(data);
+      await this.#readInto(buffer, offsetBytes, target);
     } finally {
       this.#giveBack(buffer);
     }
   }
 
+  /** @param buffer as `Backend.read` wants it; it may be `target` */
+  async #readInto(buffer: Uint8Array, offsetBytes: number, target: Uint8Array): Promise<void> {
+    const data = await this.backend.read(buffer, { offsetBytes, lengthBytes: target.length });
+    if (data.length < target.length) throw new Error('The disk became shorter while it was read');
+    if (data.buffer !== target.buffer || data.byteOffset !== target.byteOffset) target.set(data);
+  }
+
   async write(data: Uint8Array, offsetBytes: number): Promise<void> {
+    if (this.#needsNoCopy(data, offsetBytes)) {
+      await this.backend.write(data, offsetBytes);
+      return;
+    }
     const buffer = this.#borrow(data.length + blockSlackBytes);
     try {
-      // Direct I/O wants memory and position to agree.
       const slackBytes = offsetBytes % blockSlackBytes;
       const aligned = buffer.subarray(slackBytes, slackBytes + data.length);
       aligned.set(data);
@@ -56,6 +73,11 @@ export class BackendDisk implements WritableDisk {
     } finally {
       this.#giveBack(buffer);
     }
+  }
+
+  /** Direct I/O wants memory and position to agree. */
+  #needsNoCopy(memory: Uint8Array, offsetBytes: number): boolean {
+    return isCongruent(memory, offsetBytes, this.backend.blockSizeBytes);
   }
 
   async zero(range: ByteRange): Promise<void> {

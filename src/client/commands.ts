@@ -190,9 +190,12 @@ export function outcome(verb: string, progress: TransferProgress): CommandResult
   };
 }
 
-/** No more workers than the service says are of use. */
+/** While storage is busy with what some connections have, one block more is on its way, and one is being read. */
+const workersBesideStorage = 2;
+
+/** No more workers than are of use, by what the service says of its storage. */
 export function within(options: TransferSettings, connectionsMax: number): TransferSettings {
-  return { ...options, maxWorkers: Math.min(options.maxWorkers, connectionsMax) };
+  return { ...options, maxWorkers: Math.min(options.maxWorkers, connectionsMax + workersBesideStorage) };
 }
 
 function stateOf(

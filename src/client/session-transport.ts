@@ -1,5 +1,11 @@
 import { NodeTransport, type NodeTransportOptions } from '#sdk';
-import { TransferError, type HttpAnswer, type HttpRequest, type HttpTransport } from '#sdk/transfer';
+import {
+  TransferError,
+  type HttpAnswer,
+  type HttpRequest,
+  type HttpTransport,
+  type PartRequest,
+} from '#sdk/transfer';
 import { readText, refusalOf } from '#sdk/transfer/http';
 import { errorMessage } from '../base/error-details.js';
 import { never } from './never.js';
@@ -44,6 +50,11 @@ export class SessionTransport implements HttpTransport {
     return { ...answer, body: bodyOf(text) };
   }
 
+  /** A session that is over is found out about by `send`. */
+  receive(request: PartRequest, target: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    return this.#transport.receive(inSession(request, this.sessionId), target, signal);
+  }
+
   /** Ends the session. It would end by itself, so failing to is told, and is no failure. */
   async close(): Promise<void> {
     try {
@@ -58,8 +69,7 @@ export class SessionTransport implements HttpTransport {
   }
 
   #send(request: HttpRequest, sessionId: string, signal: AbortSignal): Promise<HttpAnswer> {
-    const headers = { ...request.headers, 'Session-Id': sessionId };
-    return this.#transport.send({ ...request, headers }, signal);
+    return this.#transport.send(inSession(request, sessionId), signal);
   }
 
   /**
@@ -88,6 +98,10 @@ export class SessionTransport implements HttpTransport {
     const { session_id: id } = JSON.parse(await readText(answer)) as { session_id: string };
     return id;
   }
+}
+
+function inSession<R extends PartRequest>(request: R, sessionId: string): R {
+  return { ...request, headers: { ...request.headers, 'Session-Id': sessionId } };
 }
 
 async function* bodyOf(text: string): AsyncGenerator<Uint8Array> {

@@ -5,13 +5,12 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { TransferError } from '../transfer/failure.js';
-import type { HttpAnswer, HttpRequest, HttpTransport } from '../transfer/http.js';
-import type { Endpoint } from './transport.js';
+import type { HttpAnswer, HttpRequest, HttpTransport, PartRequest } from '../transfer/http.js';
+import { brokenConnection } from './broken-connection.js';
+import { NodeEndpoint, type NodeEndpointOptions } from './node-endpoint.js';
+import { PartReceiver } from './part-receiver.js';
 
-export interface NodeTransportOptions extends Endpoint {
-  /** Takes any certificate: whoever is in the middle can read and change everything. */
-  readonly insecure?: boolean;
+export interface NodeTransportOptions extends NodeEndpointOptions {
   /**
    * How long the service may be silent: longer than it takes to zero, flush or hash as much as one request
    * asks for.
@@ -21,28 +20,37 @@ export interface NodeTransportOptions extends Endpoint {
 
 const silenceSecondsDefault = 600;
 
-/** Node's own client: over TLS, or over a unix socket. One piece of an image is one write, without a copy. */
+/**
+ * Node's own client: over TLS, or over a unix socket. A piece of an image is sent by one write without a copy,
+ * and received straight into the memory that it is for.
+ */
 export class NodeTransport implements HttpTransport {
   readonly #agent: HttpAgent | HttpsAgent;
-  readonly #isSecure: boolean;
+  readonly #endpoint: NodeEndpoint;
   readonly #options: RequestOptions;
+  readonly #parts: PartReceiver;
 
   constructor(private readonly options: NodeTransportOptions) {
-    const { baseUrl, ca, socketPath, insecure = false } = options;
-    const { protocol, hostname, port } = new URL(baseUrl);
-    this.#isSecure = protocol === 'https:';
+    const { headers = {}, silenceSeconds = silenceSecondsDefault } = options;
+    const endpoint = new NodeEndpoint(options);
     const keepAlive = { keepAlive: true, noDelay: true };
-    this.#agent = this.#isSecure
-      ? new HttpsAgent({ ...keepAlive, ...(ca === undefined ? {} : { ca }), rejectUnauthorized: !insecure })
+    const { place, isSecure, rejectUnauthorized } = endpoint;
+    this.#agent = isSecure
+      ? new HttpsAgent({ ...keepAlive, secureContext: endpoint.secureContext, rejectUnauthorized })
       : new HttpAgent(keepAlive);
-    const place = socketPath === undefined ? { host: bare(hostname), port } : { socketPath };
+    this.#endpoint = endpoint;
     this.#options = { ...place, agent: this.#agent };
+    this.#parts = new PartReceiver(endpoint, headers, silenceSeconds);
+  }
+
+  receive(request: PartRequest, target: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    return this.#parts.receive(request, target, signal);
   }
 
   send({ method, path, headers, body }: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
     const { headers: common, silenceSeconds = silenceSecondsDefault } = this.options;
-    const start = this.#isSecure ? requestHttps : requestHttp;
+    const start = this.#endpoint.isSecure ? requestHttps : requestHttp;
     const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
     const all = { ...common, ...headers, ...length };
     const request = start({ ...this.#options, method, path, headers: all, signal });
@@ -65,6 +73,7 @@ export class NodeTransport implements HttpTransport {
 
   async close(): Promise<void> {
     this.#agent.destroy();
+    this.#parts.close();
   }
 }
 
@@ -75,21 +84,4 @@ async function* chunksOf(response: IncomingMessage, signal: AbortSignal): AsyncG
     signal.throwIfAborted();
     throw brokenConnection(error as Error);
   }
-}
-
-/** Certificates that cannot be verified stay so, however often it is tried. */
-const finalCodes = /^(CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_)/;
-
-function brokenConnection(error: Error): TransferError {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  return new TransferError(
-    `The connection to the service failed: ${error.message}`,
-    { retryable: !finalCodes.test(code) },
-    { cause: error },
-  );
-}
-
-/** As a socket takes it: an IPv6 address without its brackets. */
-function bare(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
 }

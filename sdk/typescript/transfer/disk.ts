@@ -50,6 +50,11 @@ export interface ReadableDisk {
   /** Fills all of `target` with what is at `offsetBytes`. @throws when the disk ends before that */
   read(target: Uint8Array, offsetBytes: number, signal: AbortSignal): Promise<void>;
   /**
+   * Memory that the disk reads into, or writes from, without a copy; it is the caller's then. A disk without
+   * it has no wishes.
+   */
+  memory?(lengthBytes: number): Uint8Array;
+  /**
    * Looks whether the plan would fail, and changes nothing. A disk without it says no more than its size.
    * @returns undefined when it cannot look
    */

@@ -12,7 +12,9 @@ export const sha256: Hasher = {
   algorithm: 'sha256',
   digestBytes: 32,
   async digest(data) {
-    return new Uint8Array(await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>));
+    // Memory that threads share is not taken.
+    const own = data.buffer instanceof ArrayBuffer ? (data as Uint8Array<ArrayBuffer>) : data.slice();
+    return new Uint8Array(await crypto.subtle.digest('SHA-256', own));
   },
 };
 

@@ -96,6 +96,7 @@ export class HttpImage implements WritableDisk, HashingDisk {
 
   async read(target: Uint8Array, offsetBytes: number, signal: AbortSignal): Promise<void> {
     const headers = { Range: `bytes=${offsetBytes}-${offsetBytes + target.length - 1}` };
+    if ((await this.transport.receive?.({ path: this.path, headers }, target, signal)) === true) return;
     const answer = await this.#ask({ method: 'GET', path: this.path, headers }, signal);
     let filledBytes = 0;
     for await (const chunk of answer.body) {

@@ -9,6 +9,9 @@ export interface HttpRequest {
   readonly body?: Uint8Array | string;
 }
 
+/** A request for a part of an image: a GET, with its `Range` among the headers. */
+export type PartRequest = Pick<HttpRequest, 'path' | 'headers'>;
+
 /** The answer, whose body has to be read to its end, or be cancelled. */
 export interface HttpAnswer {
   readonly status: number;
@@ -20,6 +23,13 @@ export interface HttpAnswer {
 export interface HttpTransport {
   /** @throws TransferError, retryable, when there is no answer; the reason of `signal` */
   send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
+  /**
+   * Gets a part of an image straight into memory. A transport without it has its bodies copied there.
+   * @param request for as much as `target` is long
+   * @returns false when the service answers with anything else than that: `send` then tells what it says
+   * @throws as `send`; nothing is written to `target` any more then
+   */
+  receive?(request: PartRequest, target: Uint8Array, signal: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 

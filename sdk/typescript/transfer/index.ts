@@ -15,7 +15,7 @@ export { AbortedError, StoppedError, TransferError, VerificationError } from './
 export { FetchTransport } from './fetch-transport.js';
 export { sha256, type Hasher } from './hashing.js';
 export { HttpImage, type ImageCapabilities } from './http-image.js';
-export type { HttpAnswer, HttpRequest, HttpTransport } from './http.js';
+export type { HttpAnswer, HttpRequest, HttpTransport, PartRequest } from './http.js';
 export { PreflightError } from './preflight.js';
 export type { TransferPhase, TransferProgress } from './progress.js';
 export type { StateStore, TransferState } from './transfer-state.js';

@@ -99,6 +99,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   readonly #stopped = new AbortController();
   #checkpointAt: number;
   #changed = Promise.withResolvers<undefined>();
+  /** Those that no worker has. */
+  readonly #buffers: Uint8Array[] = [];
   /** The place of the piece that is next. */
   #taking: Promise<unknown> = Promise.resolve();
   /**
@@ -294,17 +296,27 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   }
 
   async #work(pieces: AsyncGenerator<PlannedPiece>, done: RangeSet, signal: AbortSignal): Promise<void> {
-    const buffer = new Uint8Array(this.options.blockBytes);
-    for (;;) {
-      await this.#gate.pass(signal);
-      if (this.#isStopping) return;
-      const piece = await this.#take(pieces);
-      if (piece === undefined) return;
-      await this.#movePiece(piece, { buffer, done }, signal);
-      if (this.options.state !== undefined && performance.now() >= this.#checkpointAt)
-        await this.#checkpoint();
-      this.#tell();
+    const buffer = this.#buffers.pop() ?? this.#newBuffer();
+    try {
+      for (;;) {
+        await this.#gate.pass(signal);
+        if (this.#isStopping) return;
+        const piece = await this.#take(pieces);
+        if (piece === undefined) return;
+        await this.#movePiece(piece, { buffer, done }, signal);
+        if (this.options.state !== undefined && performance.now() >= this.#checkpointAt)
+          await this.#checkpoint();
+        this.#tell();
+      }
+    } finally {
+      this.#buffers.push(buffer);
     }
+  }
+
+  #newBuffer(): Uint8Array {
+    const { source, target, options } = this;
+    const { blockBytes } = options;
+    return source.memory?.(blockBytes) ?? target.memory?.(blockBytes) ?? new Uint8Array(blockBytes);
   }
 
   /** Each piece goes to one worker. */

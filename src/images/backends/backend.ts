@@ -95,8 +95,8 @@ export interface Backend {
    * Reads `range` into `buffer` and returns the view of `buffer` that holds its bytes, in order; shorter
    * than asked only where the image ends. The view need not start at 0: a backend may read whole blocks
    * around the range straight into the buffer.
-   * @param buffer at least `range.lengthBytes + 2 * blockSlackBytes` long, from the buffer
-   *   pool, used by nobody else meanwhile
+   * @param buffer page-aligned, at least `range.lengthBytes + 2 * blockSlackBytes` long, used by nobody else
+   *   meanwhile; of whole pages of the image no longer than these
    */
   read(buffer: Uint8Array, range: ByteRange): Promise<Uint8Array>;
 
