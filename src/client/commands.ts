@@ -190,7 +190,7 @@ export function outcome(verb: string, progress: TransferProgress): CommandResult
   };
 }
 
-/** While storage is busy with what some connections have, one block more is on its way, and one is being read. */
+/** While storage is busy with some blocks, one more is on its way, and one is being read. */
 const workersBesideStorage = 2;
 
 /** No more workers than are of use, by what the service says of its storage. */

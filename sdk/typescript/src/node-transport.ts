@@ -21,8 +21,8 @@ export interface NodeTransportOptions extends NodeEndpointOptions {
 const silenceSecondsDefault = 600;
 
 /**
- * Node's own client: over TLS, or over a unix socket. A piece of an image is sent by one write without a copy,
- * and received straight into the memory that it is for.
+ * Node's own client: over TLS, or over a unix socket. A piece of an image is sent by one write without a
+ * copy, and received straight into the memory that it is for.
  */
 export class NodeTransport implements HttpTransport {
   readonly #agent: HttpAgent | HttpsAgent;

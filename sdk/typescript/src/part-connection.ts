@@ -25,11 +25,11 @@ export class PartConnection {
   #exchange: Exchange | undefined;
   #failure: Error | undefined;
 
-  /** @param onUnusable told once, when it can take no further request */
+  /** @param onClose told once, when it has ended */
   constructor(
     endpoint: NodeEndpoint,
     silenceSeconds: number,
-    private readonly onUnusable: () => void,
+    private readonly onClose: () => void,
   ) {
     this.#socket = endpoint.connect({
       buffer: () => this.#space(),
@@ -79,6 +79,11 @@ export class PartConnection {
     }
   }
 
+  /** It takes a request, if none is under way. */
+  get isUsable(): boolean {
+    return !this.#socket.destroyed;
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -117,6 +122,8 @@ export class PartConnection {
     const received = this.#scratch.subarray(0, this.#headBytes);
     const head = partHead(received, target.length);
     if (head === undefined) return;
+    // There always is space for the next bytes: Node reads for ever into none.
+    this.#headBytes = 0;
     const isTooMuch = head !== false && received.length - head.lengthBytes > target.length;
     if (head === false || isTooMuch) {
       this.#exchange = undefined;
@@ -126,7 +133,6 @@ export class PartConnection {
     }
     exchange.keepsAlive = head.keepsAlive;
     const body = received.subarray(head.lengthBytes);
-    this.#headBytes = 0;
     target.set(body);
     this.#bodyArrived(exchange, body.length);
   }
@@ -142,7 +148,7 @@ export class PartConnection {
   }
 
   #end(failure: Error): void {
-    this.onUnusable();
+    this.onClose();
     this.#exchange?.done.reject(failure);
     this.#exchange = undefined;
   }

@@ -3,7 +3,7 @@ import type { PartRequest } from '../transfer/http.js';
 import type { NodeEndpoint } from './node-endpoint.js';
 import { PartConnection } from './part-connection.js';
 
-/** Receives parts of images into memory, over as many keep-alive connections as it is asked for parts at once. */
+/** Receives parts of images, over as many keep-alive connections as it is asked for parts at once. */
 export class PartReceiver {
   readonly #all = new Set<PartConnection>();
   /** Those that receive nothing, the last used one at the end. */
@@ -24,9 +24,9 @@ export class PartReceiver {
   async receive({ path, headers }: PartRequest, target: Uint8Array, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
     const head = headOf(path, { Host: this.endpoint.authority, ...this.headers, ...headers });
-    const connection = this.#idle.pop() ?? this.#connect();
+    const connection = this.#unused() ?? this.#connect();
     const isReceived = await connection.receive(head, target, signal);
-    if (this.#all.has(connection)) this.#idle.push(connection);
+    if (connection.isUsable) this.#idle.push(connection);
     return isReceived;
   }
 
@@ -34,11 +34,15 @@ export class PartReceiver {
     for (const connection of this.#all) connection.close();
   }
 
+  #unused(): PartConnection | undefined {
+    for (let last = this.#idle.pop(); last !== undefined; last = this.#idle.pop())
+      if (last.isUsable) return last;
+    return undefined;
+  }
+
   #connect(): PartConnection {
     const connection = new PartConnection(this.endpoint, this.silenceSeconds, () => {
       this.#all.delete(connection);
-      const index = this.#idle.indexOf(connection);
-      if (index >= 0) this.#idle.splice(index, 1);
     });
     this.#all.add(connection);
     return connection;
