@@ -4,6 +4,7 @@ import { HttpImage } from '#sdk/transfer';
 import { Retrier } from '#sdk/transfer/retry';
 import { errorMessage } from '../base/error-details.js';
 import type { ImageLocation } from './image-location.js';
+import { atOwnHost } from './own-host-image.js';
 import { SessionTransport } from './session-transport.js';
 import { UsageError } from './usage-error.js';
 
@@ -53,7 +54,9 @@ export class RemoteImage implements AsyncDisposable {
         ? new NodeTransport(endpoint)
         : await retrier.run(signal, () => SessionTransport.open(endpoint, ticket));
     try {
-      const image = await retrier.run(signal, () => HttpImage.open(transport, path, signal));
+      const reached = await retrier.run(signal, () => HttpImage.open(transport, path, signal));
+      const image =
+        transport instanceof NodeTransport ? await atOwnHost(reached, transport, path, signal) : reached;
       return new RemoteImage(image, `${socketPath ?? baseUrl}${path}`, retrier);
     } catch (error: unknown) {
       await transport.close();

@@ -12,6 +12,7 @@ import { chooseReport } from './report/choose-report.js';
 import { PlainReport, progressLine } from './report/plain-report.js';
 import type { ProgressForm, Report } from './report/report.js';
 import { onStopSignal } from './stop-signals.js';
+import { threadSha256 } from './thread-hasher.js';
 
 /** What every command that moves a disk has of options. */
 export interface TransferSettings {
@@ -53,6 +54,7 @@ export async function runTransfer(
     bytesPerSecond: settings.limitRate,
     sparse: settings.sparse,
     verify: settings.verify,
+    hasher: threadSha256,
     preflight: settings.preflight,
     onFinding: ({ severity, message, advice }) => {
       if (severity !== 'info' && !settings.quiet)

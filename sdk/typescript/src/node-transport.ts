@@ -29,6 +29,7 @@ export class NodeTransport implements HttpTransport {
   readonly #endpoint: NodeEndpoint;
   readonly #options: RequestOptions;
   readonly #parts: PartReceiver;
+  #ownAddress: string | undefined;
 
   constructor(private readonly options: NodeTransportOptions) {
     const { headers = {}, silenceSeconds = silenceSecondsDefault } = options;
@@ -41,6 +42,11 @@ export class NodeTransport implements HttpTransport {
     this.#endpoint = endpoint;
     this.#options = { ...place, agent: this.#agent };
     this.#parts = new PartReceiver(endpoint, headers, silenceSeconds);
+  }
+
+  /** The address of the service, once it has answered, where that is one of this host. */
+  get ownAddress(): string | undefined {
+    return this.#ownAddress;
   }
 
   receive(request: PartRequest, target: Uint8Array, signal: AbortSignal): Promise<boolean> {
@@ -58,6 +64,8 @@ export class NodeTransport implements HttpTransport {
       request.destroy(new Error(`The service was silent for ${silenceSeconds} seconds`));
     });
     request.once('response', (response) => {
+      const { localAddress, remoteAddress } = response.socket;
+      this.#ownAddress = localAddress === remoteAddress ? localAddress : undefined;
       resolve({
         status: response.statusCode ?? 0,
         header: (name) => [response.headers[name]].flat()[0],

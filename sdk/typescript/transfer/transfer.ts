@@ -4,6 +4,7 @@ import { isHashing, type DurableRanges, type Finding, type ReadableDisk, type Wr
 import { AbortedError, StoppedError, TransferError } from './failure.js';
 import { Gate } from './gate.js';
 import { sha256, type Hasher } from './hashing.js';
+import { pauseFor } from './pause-for.js';
 import { planTransfer, type PlannedPiece } from './plan.js';
 import { findingsBefore } from './preflight.js';
 import { ProgressMeter, type TransferPhase, type TransferProgress } from './progress.js';
@@ -97,6 +98,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   /** The account of the target has nothing that this transfer has not written. */
   #ownsAccount = false;
   readonly #stopped = new AbortController();
+  readonly #over = new AbortController();
   #checkpointAt: number;
   #changed = Promise.withResolvers<undefined>();
   /** Those that no worker has. */
@@ -127,6 +129,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     });
     this.#rateLimit = new RateLimit(bytesPerSecond);
     this.#digests = verify ? new BlockDigests(hasher, blockBytes, source.sizeBytes) : undefined;
+    if (verify && isHashing(target)) target.hashWrites?.(hasher.algorithm, blockBytes);
     this.result = this.#run();
     // Whoever only iterates learns from the last progress that it failed.
     this.result.catch(() => undefined);
@@ -172,9 +175,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       yield progress;
       if (isOver(progress)) return;
       await this.#changed.promise;
-      const { promise, resolve } = Promise.withResolvers<undefined>();
-      setTimeout(resolve, progressMilliseconds);
-      await promise;
+      // The last progress is told at once.
+      await pauseFor(progressMilliseconds / 1000, this.#over.signal).catch(() => undefined);
     }
   }
 
@@ -439,6 +441,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 
   #setPhase(phase: TransferPhase): void {
     this.#meter.phase = phase;
+    if (isOver(this.#meter)) this.#over.abort();
     this.#tell();
   }
 
