@@ -97,11 +97,6 @@ export interface BlockDigest extends ByteRange {
 /** A disk that hashes itself where it is, so that its bytes need not be moved to be compared. */
 export interface HashingDisk extends ReadableDisk {
   /**
-   * Announces that blocks which are written from now on will be asked for their digests, so that it may hash
-   * them on their way instead of reading them again.
-   */
-  hashWrites?(algorithm: string, blockBytes: number): void;
-  /**
    * @param lengthBytes how much of it, from its first byte on
    * @param blockBytes into which that is cut; the last may be shorter
    * @param algorithm as the service calls it, e.g. `sha256`

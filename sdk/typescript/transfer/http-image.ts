@@ -33,8 +33,6 @@ export class HttpImage implements WritableDisk, HashingDisk {
   readonly growable = true;
   /** What the ticket has allowed so far; that it is there, it has shown by being opened. */
   readonly #granted = new Set<'read' | 'write'>(['read']);
-  /** What is asked for with each piece of data that is written. */
-  #writeQuery = 'flush=n';
 
   private constructor(
     private readonly transport: HttpTransport,
@@ -114,10 +112,7 @@ export class HttpImage implements WritableDisk, HashingDisk {
       'Content-Type': 'application/octet-stream',
       'Content-Range': `bytes ${offsetBytes}-${offsetBytes + data.length - 1}/*`,
     };
-    await this.#done(
-      { method: 'PUT', path: `${this.path}?${this.#writeQuery}`, headers, body: data },
-      signal,
-    );
+    await this.#done({ method: 'PUT', path: `${this.path}?flush=n`, headers, body: data }, signal);
   }
 
   async zero({ offsetBytes, lengthBytes }: ByteRange, signal: AbortSignal): Promise<void> {
@@ -168,11 +163,6 @@ export class HttpImage implements WritableDisk, HashingDisk {
       freeBytes: image?.free_bytes,
       readsAsZero: image?.reads_as_zero,
     };
-  }
-
-  hashWrites(algorithm: string, blockBytes: number): void {
-    if (this.capabilities.extensions.includes('digests'))
-      this.#writeQuery = `flush=n&digests=${algorithm}&block_size=${blockBytes}`;
   }
 
   async digests(

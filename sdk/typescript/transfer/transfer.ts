@@ -129,7 +129,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     });
     this.#rateLimit = new RateLimit(bytesPerSecond);
     this.#digests = verify ? new BlockDigests(hasher, blockBytes, source.sizeBytes) : undefined;
-    if (verify && isHashing(target)) target.hashWrites?.(hasher.algorithm, blockBytes);
     this.result = this.#run();
     // Whoever only iterates learns from the last progress that it failed.
     this.result.catch(() => undefined);
