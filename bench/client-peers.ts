@@ -1,5 +1,6 @@
 // Measures imageio beside the Python client (ovirt_imageio.client with its defaults) and nbdcopy, against the
-// same daemon. Prints Markdown; progress goes to stderr.
+// same daemon. Both clients go to the unix socket of a daemon that is on their host, so there is another one
+// without it, for what goes over HTTPS. Prints Markdown; progress goes to stderr.
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { parseArgs, promisify } from 'node:util';
 import { GiB, MiB } from '../src/base/units.js';
 import { DaemonUnderTest } from '../test/e2e/daemon-under-test.js';
 import { writeSparseImage } from '../test/support/images.js';
+import { ownAddress } from '../test/support/own-address.js';
 import { pinnedNode, projectRoot } from '../test/support/project.js';
 import { needsPythonTool, pythonTool } from '../test/support/python-tools.js';
 import { pairedRatios, spreadOf } from './statistics.js';
@@ -45,12 +47,16 @@ const sizeBytes = Number(values.mib) * MiB;
 const missing = needsPythonTool('ovirt-img', 'ovirt-img');
 if (missing !== false) throw new Error(`The measurement ${missing}`);
 
-await using daemon = await DaemonUnderTest.start();
-const folder = daemon.folder;
-const authority = folder.file('authority.pem');
-const address = daemon.daemon.address('remote');
-if (address.kind !== 'tls') throw new Error('The daemon has no TLS');
-await writeFile(authority, address.ca);
+const host = ownAddress();
+if (host === undefined) throw new Error('This machine has no address by which others know it');
+const remote = { host: '0.0.0.0' };
+await using daemon = await DaemonUnderTest.start({ remote }, undefined, ['localhost', host]);
+const { folder, pki } = daemon;
+await using httpsDaemon = await DaemonUnderTest.start({ remote, local: { enable: false } }, pki, [
+  'localhost',
+  host,
+]);
+const authority = pki.caFile;
 await writeFile(folder.file('client.py'), pythonClient);
 const raw = folder.file('raw');
 await writeSparseImage(raw, sizeBytes, [{ offsetBytes: 0, lengthBytes: sizeBytes }]);
@@ -65,19 +71,22 @@ const islands = Array.from({ length: 16 }, (_, index) => ({
 }));
 await writeSparseImage(huge, hugeBytes, islands);
 
+const urlAt = ({ daemon: { url } }: DaemonUnderTest, path: string): string =>
+  `${url.replace('localhost', host)}${path}`;
+
 /** @param exists the file is there and has all its blocks, as a disk that is allocated before */
-async function target(bytes: number, exists = true): Promise<string> {
-  const { file, path } = await daemon.addImage(0, { size: bytes, timeout: 3000, sparse: !exists });
+async function target(bytes: number, at = daemon, exists = true): Promise<string> {
+  const { file, path } = await at.addImage(0, { size: bytes, timeout: 3000, sparse: !exists });
   if (exists) await run('fallocate', ['-l', String(bytes), file]);
   targets.push(file);
-  return `${daemon.daemon.url}${path}`;
+  return urlAt(at, path);
 }
 const targets: string[] = [];
 
-async function source(file: string, bytes: number): Promise<string> {
+async function source(file: string, bytes: number, at = daemon): Promise<string> {
   const url = `file://${file}`;
-  const { path } = await daemon.addImage(undefined, { size: bytes, ops: ['read'], url, timeout: 3000 });
-  return `${daemon.daemon.url}${path}`;
+  const { path } = await at.addImage(undefined, { size: bytes, ops: ['read'], url, timeout: 3000 });
+  return urlAt(at, path);
 }
 
 async function measured(command: string, args: readonly string[]): Promise<Cost> {
@@ -101,35 +110,44 @@ async function fresh(): Promise<string> {
   return downloaded;
 }
 
+/** What is measured by both ways to a daemon. */
+function moves(way: string, at: DaemonUnderTest): Scenario[] {
+  return [
+    {
+      title: `upload of a raw file, ${way}`,
+      ours: async () => ours('upload', raw, await target(sizeBytes, at)),
+      theirs: async () => python('upload', raw, await target(sizeBytes, at), authority),
+    },
+    {
+      title: `download to a raw file, ${way}`,
+      ours: async () => ours('download', await source(raw, sizeBytes, at), await fresh()),
+      theirs: async () =>
+        python('download', await fresh(), await source(raw, sizeBytes, at), authority, 'fmt=raw'),
+    },
+    {
+      title: `upload of a qcow2 file into a raw image, ${way}`,
+      ours: async () => ours('upload', qcow2, await target(sizeBytes, at)),
+      theirs: async () => python('upload', qcow2, await target(sizeBytes, at), authority),
+    },
+    {
+      title: `upload with \`--verify\`, beside one without, ${way}`,
+      ours: async () => ours('upload', raw, await target(sizeBytes, at), '--verify'),
+      theirs: async () => ours('upload', raw, await target(sizeBytes, at)),
+    },
+  ];
+}
+
 const scenarios: readonly Scenario[] = [
-  {
-    title: 'upload of a raw file',
-    ours: async () => ours('upload', raw, await target(sizeBytes)),
-    theirs: async () => python('upload', raw, await target(sizeBytes), authority),
-  },
-  {
-    title: 'download to a raw file',
-    ours: async () => ours('download', await source(raw, sizeBytes), await fresh()),
-    theirs: async () => python('download', await fresh(), await source(raw, sizeBytes), authority, 'fmt=raw'),
-  },
-  {
-    title: 'upload of a qcow2 file into a raw image',
-    ours: async () => ours('upload', qcow2, await target(sizeBytes)),
-    theirs: async () => python('upload', qcow2, await target(sizeBytes), authority),
-  },
-  {
-    title: 'upload with `--verify`, beside one without',
-    ours: async () => ours('upload', raw, await target(sizeBytes), '--verify'),
-    theirs: async () => ours('upload', raw, await target(sizeBytes)),
-  },
+  ...moves('HTTPS', httpsDaemon),
+  ...moves('own host', daemon),
   {
     title: 'upload of 8 TiB with 1 GiB of data',
-    ours: async () => ours('upload', huge, await target(hugeBytes, false)),
-    theirs: async () => python('upload', huge, await target(hugeBytes, false), authority),
+    ours: async () => ours('upload', huge, await target(hugeBytes, daemon, false)),
+    theirs: async () => python('upload', huge, await target(hugeBytes, daemon, false), authority),
   },
   {
     title: '8 TiB with 1 GiB of data, beside `nbdcopy` to a file',
-    ours: async () => ours('upload', huge, await target(hugeBytes, false)),
+    ours: async () => ours('upload', huge, await target(hugeBytes, daemon, false)),
     theirs: async () => measured('nbdcopy', ['--flush', huge, await fresh()]),
   },
 ];

@@ -5,7 +5,7 @@ import type { Address } from '../support/address.js';
 import { ImagesClient, imagePath } from '../support/client.js';
 import type { Configuration } from '../support/configuration.js';
 import { eventually } from '../support/deadline.js';
-import { Pki } from '../support/pki.js';
+import { localNames, Pki } from '../support/pki.js';
 import { startDaemon, type ListenerName, type Service } from '../support/processes.js';
 import { RawSocket } from '../support/raw-socket.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
@@ -32,12 +32,20 @@ export class DaemonUnderTest implements AsyncDisposable {
     public daemon: Service,
   ) {}
 
-  /** @param authority of its certificate, where another daemon is to believe it */
-  static async start(configuration: Configuration = {}, authority?: Pki): Promise<DaemonUnderTest> {
+  /**
+   * @param authority of its certificate, where another daemon is to believe it
+   * @param names in its certificate, where it is reached by others than those of this machine
+   */
+  static async start(
+    configuration: Configuration = {},
+    authority?: Pki,
+    names: readonly string[] = localNames,
+  ): Promise<DaemonUnderTest> {
     const folder = await TemporaryFolder.create();
     try {
       const pki = authority ?? (await Pki.create(folder.file('pki')));
-      const daemon = await startDaemon({ folder: folder.path, pki, configuration });
+      const identity = await pki.issueHost('daemon', { names });
+      const daemon = await startDaemon({ folder: folder.path, pki, identity, configuration });
       return new DaemonUnderTest(folder, pki, configuration, daemon);
     } catch (error) {
       await folder[Symbol.asyncDispose]();
