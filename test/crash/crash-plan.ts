@@ -43,11 +43,17 @@ export interface CrashPlan {
   readonly strikes: readonly Strike[];
 }
 
-/** All that end a process, by the kernel or by whoever may signal it. Some are caught, some cannot be. */
+/** After these the client stops in an orderly way. */
+export const caughtSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** It goes on after these: a reader has gone, a file is too long, it is to tell where it is, or is held. */
+export const passingSignals: readonly NodeJS.Signals[] = ['SIGPIPE', 'SIGXFSZ', 'SIGUSR1', 'SIGSTOP'];
+/** All that a user, a service manager or the kernel sends; what is most likely comes twice as often. */
 const clientSignals: readonly NodeJS.Signals[] = [
-  ...(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const),
-  ...(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const),
-  ...(['SIGQUIT', 'SIGABRT', 'SIGALRM', 'SIGUSR2', 'SIGXCPU', 'SIGSEGV'] as const),
+  ...[...caughtSignals, 'SIGKILL' as const],
+  ...[...caughtSignals, 'SIGKILL' as const],
+  ...(['SIGPIPE', 'SIGUSR1', 'SIGSTOP'] as const),
+  ...(['SIGQUIT', 'SIGABRT', 'SIGALRM', 'SIGVTALRM', 'SIGUSR2', 'SIGXCPU', 'SIGXFSZ', 'SIGIO'] as const),
+  ...(['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSYS', 'SIGTRAP', 'SIGSTKFLT', 'SIGPWR'] as const),
 ];
 const serviceSignals: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGKILL', 'SIGTERM'];
 const requests: readonly RequestKind[] = [
@@ -65,7 +71,7 @@ export function planOf(seed: number, run: number): CrashPlan {
   const storage = random.of<StorageKind>(['file', 'cache', 'cache', 'qcow2']);
   const throughProxy = random.below(5) < 2;
   const sizeBytes = (12 + random.below(16)) * MiB + random.below(3) * 4096;
-  const victims: Victim[] = ['client', 'client', 'client', 'daemon', 'daemon'];
+  const victims: Victim[] = [...Array<Victim>(8).fill('client'), 'daemon', 'daemon'];
   if (throughProxy) victims.push('proxy', 'proxy');
   if (storage !== 'file') victims.push('storage', 'host');
   return {

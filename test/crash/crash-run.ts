@@ -5,7 +5,7 @@ import { MiB } from '../../src/base/units.js';
 import { imageioProgram } from '../client/imageio-under-test.js';
 import { describeExit, Program, type Exit } from '../support/program.js';
 import { pinnedNode } from '../support/project.js';
-import type { CrashPlan, Moment, Strike } from './crash-plan.js';
+import { caughtSignals, passingSignals, type CrashPlan, type Moment, type Strike } from './crash-plan.js';
 import { CrashScene } from './crash-scene.js';
 import type { CrashWorld } from './crash-world.js';
 import type { MovedBytes, MovedSummary } from './moved-bytes.js';
@@ -25,8 +25,10 @@ const failedExitCode = 1;
 export interface CrashReport extends MovedSummary {
   readonly run: number;
   readonly plan: CrashPlan;
-  /** How often what was killed how, e.g. `client SIGHUP`. */
+  /** How often what was killed how, e.g. `client SIGHUP`. A client that was done before it died was not. */
   readonly kills: Readonly<Record<string, number>>;
+  /** How often the client got a signal that it goes on after, e.g. `SIGPIPE`. */
+  readonly livedThrough: Readonly<Record<string, number>>;
   /** How often the client was started. */
   readonly starts: number;
   /** How it must not be; empty when all is well. */
@@ -41,13 +43,15 @@ interface Life {
   readonly startedAt: number;
   /** Something was killed that it cannot live through. */
   mayFail: boolean;
-  wasSignalled: boolean;
+  /** It may end by them. */
+  readonly signals: NodeJS.Signals[];
 }
 
 /** Moves one image while what takes part in it is killed and started again, as the plan says. */
 export class CrashRun {
   readonly #strikes: Strike[];
   readonly #kills: Record<string, number> = {};
+  readonly #livedThrough: Record<string, number> = {};
   readonly #findings: string[] = [];
   readonly #story: string[] = [];
   readonly #beganAt = performance.now();
@@ -82,7 +86,7 @@ export class CrashRun {
     return {
       ...this.#count.summary,
       ...{ run: this.run, plan: this.plan, kills: this.#kills, starts: this.#starts },
-      ...{ findings: this.#findings, story: this.#story },
+      ...{ livedThrough: this.#livedThrough, findings: this.#findings, story: this.#story },
     };
   }
 
@@ -91,7 +95,7 @@ export class CrashRun {
     const args = [imageioProgram, ...(await scene.command())];
     // A file of what it had in memory would be left where it stands.
     const client = await Program.start('prlimit', ['--core=0', pinnedNode, ...args]);
-    const life: Life = { client, startedAt: performance.now(), mayFail: false, wasSignalled: false };
+    const life: Life = { client, startedAt: performance.now(), mayFail: false, signals: [] };
     this.#starts += 1;
     this.#tell(this.#starts === 1 ? `client started: ${args.slice(1).join(' ')}` : 'client started');
     while (!client.hasExited) {
@@ -137,10 +141,7 @@ export class CrashRun {
   async #strike(strike: Strike, life: Life, scene: CrashScene): Promise<void> {
     const { victim, signal, alsoClient, downMilliseconds } = strike;
     if (victim === 'client') {
-      this.#signalClient(signal, life);
-      // The first one may be taken for a wish, a second one is none.
-      if (alsoClient !== undefined) await delay(downMilliseconds / 10);
-      if (alsoClient !== undefined && !life.client.hasExited) this.#signalClient(alsoClient, life);
+      await this.#signalClient(signal, life, downMilliseconds);
       return;
     }
     life.mayFail ||=
@@ -152,17 +153,25 @@ export class CrashRun {
     if (victim !== 'proxy') this.#count.forgotten();
     if (alsoClient !== undefined) {
       await delay(downMilliseconds / 2);
-      if (!life.client.hasExited) this.#signalClient(alsoClient, life);
+      await this.#signalClient(alsoClient, life, downMilliseconds);
     }
     await delay(downMilliseconds);
     await scene.startAgain(victim);
     this.#tell(`${victim} is back`);
   }
 
-  #signalClient(signal: NodeJS.Signals, life: Life): void {
-    life.wasSignalled = true;
-    this.#counted(`client ${signal}`);
-    life.client.signal(signal);
+  /** @param heldMilliseconds how long a client is held that is stopped */
+  async #signalClient(signal: NodeJS.Signals, life: Life, heldMilliseconds: number): Promise<void> {
+    const { client } = life;
+    if (client.hasExited) return;
+    this.#tell(`signal to the client: ${signal}`);
+    // Before it has begun it is a program that nobody has told what to do with a signal.
+    if (passingSignals.includes(signal) && hasBegun(life)) countIn(this.#livedThrough, signal);
+    else life.signals.push(signal);
+    client.signal(signal);
+    if (signal !== 'SIGSTOP') return;
+    await delay(heldMilliseconds);
+    client.signal('SIGCONT');
   }
 
   /** @returns whether nothing is left to do */
@@ -173,9 +182,12 @@ export class CrashRun {
     const state = await scene.state();
     if (this.plan.direction === 'download' && state !== undefined) this.#count.durableIs(state.durable);
     this.#count.killed();
-    const isInterrupted = life.wasSignalled && (exit.signal !== null || exit.code === interruptedExitCode);
-    // It was killed after it had taken away what it remembers, as the last of all.
-    if (isInterrupted) return this.#hasBegun && state === undefined;
+    const killer = killerOf(exit, life);
+    if (killer !== undefined) {
+      this.#counted(`client ${killer}`);
+      // It was killed after it had taken away what it remembers, as the last of all.
+      return this.#hasBegun && state === undefined;
+    }
     const isFailure = exit.code === failedExitCode || exit.code === refusedExitCode;
     if (!life.mayFail || !isFailure)
       this.#findings.push(`the client ended with ${describeExit(exit)}: ${life.client.lines.at(-1) ?? ''}`);
@@ -196,7 +208,7 @@ export class CrashRun {
   }
 
   #counted(kill: string): void {
-    this.#kills[kill] = (this.#kills[kill] ?? 0) + 1;
+    countIn(this.#kills, kill);
     this.#killCount += 1;
     this.#tell(kill);
   }
@@ -206,6 +218,16 @@ export class CrashRun {
     const seconds = ((performance.now() - this.#beganAt) / 1000).toFixed(2);
     this.#story.push(`${seconds} s, ${movedBytes} moved, ${lostBytes} lost: ${what}`);
   }
+}
+
+function countIn(counts: Record<string, number>, what: string): void {
+  counts[what] = (counts[what] ?? 0) + 1;
+}
+
+/** The signal that a client has ended by; undefined when it has ended by itself. */
+function killerOf({ code, signal }: Exit, { signals }: Life): NodeJS.Signals | undefined {
+  if (code === interruptedExitCode) return signals.find((sent) => caughtSignals.includes(sent));
+  return signals.find((sent) => sent === signal);
 }
 
 /** It has opened the image, so that from now on it tries again what fails. */

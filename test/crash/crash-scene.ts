@@ -10,6 +10,12 @@ import { makeStorage, type Storage } from './storage.js';
 /** More often than anybody would, so that at most kills something is durable and something is not. */
 const checkpointSeconds = 0.25;
 
+/**
+ * A client that has to be given another ticket waits in vain until it gives up: about 12 s so, and a minute
+ * and a half by default. Everything is away for less.
+ */
+const retriesInVain = 6;
+
 /** One image, the file that it is moved from or to, and its ticket. */
 export class CrashScene implements AsyncDisposable {
   #ticketId: string = randomUUID();
@@ -57,6 +63,7 @@ export class CrashScene implements AsyncDisposable {
       ...['--limit-rate', String(bytesPerSecond)],
       ...(direction === 'upload' ? ['--format', 'raw'] : isDirty ? ['--overwrite'] : []),
       ...(verifies ? ['--verify'] : []),
+      ...(this.#mayLoseTicket ? ['--retries', String(retriesInVain)] : []),
       ...(this.#signedTicket === undefined ? [] : ['--signed-ticket', this.#signedTicket]),
     ];
   }
@@ -104,6 +111,10 @@ export class CrashScene implements AsyncDisposable {
     if (this.#isTicketThere) await this.world.removeTicket(this.#ticketId).catch(() => undefined);
     await this.storage.remove();
     for (const path of [this.original, this.file, this.statePath]) await rm(path, { force: true });
+  }
+
+  get #mayLoseTicket(): boolean {
+    return !this.plan.keepsTickets && this.plan.newTicket !== 'same at once';
   }
 
   async #provideTicket(): Promise<void> {

@@ -1,14 +1,15 @@
 // npm run crash [-- --kills N --seed N --run N]: moves images while client, daemon, proxy and storage are
-// killed. Prints what was seen, and exits with 1 when an image differs or too much was sent again.
+// killed, until the client was killed N times by signals. Prints what was seen, and exits with 1 when an
+// image differs or too much was sent again.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { CrashRuns } from './crash-runs.js';
 import type { CrashReport } from './crash-run.js';
-import { describeRun, listOf, summary, totalOf } from './summary.js';
+import { clientKillsOf, describeRun, listOf, summary } from './summary.js';
 
 const { values } = parseArgs({
   options: {
-    kills: { type: 'string', default: '300' },
+    kills: { type: 'string', default: '200' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     run: { type: 'string' },
   },
@@ -32,7 +33,7 @@ let kills = 0;
 for (let run = only; kills < killsMin; run++) {
   const report = await runs.run(run);
   reports.push(report);
-  kills += totalOf(report.kills);
+  kills += clientKillsOf(report);
   const { direction, storage, throughProxy, keepsTickets } = report.plan;
   const how = [direction, storage, throughProxy ? 'proxy' : 'direct', keepsTickets ? 'kept' : 'not kept'];
   const again = `${report.againBytes} bytes again, ${report.wastedBytes} of them durable`;

@@ -5,9 +5,10 @@ type Amount = (report: CrashReport) => number;
 
 /** What many runs have in common, in lines to be printed. */
 export function summary(reports: readonly CrashReport[]): string[] {
-  const kills: Record<string, number> = {};
-  for (const report of reports)
-    for (const [kill, times] of Object.entries(report.kills)) kills[kill] = (kills[kill] ?? 0) + times;
+  const kills = Object.entries(added(reports.map((report) => report.kills)));
+  const ofClient = Object.fromEntries(kills.flatMap(([kill, times]) => clientKill(kill, times)));
+  const ofServices = Object.fromEntries(kills.filter(([kill]) => !kill.startsWith(clientPrefix)));
+  const livedThrough = added(reports.map((report) => report.livedThrough));
   const sum = (of: Amount): number => reports.reduce((total, report) => total + of(report), 0);
   const megabytes = (of: Amount): string => `${(sum(of) / MiB).toFixed(1)} MiB`;
   const count = (is: (report: CrashReport) => boolean): number => reports.filter(is).length;
@@ -16,10 +17,34 @@ export function summary(reports: readonly CrashReport[]): string[] {
       `${count(({ plan }) => plan.throughProxy)} through the proxy, ` +
       `${count(({ plan }) => plan.storage !== 'file')} on storage that forgets, ` +
       `${count(({ plan }) => plan.keepsTickets)} at a daemon that keeps tickets`,
-    `${totalOf(kills)} kills: ${listOf(kills)}`,
+    `${totalOf(ofClient)} kills of the client ` +
+      `by ${Object.keys(ofClient).length} signals: ${listOf(ofClient)}`,
+    `${totalOf(livedThrough)} signals that it lived through: ${listOf(livedThrough)}`,
+    `${totalOf(ofServices)} kills of the others: ${listOf(ofServices)}`,
     `${sum(({ starts }) => starts)} starts of the client`,
     ...amounts(megabytes),
   ];
+}
+
+const clientPrefix = 'client ';
+
+/** @returns the signal and how often; nothing when it was not the client that was killed */
+function clientKill(kill: string, times: number): readonly (readonly [string, number])[] {
+  return kill.startsWith(clientPrefix) ? [[kill.slice(clientPrefix.length), times]] : [];
+}
+
+/** How often the client was killed. */
+export function clientKillsOf({ kills }: CrashReport): number {
+  return totalOf(
+    Object.fromEntries(Object.entries(kills).flatMap(([kill, times]) => clientKill(kill, times))),
+  );
+}
+
+function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [what, times] of counts.flatMap((count) => Object.entries(count)))
+    sums[what] = (sums[what] ?? 0) + times;
+  return sums;
 }
 
 function amounts(megabytes: (of: Amount) => string): string[] {
@@ -34,7 +59,7 @@ function amounts(megabytes: (of: Amount) => string): string[] {
   ];
 }
 
-export function totalOf(kills: Readonly<Record<string, number>>): number {
+function totalOf(kills: Readonly<Record<string, number>>): number {
   return Object.values(kills).reduce((total, times) => total + times, 0);
 }
 
