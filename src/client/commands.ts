@@ -1,8 +1,10 @@
+import { stat } from 'node:fs/promises';
 import {
   PreflightError,
   sha256,
   VerificationError,
   type HashingDisk,
+  type HttpImage,
   type ReadableDisk,
   type StateStore,
   type TransferProgress,
@@ -14,14 +16,18 @@ import { errorCode } from '../base/error-details.js';
 import { bytesText } from './report/amounts.js';
 import { wireProgress } from './report/json-report.js';
 import type { DiskFormat } from '../qemu/disk-format.js';
+import { ComparingState, type Identities } from './comparing-state.js';
 import { imageLocation, isImageLocation } from './image-location.js';
+import { isNbdUrl } from './nbd-place.js';
 import { never } from './never.js';
 import { LocalDisk } from './local-disk.js';
+import { MemoryState } from './memory-state.js';
 import type { CommandResult } from './print-result.js';
 import { RemoteImage, type RemoteOptions } from './remote-image.js';
 import { runTransfer, type TransferSettings } from './run-transfer.js';
 import { fileIdentity, placeIdentity, StateFile } from './state-file.js';
 import { InputDisk, OutputDisk } from './stream-disk.js';
+import { UsageError } from './usage-error.js';
 
 export type { RemoteOptions } from './remote-image.js';
 
@@ -29,6 +35,8 @@ export interface MoveOptions extends RemoteOptions, TransferSettings {
   readonly format?: DiskFormat | undefined;
   readonly resume: 'auto' | 'no';
   readonly state?: string | undefined;
+  /** Compares both sides first, and moves only what differs. */
+  readonly onlyChanged: boolean;
 }
 
 export interface DownloadOptions extends MoveOptions {
@@ -42,17 +50,18 @@ export async function upload(file: string, image: string, options: MoveOptions):
   const target = remote.image;
   const settings = within(options, target.capabilities.writersMax);
   if (file === '-') {
+    refuseComparison(options);
     const input = new InputDisk(process.stdin, await capacityBytes(remote));
     const moved = await runTransfer(input, target, settings);
     await input.end();
     return outcome('uploaded', moved);
   }
   await using source = await LocalDisk.openSource(file, options.format);
-  const moved = await runTransfer(source.disk, target, settings, {
-    state: stateOf(file, 'upload', options),
-    sourceIdentity: await fileIdentity(file),
-    targetIdentity: remote.identity,
-  });
+  const { sizeBytes } = source.disk;
+  const identities = { sourceIdentity: await fileIdentity(file), targetIdentity: remote.identity };
+  const kept = stateOf(file, 'upload', options);
+  const state = options.onlyChanged ? comparing(target, kept, { sizeBytes, ...identities }, 'target') : kept;
+  const moved = await runTransfer(source.disk, target, settings, { state, ...identities });
   return outcome('uploaded', moved);
 }
 
@@ -71,15 +80,17 @@ export async function download(
   const source = remote.image;
   const settings = within(options, source.capabilities.readersMax);
   if (file === '-') {
+    refuseComparison(options);
     const output = new OutputDisk(process.stdout, source.sizeBytes);
     await runTransfer(source, output, { ...settings, maxWorkers: 1 });
     // Standard output is the disk.
     return { text: '', json: {} };
   }
-  const { format = 'raw', overwrite } = options;
+  const { format = 'raw', overwrite, onlyChanged } = options;
   const state = stateOf(file, 'download', options);
-  const mayExist = overwrite || (await isTargetOf(await state?.load(), file));
+  const mayExist = overwrite || onlyChanged || (await isTargetOf(await state?.load(), file));
   const { sizeBytes } = source;
+  const isCompared = onlyChanged && (await hasContent(file));
   // Whoever is killed now must not take the file for somebody else's afterwards.
   const beforeMade = async (): Promise<void> => {
     const targetIdentity = await placeIdentity(file);
@@ -92,15 +103,27 @@ export async function download(
     });
   };
   await using target = await LocalDisk.openTarget(file, { format, sizeBytes, mayExist, beforeMade });
+  const identities = { sourceIdentity: remote.identity, targetIdentity: await placeIdentity(file) };
   const moved = await runTransfer(source, target.disk, settings, {
-    state,
-    sourceIdentity: remote.identity,
-    targetIdentity: await placeIdentity(file),
+    state: isCompared ? comparing(source, state, { sizeBytes, ...identities }, 'source') : state,
+    ...identities,
   }).catch(async (error: unknown) => {
     if (error instanceof PreflightError && (await target.discard())) await state?.remove();
     throw error;
   });
   return outcome('downloaded', moved);
+}
+
+/** There is something in it that can be compared: not in a file that is still to be made. */
+async function hasContent(file: string): Promise<boolean> {
+  if (isNbdUrl(file)) return true;
+  try {
+    const found = await stat(file);
+    return !found.isFile() || found.size > 0;
+  } catch (error: unknown) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** The file is what an earlier run has written to, and not another one that has its name now. */
@@ -122,7 +145,32 @@ export async function copy(from: string, to: string, options: MoveOptions): Prom
     options,
     Math.min(source.image.capabilities.readersMax, target.image.capabilities.writersMax),
   );
-  return outcome('copied', await runTransfer(source.image, target.image, settings));
+  const identities = { sourceIdentity: source.identity, targetIdentity: target.identity };
+  const { sizeBytes } = source.image;
+  const more = options.onlyChanged
+    ? {
+        ...identities,
+        state: comparing(target.image, undefined, { sizeBytes, ...identities }, 'target'),
+      }
+    : {};
+  return outcome('copied', await runTransfer(source.image, target.image, settings, more));
+}
+
+/** @param kept of an earlier run; undefined where nothing is kept */
+function comparing(
+  image: HttpImage,
+  kept: StateStore | undefined,
+  disks: Identities,
+  hashing: 'source' | 'target',
+): StateStore {
+  if (!image.capabilities.extensions.includes('digests'))
+    throw new Error('The service tells no digests to compare with: without --only-changed all is moved');
+  return new ComparingState(kept ?? new MemoryState(), disks, hashing);
+}
+
+function refuseComparison({ onlyChanged }: MoveOptions): void {
+  if (onlyChanged)
+    throw new UsageError('--only-changed needs a file: what flows by cannot be compared first');
 }
 
 /** @throws VerificationError when the disk of this host is not as the image */

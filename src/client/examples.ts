@@ -18,6 +18,10 @@ export const examples: ReadonlyMap<string, readonly Example[]> = new Map([
         command: `imageio upload disk.qcow2 ${host} --cafile ca.pem --verify`,
       },
       {
+        words: 'What has changed in a file that was sent before',
+        command: `imageio upload disk.raw ${host} --cafile ca.pem --only-changed`,
+      },
+      {
         words: 'By way of a proxy, as the holder of a signed ticket',
         command:
           'imageio upload disk.raw https://proxy.example.com:54323 --signed-ticket ticket.txt --cafile ca.pem',
@@ -34,6 +38,10 @@ export const examples: ReadonlyMap<string, readonly Example[]> = new Map([
       {
         words: 'A raw file with holes where the image has zeroes',
         command: `imageio download ${host} disk.raw --cafile ca.pem --verify`,
+      },
+      {
+        words: 'What has changed since the file was received, if it is there',
+        command: `imageio download ${host} disk.raw --cafile ca.pem --only-changed`,
       },
       {
         words: 'A qcow2 file, over eight connections',

@@ -126,6 +126,15 @@ export function withTransfer(command: Command, parseBuffer = parseBlockSize): Co
     );
 }
 
+/** Of the two sides the one that a service has tells digests of its blocks. */
+export function withComparison(command: Command): Command {
+  return command.option(
+    '--only-changed',
+    'compare both sides first, by digests of blocks, and move only what differs',
+    false,
+  );
+}
+
 export function withOutput(command: Command): Command {
   return command
     .addOption(new Option('-o, --output <FORM>', 'how to print').choices(['text', 'json']).default('text'))

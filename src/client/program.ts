@@ -24,6 +24,7 @@ import {
   fileFormat,
   parseBlockSize,
   parseBufferSize,
+  withComparison,
   withEngine,
   withFormat,
   withLog,
@@ -52,24 +53,20 @@ export function imageio(): Command {
     .addHelpText('after', imageHelp)
     .configureHelp({ helpWidth: 80 })
     .exitOverride();
-  withFormat(
-    withLog(withOutput(withTransfer(withService(program.command('upload <FILE> <IMAGE>'))))),
-    'of FILE; what it begins like when absent',
-  )
+  const moving = (words: string): Command =>
+    withLog(withOutput(withComparison(withTransfer(withService(program.command(words))))));
+  withFormat(moving('upload <FILE> <IMAGE>'), 'of FILE; what it begins like when absent')
     .description('send a disk of this host into an image')
     .action(async (file: string, image: string, options: MoveOptions & CommandOptions) => {
       await runCommand('upload', options, (log) => upload(file, image, { ...options, log }));
     });
-  withFormat(
-    withLog(withOutput(withTransfer(withService(program.command('download <IMAGE> <FILE>'))))),
-    'of FILE; raw when absent',
-  )
+  withFormat(moving('download <IMAGE> <FILE>'), 'of FILE; raw when absent')
     .description('write an image to a file of this host')
     .option('--overwrite', 'write over a file that has something in it', false)
     .action(async (image: string, file: string, options: DownloadOptions & CommandOptions) => {
       await runCommand('download', options, (log) => download(image, file, { ...options, log }));
     });
-  withLog(withOutput(withTransfer(withService(program.command('copy <FROM> <TO>')))))
+  moving('copy <FROM> <TO>')
     .description('send an image into another one, through this host')
     .action(async (from: string, to: string, options: MoveOptions & CommandOptions) => {
       await runCommand('copy', options, (log) => copy(from, to, { ...options, log }));

@@ -191,4 +191,15 @@ describe('imageio and its peers', { skip: missing('qemu-img', 'qemu-nbd', 'qemu-
           });
         });
     });
+
+  test('--only-changed needs a service that tells digests', { skip: pythonIsMissing }, async () => {
+    const [disk] = disks as [Disk];
+    const original = originals.get(disk) as DiskFile;
+    const image = await imageFile(disk.sizeBytes);
+    await withImage(peers.get('the Python service') as Peer, disk, image, 'write', async (place) => {
+      const args = ['upload', original.path, ...place, '--only-changed'];
+      const { code, stderr } = await imageio(args, { stateHome: folder.file('state') });
+      assert.deepEqual([code, /no digests to compare with/.test(stderr)], [1, true], stderr);
+    });
+  });
 });

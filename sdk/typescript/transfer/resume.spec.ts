@@ -95,4 +95,28 @@ describe('what a run before has left', () => {
     const source = hashingDiskOf('aaaabbbbcccc');
     assert.deepEqual(await there({ source, sourceIdentity: 'another' }), [block(0), block(2)]);
   });
+
+  test('is compared without reading zeroes that the source knows of', async () => {
+    const source: WritableDisk = {
+      ...diskOf('aaaabbbb\0\0\0\0'),
+      async *extents() {
+        yield { ...block(0), zero: false };
+        yield { offsetBytes: blockBytes, lengthBytes: 2 * blockBytes, zero: true };
+      },
+      async read(target, offsetBytes) {
+        assert.equal(offsetBytes, 0);
+        target.set(new TextEncoder().encode('aaaa'));
+      },
+    };
+    const target = hashingDiskOf('aaaabbbb\0\0\0\0');
+    assert.deepEqual(await there({ source, target, targetIdentity: 'another' }), [block(0), block(2)]);
+  });
+
+  test('is compared as far as both disks reach', async () => {
+    const target = { ...hashingDiskOf('aaaabbbb'), growable: true };
+    const both = { offsetBytes: 0, lengthBytes: 2 * blockBytes };
+    assert.deepEqual(await there({ target, targetIdentity: 'another' }), [both]);
+    const empty = { ...hashingDiskOf(''), growable: true };
+    assert.deepEqual(await there({ target: empty, targetIdentity: 'another' }), []);
+  });
 });

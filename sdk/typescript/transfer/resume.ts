@@ -1,12 +1,7 @@
 import { RangeSet } from './byte-ranges.js';
-import {
-  isHashing,
-  type DurableRanges,
-  type HashingDisk,
-  type ReadableDisk,
-  type WritableDisk,
-} from './disk.js';
-import { toHex, type Hasher } from './hashing.js';
+import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
+import { equalBlocks, type Comparison } from './equal-blocks.js';
+import type { Hasher } from './hashing.js';
 import type { TransferState } from './transfer-state.js';
 
 export interface Resumption {
@@ -22,6 +17,9 @@ export interface Resumption {
   readonly signal: AbortSignal;
 }
 
+/** Disks are compared in blocks of no more: all of a block in which one byte differs is moved again. */
+const comparedBytesMax = 2 ** 20;
+
 /**
  * What a run before has left on the target. The target knows best, unless it has lost its account, has one
  * that is of others too, or is another target: then the blocks are compared. Without digests to compare, what
@@ -34,8 +32,13 @@ export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
   const { state, known, source, target, sourceIdentity, targetIdentity } = resumption;
   if (state.sizeBytes !== source.sizeBytes) throw changed();
   const durable = RangeSet.of(state.durable);
+  const { hasher, signal } = resumption;
+  const comparison: Comparison = {
+    ...{ sizeBytes: source.sizeBytes, hasher, signal },
+    blockBytes: Math.min(resumption.blockBytes, comparedBytesMax),
+  };
   if (state.sourceIdentity !== sourceIdentity) {
-    const equal = isHashing(source) ? await equalBlocks(source, target, resumption) : undefined;
+    const equal = isHashing(source) ? await equalBlocks(source, target, comparison) : undefined;
     if (equal === undefined) throw changed();
     return equal;
   }
@@ -46,28 +49,10 @@ export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
     if (state.durable.every((range) => account.has(range))) return account;
   }
   if (durable.coveredBytes === 0) return durable;
-  const equal = isHashing(target) ? await equalBlocks(target, source, resumption) : undefined;
+  const equal = isHashing(target) ? await equalBlocks(target, source, comparison) : undefined;
   return equal ?? (isSameTarget ? durable : new RangeSet());
 }
 
 function changed(): Error {
   return new Error('The source has changed since the transfer began: start it anew');
-}
-
-/** @returns undefined when the one that hashes cannot tell digests */
-async function equalBlocks(
-  hashing: HashingDisk,
-  other: ReadableDisk,
-  { source, hasher, blockBytes, signal }: Resumption,
-): Promise<RangeSet | undefined> {
-  const blocks = await hashing.digests(hasher.algorithm, blockBytes, source.sizeBytes, signal);
-  if (blocks === undefined) return undefined;
-  const equal = new RangeSet();
-  const buffer = new Uint8Array(blockBytes);
-  for await (const { offsetBytes, lengthBytes, digest } of blocks) {
-    const data = buffer.subarray(0, lengthBytes);
-    await other.read(data, offsetBytes, signal);
-    if (toHex(await hasher.digest(data)) === digest) equal.add({ offsetBytes, lengthBytes });
-  }
-  return equal;
 }
