@@ -85,7 +85,7 @@ async function check(name) {
 }
 
 function unitSpecs() {
-  return ['src', 'bench', 'sdk/typescript/transfer'].flatMap((folder) => specs(folder, '.spec.ts'));
+  return ['src', 'bench', 'page', 'sdk/typescript/transfer'].flatMap((folder) => specs(folder, '.spec.ts'));
 }
 
 /** Lists the test files by their sources, because .build may still have tests whose source was deleted. */

@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { NodeTransport, type NodeTransportOptions } from '#sdk';
-import { HttpImage } from '#sdk/transfer';
+import { HttpImage, imagePath, readSignedTicket, SessionTransport } from '#sdk/transfer';
 import { Retrier } from '#sdk/transfer/retry';
 import { errorMessage } from '../base/error-details.js';
 import type { ImageLocation } from './image-location.js';
 import { atOwnHost } from './own-host-image.js';
-import { SessionTransport } from './session-transport.js';
 import { UsageError } from './usage-error.js';
 
 export interface RemoteOptions {
@@ -52,7 +51,9 @@ export class RemoteImage implements AsyncDisposable {
     const transport =
       ticket === undefined
         ? new NodeTransport(endpoint)
-        : await retrier.run(signal, () => SessionTransport.open(endpoint, ticket));
+        : await retrier.run(signal, () =>
+            SessionTransport.open(new NodeTransport(endpoint), ticket, sayLeft),
+          );
     try {
       const reached = await retrier.run(signal, () => HttpImage.open(transport, path, signal));
       const image =
@@ -79,18 +80,15 @@ function retrierOf({ retries, quiet }: RemoteOptions): Retrier {
   });
 }
 
-/** Of the image that a signed ticket is for, as it says itself: the proxy finds out whether that is true. */
-function pathOf(signedTicket: string): string {
-  return `/images/${encodeURIComponent(ticketOf(signedTicket))}`;
+function sayLeft(error: unknown): void {
+  process.stderr.write(`imageio: The session is left to end by itself: ${errorMessage(error)}\n`);
 }
 
-function ticketOf(signedTicket: string): string {
+/** Of the image that a signed ticket is for, as it says itself: the proxy finds out whether that is true. */
+function pathOf(signedTicket: string): string {
   try {
-    const { data } = JSON.parse(Buffer.from(signedTicket, 'base64').toString('utf8')) as { data: string };
-    const { 'transfer-ticket': id } = JSON.parse(data) as { 'transfer-ticket': string };
-    if (typeof id === 'string' && id !== '') return id;
+    return imagePath(readSignedTicket(signedTicket).ticketId);
   } catch (error: unknown) {
     throw new UsageError(`The file has no signed ticket: ${errorMessage(error)}`);
   }
-  throw new UsageError('The file has no signed ticket that names its ticket');
 }

@@ -13,6 +13,7 @@ import { profileSection } from './sections/profile.js';
 import { proxySection, type ProxyConfig } from './sections/proxy.js';
 import { remoteSection, type RemoteConfig } from './sections/remote.js';
 import { tlsSection, type TlsConfig } from './sections/tls.js';
+import { transferPageSection, type TransferPageConfig } from './sections/transfer-page.js';
 
 /** The whole configuration, validated and frozen. What each option means is written in its section's file. */
 export interface Config {
@@ -25,6 +26,7 @@ export interface Config {
   readonly control: ControlConfig;
   readonly proxy: ProxyConfig;
   readonly docs: DocsConfig;
+  readonly transferPage: TransferPageConfig;
   readonly metrics: MetricsConfig;
   readonly logging: LoggingConfig;
   readonly limits: LimitsConfig;
@@ -40,6 +42,7 @@ export const configSections = {
   control: controlSection,
   proxy: proxySection,
   docs: docsSection,
+  transferPage: transferPageSection,
   metrics: metricsSection,
   logging: loggingSection,
   limits: limitsSection,

@@ -12,7 +12,7 @@ export async function createContractRole(role: Role): Promise<NestFastifyApplica
     value: 'false',
     origin: 'the generator of the contract',
   });
-  const { config } = buildConfig(role, [off('tls'), off('docs'), off('metrics')]);
+  const { config } = buildConfig(role, [off('tls'), off('docs'), off('transfer_page'), off('metrics')]);
   const logger = createLogger({ level: 'silent', format: 'json', recordBytesMax: 2048 });
   return createRole(role, { config, logger, ticketFiles: [] });
 }

@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Role } from '../config/role.js';
 import { createApplication, initialise } from '../framework/http-application.js';
 import { mountSwaggerUi } from '../framework/swagger-ui.js';
+import { mountTransferPage } from '../framework/transfer-page.js';
 import { DaemonModule } from './daemon.module.js';
 import { ProxyModule } from './proxy.module.js';
 import type { RoleInputs } from './role-inputs.js';
@@ -18,9 +19,10 @@ export const roleModules: Readonly<Record<Role, { of(inputs: RoleInputs): Dynami
  * @throws Error naming what is wrong with a file or an option, or with a ticket that was to be installed
  */
 export async function createRole(role: Role, inputs: RoleInputs): Promise<NestFastifyApplication> {
-  const { docs, limits } = inputs.config;
+  const { docs, limits, transferPage } = inputs.config;
   const application = await createApplication(roleModules[role].of(inputs), limits, inputs.logger);
   if (docs.enable) mountSwaggerUi(application.getHttpAdapter(), docs.path, role);
+  if (transferPage.enable) mountTransferPage(application.getHttpAdapter());
   await initialise(application);
   return application;
 }

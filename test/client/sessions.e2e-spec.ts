@@ -3,7 +3,8 @@ import { open, stat, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { LocalDisk } from '../../src/client/local-disk.js';
-import { SessionTransport } from '../../src/client/session-transport.js';
+import { NodeTransport } from '#sdk';
+import { SessionTransport } from '#sdk/transfer';
 import { readText } from '#sdk/transfer/http';
 import { Deployment } from '../e2e/deployment.js';
 import { freePort } from '../support/free-port.js';
@@ -17,6 +18,8 @@ describe('a client in a session of a proxy', () => {
   let deployment: Deployment;
   let caFile: string;
   let ca: string;
+  /** What the end of a session failed with. */
+  const left: unknown[] = [];
   before(async () => {
     // Clients find it where it was when it is started again.
     const port = await freePort();
@@ -36,7 +39,11 @@ describe('a client in a session of a proxy', () => {
   }
 
   const openSession = (ticketId: string): Promise<SessionTransport> =>
-    SessionTransport.open({ baseUrl: deployment.proxy.url, ca }, deployment.signTicket(ticketId));
+    SessionTransport.open(
+      new NodeTransport({ baseUrl: deployment.proxy.url, ca }),
+      deployment.signTicket(ticketId),
+      (error) => left.push(error),
+    );
 
   test('opens another one when the proxy was started again, and ends that', async () => {
     const { ticketId } = await image('reopened');
@@ -67,6 +74,7 @@ describe('a client in a session of a proxy', () => {
     const transport = await openSession(ticketId);
     await deployment.proxy.program.kill();
     await transport.close();
+    assert.equal(left.length, 1);
     await deployment.restart('proxy');
   });
 

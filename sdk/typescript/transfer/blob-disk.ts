@@ -1,3 +1,4 @@
+import { SourceChangedError } from './failure.js';
 import type { DiskExtent, ReadableDisk } from './disk.js';
 
 /** A file that a browser gave, which does not tell where it has holes. */
@@ -13,8 +14,12 @@ export class BlobDisk implements ReadableDisk {
   }
 
   async read(target: Uint8Array, offsetBytes: number): Promise<void> {
-    const part = await this.blob.slice(offsetBytes, offsetBytes + target.length).arrayBuffer();
-    if (part.byteLength < target.length) throw new Error('The file is shorter than it was');
+    const slice = this.blob.slice(offsetBytes, offsetBytes + target.length);
+    const part = await slice.arrayBuffer().catch((error: unknown) => {
+      // Browsers refuse to read a file that is not as it was when it was chosen.
+      throw new SourceChangedError({ cause: error });
+    });
+    if (part.byteLength < target.length) throw new SourceChangedError();
     target.set(new Uint8Array(part));
   }
 

@@ -44,3 +44,11 @@ export class VerificationError extends Error {
     this.name = 'VerificationError';
   }
 }
+
+/** The source is not what it was when the transfer began, so what is on the target may be of another disk. */
+export class SourceChangedError extends Error {
+  constructor(options?: ErrorOptions) {
+    super('The source has changed since the transfer began: start it anew', options);
+    this.name = 'SourceChangedError';
+  }
+}

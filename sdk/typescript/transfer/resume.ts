@@ -1,6 +1,7 @@
 import { RangeSet } from './byte-ranges.js';
 import { isHashing, type DurableRanges, type ReadableDisk, type WritableDisk } from './disk.js';
 import { equalBlocks, type Comparison } from './equal-blocks.js';
+import { SourceChangedError } from './failure.js';
 import type { Hasher } from './hashing.js';
 import type { TransferState } from './transfer-state.js';
 
@@ -25,12 +26,12 @@ const comparedBytesMax = 2 ** 20;
  * that is of others too, or is another target: then the blocks are compared. Without digests to compare, what
  * was flushed to the same target counts. To be called when the target was flushed: what has only been written
  * looks as if it were there.
- * @throws Error when the source is not the same any more, and cannot be compared: what is there may be of
- *   another disk
+ * @throws SourceChangedError when the source is not the same any more, and cannot be compared: what is there
+ *   may be of another disk
  */
 export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
   const { state, known, source, target, sourceIdentity, targetIdentity } = resumption;
-  if (state.sizeBytes !== source.sizeBytes) throw changed();
+  if (state.sizeBytes !== source.sizeBytes) throw new SourceChangedError();
   const durable = RangeSet.of(state.durable);
   const { hasher, signal } = resumption;
   const comparison: Comparison = {
@@ -39,7 +40,7 @@ export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
   };
   if (state.sourceIdentity !== sourceIdentity) {
     const equal = isHashing(source) ? await equalBlocks(source, target, comparison) : undefined;
-    if (equal === undefined) throw changed();
+    if (equal === undefined) throw new SourceChangedError();
     return equal;
   }
   const isSameTarget = state.targetIdentity === targetIdentity;
@@ -51,8 +52,4 @@ export async function rangesThere(resumption: Resumption): Promise<RangeSet> {
   if (durable.coveredBytes === 0) return durable;
   const equal = isHashing(target) ? await equalBlocks(target, source, comparison) : undefined;
   return equal ?? (isSameTarget ? durable : new RangeSet());
-}
-
-function changed(): Error {
-  return new Error('The source has changed since the transfer began: start it anew');
 }

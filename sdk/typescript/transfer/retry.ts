@@ -24,6 +24,7 @@ export class Retrier {
   /** Until then, of `performance.now()`, all that fails is the failure that was counted last. */
   #pausedUntil = 0;
   readonly #stopped = new AbortController();
+  #woken = new AbortController();
 
   constructor(private readonly options: RetryOptions) {}
 
@@ -55,13 +56,22 @@ export class Retrier {
     this.#stopped.abort();
   }
 
+  /** Whatever waits to be tried again is tried now, as if it had not failed before. */
+  retryNow(): void {
+    this.#failures = 0;
+    this.#pausedUntil = 0;
+    this.#woken.abort();
+    this.#woken = new AbortController();
+  }
+
   /** @throws `failure` when it is stopped meanwhile */
   async #pause(seconds: number, signal: AbortSignal, failure: TransferError): Promise<void> {
+    const ends = [signal, this.#stopped.signal, this.#woken.signal];
     try {
-      await pauseFor(seconds, AbortSignal.any([signal, this.#stopped.signal]));
+      await pauseFor(seconds, AbortSignal.any(ends));
     } catch {
       signal.throwIfAborted();
-      throw failure;
+      if (this.#stopped.signal.aborted) throw failure;
     }
   }
 

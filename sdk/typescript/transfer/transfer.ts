@@ -152,6 +152,11 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     this.#setPhase('transferring');
   }
 
+  /** Tries again at once what waits to be tried again: what it failed for may have passed. */
+  retryNow(): void {
+    this.#retrier.retryNow();
+  }
+
   /**
    * Begins no piece any more, flushes what is written, and remembers it: then the transfer ends with
    * StoppedError. Nothing that fails meanwhile is tried again; what is not flushed then, a later run writes

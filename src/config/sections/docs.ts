@@ -1,7 +1,7 @@
 import { boolean, string } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 
-const served = ['images', 'tickets', 'sessions', 'info'];
+const served = ['images', 'tickets', 'sessions', 'info', 'transfer'];
 
 export const docsSection = defineSection({
   name: 'docs',
@@ -26,5 +26,5 @@ function checkPath(path: string): string | undefined {
     return 'expected a path such as /docs, of letters, digits, "-", "_" and "/", not ending in "/"';
   }
   const first = path.split('/')[1] ?? '';
-  return served.includes(first) ? `/${first} is a route of the API` : undefined;
+  return served.includes(first) ? `/${first} is a route of the service` : undefined;
 }

@@ -1,0 +1,172 @@
+import {
+  AbortedError,
+  BlobDisk,
+  startTransfer,
+  type Transfer,
+  type TransferOptions,
+  type TransferProgress,
+} from '#sdk/transfer';
+import type { Access } from '../access.js';
+import { Memory } from '../memory.js';
+import type { Order, Report } from '../messages.js';
+import { Connection } from './connection.js';
+import { fileIdentity } from './file-identity.js';
+import { findingWords, problemOf } from './problem-of.js';
+import { SavedFile } from './saved-file.js';
+
+/** A browser has six connections to a service; two are left to whatever else is asked meanwhile. */
+const workersMax = 4;
+/** Of half a minute at most: a night without network. Whoever watches can stop it before. */
+const retriesMax = 1000;
+/** What a browser that is killed has sent since is compared or asked for, and mostly not sent again. */
+const checkpointSeconds = 30;
+
+type UploadOrder = Extract<Order, { kind: 'upload' }>;
+type DownloadOrder = Extract<Order, { kind: 'download' }>;
+
+/** One connection and the transfer over it. */
+export class Engine {
+  readonly #controller = new AbortController();
+  #connection: Connection | undefined;
+  #transfer: Transfer | undefined;
+
+  constructor(private readonly tell: (report: Report) => void) {}
+
+  async obey(order: Order): Promise<void> {
+    try {
+      await this.#obey(order);
+    } catch (error: unknown) {
+      this.#tellFailure(error);
+    }
+  }
+
+  /** The network is back. */
+  retryNow(): void {
+    this.#transfer?.retryNow();
+  }
+
+  async #obey(order: Order): Promise<void> {
+    switch (order.kind) {
+      case 'connect':
+        await this.#connect(order.access);
+        return;
+      case 'upload':
+        await this.#alone((connection) => this.#upload(connection, order));
+        return;
+      case 'download':
+        await this.#alone((connection) => this.#download(connection, order));
+        return;
+      case 'pause':
+        this.#transfer?.pause();
+        return;
+      case 'resume':
+        this.#transfer?.resume();
+        return;
+      case 'retry-now':
+        this.retryNow();
+        return;
+      case 'cancel':
+        this.#transfer?.abort();
+        return;
+      case 'close':
+        await this.#close();
+    }
+  }
+
+  async #connect(access: Access): Promise<void> {
+    const connection = await Connection.open(access, this.#controller.signal);
+    this.#connection = connection;
+    this.tell({ kind: 'connected', disk: connection.disk, sessionId: connection.sessionId });
+  }
+
+  /** Runs a transfer, unless another tab has one to the same disk. */
+  async #alone(work: (connection: Connection) => Promise<void>): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) throw new Error('There is no connection');
+    const name = `transfer ${connection.disk.path}`;
+    const ran = await navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+      if (lock === null) return false;
+      try {
+        await work(connection);
+      } catch (error: unknown) {
+        this.#tellFailure(error);
+      }
+      await this.#close();
+      return true;
+    });
+    if (ran) return;
+    this.tell({ kind: 'failed', problem: { code: 'other-tab', words: [] } });
+    await navigator.locks.request(name, () => {
+      this.tell({ kind: 'free' });
+    });
+  }
+
+  async #upload(connection: Connection, { file, handle, verify, anew }: UploadOrder): Promise<void> {
+    const { access, image, disk } = connection;
+    const { path } = disk;
+    const memory = await Memory.open();
+    if (anew) await memory?.forget(path);
+    const sourceIdentity = await fileIdentity(file);
+    const transfer = startTransfer(new BlobDisk(file), image, {
+      ...this.#options(verify, image.capabilities.writersMax),
+      state: memory?.of({ path, access, fileName: file.name, handle }),
+      sourceIdentity,
+      targetIdentity: path,
+    });
+    try {
+      const progress = await this.#follow(transfer, connection);
+      this.tell({ kind: 'done', progress });
+    } catch (error: unknown) {
+      if (error instanceof AbortedError) await memory?.forget(path);
+      throw error;
+    }
+  }
+
+  async #download(connection: Connection, { handle, verify }: DownloadOrder): Promise<void> {
+    const { image } = connection;
+    const file = await SavedFile.create(handle, image.sizeBytes);
+    try {
+      const transfer = startTransfer(image, file, this.#options(verify, image.capabilities.readersMax));
+      const progress = await this.#follow(transfer, connection);
+      await file.close();
+      this.tell({ kind: 'done', progress });
+    } catch (error: unknown) {
+      await file.discard().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #options(verify: boolean, connectionsMax: number): Partial<TransferOptions> {
+    return {
+      verify,
+      workers: Math.min(workersMax, connectionsMax),
+      retriesMax,
+      checkpointSeconds,
+      onFinding: (finding) => {
+        if (finding.severity === 'warning') this.tell({ kind: 'warning', words: findingWords(finding) });
+      },
+      onRetry: (error, delaySeconds) => {
+        this.tell({ kind: 'waiting', problem: problemOf(error), delaySeconds });
+      },
+    };
+  }
+
+  async #follow(transfer: Transfer, connection: Connection): Promise<TransferProgress> {
+    this.#transfer = transfer;
+    for await (const progress of transfer)
+      this.tell({ kind: 'progress', progress, sessionId: connection.sessionId });
+    return transfer.result;
+  }
+
+  #tellFailure(error: unknown): void {
+    if (error instanceof AbortedError) this.tell({ kind: 'cancelled' });
+    else this.tell({ kind: 'failed', problem: problemOf(error) });
+  }
+
+  async #close(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#controller.abort(new AbortedError());
+    await connection?.close();
+  }
+}
