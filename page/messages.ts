@@ -40,4 +40,6 @@ export type Report =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'failed'; readonly problem: Problem }
   /** The transfer that ran in another tab is over there. */
-  | { readonly kind: 'free' };
+  | { readonly kind: 'free' }
+  /** The worker has nothing open any more. */
+  | { readonly kind: 'closed' };

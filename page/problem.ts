@@ -6,6 +6,7 @@ export type ProblemCode =
   | 'ticket-expired'
   | 'ticket-unknown'
   | 'signed-ticket-refused'
+  | 'session-ended'
   | 'refused'
   | 'not-begun'
   | 'storage-full'

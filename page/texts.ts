@@ -90,6 +90,8 @@ export const texts = {
   failed: 'The transfer has stopped',
   notConnected: 'This disk cannot be used now',
   tryAgain: 'Try again',
+  chooseFileAgain: 'Choose the file again',
+  otherTransferRuns: 'The link is for another disk. It can be opened when this transfer is over.',
   notPermitted: 'The browser was not allowed to read the file. Choose it again.',
   oneFile: 'One disk file at a time.',
   emptyTicket: 'Paste a ticket first.',
@@ -114,7 +116,9 @@ export const texts = {
       'The service does not know the ticket any more. If the transfer was ended, cancel it here too; if ' +
       'the host was restarted, wait until the ticket is there again.',
     'signed-ticket-refused':
-      'The signed ticket has ended. Load the page again with a new link: what is there stays there.',
+      'The signed ticket has ended. Ask for a new link to the same disk and open it here: it goes on.',
+    'session-ended':
+      'The signed ticket has ended. Ask for a new link to the same disk and open it here: it goes on.',
   } satisfies Partial<Record<ProblemCode, string>>,
 
   /** What to do about a problem that has ended a transfer. */
@@ -126,12 +130,12 @@ export const texts = {
     'ticket-unknown':
       'The service does not know the ticket. Was the transfer ended, or not begun? Ask for a new link.',
     'signed-ticket-refused': 'The signed ticket is not valid, or not any more. Ask for a new one.',
+    'session-ended': 'The signed ticket has ended. Ask for a new one.',
     refused: 'The service refuses this. Show these words to whoever gave you the ticket.',
     'not-begun': 'Nothing was changed.',
     'storage-full': 'Ask whoever runs the storage to make room, then go on.',
     differs: 'The disk is not what it should be. Start anew; if it happens again, suspect the storage.',
-    'file-changed':
-      'Only the file as it was can be gone on with. Choose that one, or start anew with this one.',
+    'file-changed': 'Go on with the file as it was, or start anew with this one.',
     'file-refused': 'The browser could not read or write the file. Is it still there, and is there room?',
     'other-tab':
       'This disk is being moved in another tab or window. Go there, or wait: this page says when it is over.',

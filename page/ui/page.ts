@@ -13,6 +13,9 @@ type Step = 'ticket' | 'connecting' | 'disk' | 'run' | 'end';
 
 const steps: readonly Step[] = ['ticket', 'connecting', 'disk', 'run', 'end'];
 
+/** How long a worker may take to end its session. */
+const closeMilliseconds = 3000;
+
 /** What is being moved, to be started again after a failure. */
 type Wish =
   | { readonly kind: 'upload'; readonly chosen: ChosenFile }
@@ -90,12 +93,8 @@ export class Page {
       dialog.close();
       this.#order({ kind: 'cancel' });
     });
-    button('again', () => {
-      this.#again(false);
-    });
-    button('end-anew', () => {
-      this.#again(true);
-    });
+    button('again', () => this.#access && this.#again(this.#access, false));
+    button('end-anew', () => this.#access && this.#again(this.#access, true));
     for (const id of ['other-disk', 'end-other']) button(id, () => this.#reset());
     this.#listenToWindow();
   }
@@ -132,9 +131,7 @@ export class Page {
       if (this.#sessionId === '' || this.#isLinkUsed) return;
       void fetch(`/sessions/${encodeURIComponent(this.#sessionId)}`, { method: 'DELETE', keepalive: true });
     });
-    window.addEventListener('hashchange', () => {
-      if (!this.#isRunning) void this.#useFragment();
-    });
+    window.addEventListener('hashchange', () => void this.#useFragment());
   }
 
   async #useFragment(): Promise<void> {
@@ -144,10 +141,17 @@ export class Page {
     history.replaceState(null, '', `${pathname}${search}`);
     try {
       const access = accessInFragment(hash, origin);
-      if (access !== undefined) await this.#connect(access);
+      if (access !== undefined) await this.#use(access);
     } catch (error: unknown) {
       this.#refuseAccess(error);
     }
+  }
+
+  /** A running transfer goes on with a new ticket to the same disk, and is not disturbed by any other. */
+  async #use(access: Access): Promise<void> {
+    if (!this.#isRunning) await this.#connect(access);
+    else if (access.path === this.#access?.path) await this.#again(access, false);
+    else this.#notice(texts.otherTransferRuns);
   }
 
   #useText(text: string): void {
@@ -183,7 +187,7 @@ export class Page {
     this.#remembered = await this.#memory?.find(access.path);
     this.#notice('');
     this.#show('connecting');
-    this.#leaveWorker();
+    await this.#leaveWorker();
     const worker = new Worker(this.workerPath, { type: 'module' });
     worker.addEventListener('message', ({ data }: MessageEvent<Report>) => {
       if (this.#worker === worker) this.#hear(data);
@@ -196,12 +200,19 @@ export class Page {
   }
 
   /** Ends what the last worker has. */
-  #leaveWorker(): void {
+  async #leaveWorker(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
     if (worker === undefined) return;
-    const order: Order = { kind: 'close' };
-    worker.postMessage(order);
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    worker.addEventListener('message', ({ data }: MessageEvent<Report>) => {
+      if (data.kind === 'closed') resolve(undefined);
+    });
+    const timer = setTimeout(resolve, closeMilliseconds, undefined);
+    worker.postMessage({ kind: 'close' } satisfies Order);
+    await promise;
+    clearTimeout(timer);
+    worker.terminate();
   }
 
   #order(order: Order): void {
@@ -237,6 +248,8 @@ export class Page {
         return;
       case 'free':
         this.#notice(texts.free);
+        return;
+      case 'closed':
     }
   }
 
@@ -348,9 +361,12 @@ export class Page {
     const title = this.#isRunning ? texts.failed : texts.notConnected;
     this.#end('failed', title, words, texts.advice[code]);
     const again = element('again');
-    again.textContent = this.#wish === undefined ? texts.tryAgain : texts.goOn;
-    show(code !== 'file-changed', again);
-    show(code === 'file-changed' || code === 'differs', element('end-anew'));
+    // A browser does not read a file that has changed, also not from its beginning.
+    if (code === 'file-changed') this.#wish = undefined;
+    if (code === 'file-changed') again.textContent = texts.chooseFileAgain;
+    else again.textContent = this.#wish === undefined ? texts.tryAgain : texts.goOn;
+    show(code !== 'differs' && code !== 'signed-ticket-refused', again);
+    show(code === 'differs', element('end-anew'));
   }
 
   #end(kind: 'done' | 'cancelled' | 'failed', title: string, words: readonly string[], advice: string): void {
@@ -371,11 +387,9 @@ export class Page {
   }
 
   /** Connects anew, and goes on with what failed. */
-  #again(anew: boolean): void {
-    const access = this.#access;
+  async #again(access: Access, anew: boolean): Promise<void> {
     const wish = this.#wish;
-    if (access === undefined) return;
-    void this.#connect(
+    await this.#connect(
       access,
       wish === undefined
         ? undefined
@@ -386,7 +400,7 @@ export class Page {
   }
 
   async #reset(): Promise<void> {
-    this.#leaveWorker();
+    await this.#leaveWorker();
     this.#access = undefined;
     this.#wish = undefined;
     this.#remembered = undefined;

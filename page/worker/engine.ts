@@ -2,6 +2,7 @@ import {
   AbortedError,
   BlobDisk,
   startTransfer,
+  StoppedError,
   type Transfer,
   type TransferOptions,
   type TransferProgress,
@@ -29,6 +30,7 @@ export class Engine {
   readonly #controller = new AbortController();
   #connection: Connection | undefined;
   #transfer: Transfer | undefined;
+  #running: Promise<void> | undefined;
 
   constructor(private readonly tell: (report: Report) => void) {}
 
@@ -69,13 +71,18 @@ export class Engine {
         this.#transfer?.abort();
         return;
       case 'close':
-        await this.#close();
+        await this.#leave();
     }
   }
 
   async #connect(access: Access): Promise<void> {
     const connection = await Connection.open(access, this.#controller.signal);
     this.#connection = connection;
+    const { held } = await navigator.locks.query();
+    if (held?.some(({ name }) => name === lockName(connection)) === true) {
+      await this.#waitForOtherTab(connection);
+      return;
+    }
     this.tell({ kind: 'connected', disk: connection.disk, sessionId: connection.sessionId });
   }
 
@@ -83,20 +90,21 @@ export class Engine {
   async #alone(work: (connection: Connection) => Promise<void>): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined) throw new Error('There is no connection');
-    const name = `transfer ${connection.disk.path}`;
-    const ran = await navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+    const ran = await navigator.locks.request(lockName(connection), { ifAvailable: true }, async (lock) => {
       if (lock === null) return false;
-      try {
-        await work(connection);
-      } catch (error: unknown) {
+      this.#running = work(connection).catch((error: unknown) => {
         this.#tellFailure(error);
-      }
+      });
+      await this.#running;
       await this.#close();
       return true;
     });
-    if (ran) return;
+    if (!ran) await this.#waitForOtherTab(connection);
+  }
+
+  async #waitForOtherTab(connection: Connection): Promise<void> {
     this.tell({ kind: 'failed', problem: { code: 'other-tab', words: [] } });
-    await navigator.locks.request(name, () => {
+    await navigator.locks.request(lockName(connection), () => {
       this.tell({ kind: 'free' });
     });
   }
@@ -163,10 +171,22 @@ export class Engine {
     else this.tell({ kind: 'failed', problem: problemOf(error) });
   }
 
+  /** What is there stays there, and is remembered. */
+  async #leave(): Promise<void> {
+    this.#transfer?.abort(new StoppedError());
+    await this.#running;
+    await this.#close();
+    this.tell({ kind: 'closed' });
+  }
+
   async #close(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#controller.abort(new AbortedError());
     await connection?.close();
   }
+}
+
+function lockName({ disk: { path } }: Connection): string {
+  return `transfer ${path}`;
 }

@@ -29,6 +29,7 @@ function codeOf({ message, details: { status } }: TransferError): ProblemCode {
   if (status === undefined) return navigator.onLine ? 'unreachable' : 'offline';
   if (status === insufficientStorage) return 'storage-full';
   if (status === unauthenticated) return 'signed-ticket-refused';
+  if (status === forbidden && /session/i.test(message)) return 'session-ended';
   if (status === forbidden && /expired/i.test(message)) return 'ticket-expired';
   if (status === forbidden && /no such ticket/i.test(message)) return 'ticket-unknown';
   return status >= 500 || status === 408 || status === 429 ? 'busy' : 'refused';

@@ -7,9 +7,11 @@ import {
   type BrowserContextOptions,
   type Page,
 } from 'playwright-core';
+import { RangeSet } from '#sdk/transfer';
 import { Deployment, type DeploymentOptions } from '../e2e/deployment.js';
 import { freePort } from '../support/free-port.js';
 import { programPath } from '../support/requirements.js';
+import { HeldWay } from './held-way.js';
 
 const executablePath = programPath('chromium') ?? 'chromium';
 
@@ -31,41 +33,63 @@ export interface SceneImage {
   readonly link: string;
 }
 
-/** A daemon, a proxy with the page, and a browser. */
+/** A daemon, a proxy with the page, a way to it that can be held or cut, and a browser. */
 export class TransferPageScene implements AsyncDisposable {
   private constructor(
     readonly deployment: Deployment,
+    readonly way: HeldWay,
     private readonly browser: Browser,
   ) {}
 
   static async start(options: DeploymentOptions = {}): Promise<TransferPageScene> {
     // The page finds the proxy where it was when it is started again.
-    const proxy = { remote: { port: await freePort() }, ...options.proxy };
-    const deployment = await Deployment.start({ ...options, proxy });
+    const port = await freePort();
+    const deployment = await Deployment.start({ ...options, proxy: { remote: { port }, ...options.proxy } });
     try {
-      return new TransferPageScene(deployment, await chromium.launch({ executablePath, args }));
+      const browser = await chromium.launch({ executablePath, args });
+      return new TransferPageScene(deployment, await HeldWay.to(port), browser);
     } catch (error) {
       await deployment[Symbol.asyncDispose]();
       throw error;
     }
   }
 
+  /** Of the proxy, as the browser reaches it. */
+  get url(): string {
+    return `https://localhost:${this.way.port}`;
+  }
+
   /** An empty image to upload to. */
-  async target(sizeBytes: number): Promise<SceneImage> {
+  async target(sizeBytes: number, timeoutSeconds = 300): Promise<SceneImage> {
     const file = this.deployment.folder.file(`${randomUUID()}.raw`);
     await using image = await open(file, 'w');
     await image.truncate(sizeBytes);
-    return await this.image('write', file, sizeBytes);
+    return await this.image('write', file, sizeBytes, { timeout: timeoutSeconds });
   }
 
-  async image(operation: 'read' | 'write', file: string, sizeBytes: number): Promise<SceneImage> {
-    const ticketId = await this.deployment.addTicket(operation, file, sizeBytes);
+  async image(
+    operation: 'read' | 'write',
+    file: string,
+    sizeBytes: number,
+    more: { readonly timeout?: number; readonly filename?: string } = {},
+  ): Promise<SceneImage> {
+    const ticketId = await this.deployment.addTicket(operation, file, sizeBytes, more);
     const signedTicket = this.deployment.signTicket(ticketId);
     return { ticketId, file, signedTicket, link: this.linkOf(signedTicket) };
   }
 
-  linkOf(signedTicket: string, baseUrl = this.deployment.proxy.url): string {
-    return `${baseUrl}/transfer/#ticket=${encodeURIComponent(signedTicket)}`;
+  linkOf(signedTicket: string): string {
+    return `${this.url}/transfer/#ticket=${encodeURIComponent(signedTicket)}`;
+  }
+
+  /** What the daemon has written of uploads to the image so far, in order. */
+  writesTo({ ticketId }: SceneImage): Writes[] {
+    const name = `(ticket/${ticketId.slice(0, 18)}`;
+    return this.deployment.daemon.log.flatMap((record) => {
+      const { operation, transfer_id: transfer, offset, bytes } = record;
+      if (operation !== 'write' || !String(transfer).startsWith(name)) return [];
+      return [{ offsetBytes: Number(offset), lengthBytes: Number(bytes) }];
+    });
   }
 
   /** A browser as of somebody who was never here, with one tab. */
@@ -73,15 +97,25 @@ export class TransferPageScene implements AsyncDisposable {
     return Visit.of(await this.browser.newContext(options));
   }
 
-  /** A browser with a profile of its own, which can be killed and started again. */
-  async visitWith(profile: string): Promise<Visit> {
-    return Visit.of(await chromium.launchPersistentContext(profile, { executablePath, args }));
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.browser.close();
+    await this.way[Symbol.asyncDispose]();
     await this.deployment[Symbol.asyncDispose]();
   }
+}
+
+/** What one request has written. */
+export interface Writes {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+/** How many of the bytes of `later` are among those of `earlier`. */
+export function writtenTwice(earlier: readonly Writes[], later: readonly Writes[]): number {
+  const set = RangeSet.of(earlier);
+  let bytes = 0;
+  for (const range of later) for (const part of set.parts(range)) bytes += part.lengthBytes;
+  return bytes;
 }
 
 /** One visitor. */
@@ -95,7 +129,7 @@ export class Visit implements AsyncDisposable {
     readonly context: BrowserContext,
     readonly page: Page,
   ) {
-    this.watch(page);
+    this.#watch(page);
   }
 
   static async of(context: BrowserContext): Promise<Visit> {
@@ -104,11 +138,11 @@ export class Visit implements AsyncDisposable {
 
   async anotherTab(): Promise<Page> {
     const page = await this.context.newPage();
-    this.watch(page);
+    this.#watch(page);
     return page;
   }
 
-  private watch(page: Page): void {
+  #watch(page: Page): void {
     page.on('console', (message) => {
       if (message.type() === 'error') this.complaints.push(message.text());
     });
@@ -124,19 +158,57 @@ export class Visit implements AsyncDisposable {
   }
 }
 
-/** Opens the link and starts an upload of the file. */
-export async function startUpload(page: Page, link: string, file: string): Promise<void> {
+/** A browser with a profile that stays when it is killed. */
+export class KillableBrowser implements AsyncDisposable {
+  private constructor(private readonly context: BrowserContext) {}
+
+  static async start(profile: string): Promise<KillableBrowser> {
+    return new KillableBrowser(await chromium.launchPersistentContext(profile, { executablePath, args }));
+  }
+
+  async newPage(): Promise<Page> {
+    return this.context.newPage();
+  }
+
+  /** As a crash or the kernel does. */
+  async kill(): Promise<void> {
+    const closed = new Promise((resolve) => this.context.once('close', resolve));
+    const session = await this.context.browser()?.newBrowserCDPSession();
+    const { processInfo } = (await session?.send('SystemInfo.getProcessInfo')) ?? { processInfo: [] };
+    const main = processInfo.find(({ type }) => type === 'browser');
+    if (main === undefined) throw new Error('The browser does not tell its process');
+    process.kill(main.id, 'SIGKILL');
+    await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.context.close();
+  }
+}
+
+/** Opens the link, and chooses the file. */
+export async function chooseFile(page: Page, link: string, file: string): Promise<void> {
   await page.goto(link);
   await page.locator('#disk-step').waitFor();
   await page.setInputFiles('#file', file);
+}
+
+/** Opens the link and starts an upload of the file. */
+export async function startUpload(page: Page, link: string, file: string): Promise<void> {
+  await chooseFile(page, link, file);
   await page.locator('#start').click();
-  await page.locator('#run-step, #end-step').first().waitFor();
+  await page.locator('#run-step, #end-step').locator('visible=true').waitFor();
 }
 
 /** Waits for the end of a transfer. @throws with what the page says when it failed */
 export async function waitForDone(page: Page, timeoutMs = 60_000): Promise<string> {
-  await page.locator('#end-step').waitFor({ timeout: timeoutMs });
-  const text = await page.locator('#end-step').innerText();
+  const text = await waitForEnd(page, timeoutMs);
   if (!(await page.locator('#end-step.done').isVisible())) throw new Error(`The page says: ${text}`);
   return text;
+}
+
+/** @returns what the page says at the end, whatever it is */
+export async function waitForEnd(page: Page, timeoutMs = 60_000): Promise<string> {
+  await page.locator('#end-step').waitFor({ timeout: timeoutMs });
+  return page.locator('#end-step').innerText();
 }

@@ -15,7 +15,7 @@ import { steadyExtents } from './steady-extents.js';
 import type { StateStore } from './transfer-state.js';
 import { verifyTransfer } from './verification.js';
 import { WriteAccount } from './write-account.js';
-import { zeroRuns } from './zero-runs.js';
+import { zeroRuns, type DataRun } from './zero-runs.js';
 
 export interface TransferOptions {
   /** How many pieces are moved at once. */
@@ -81,6 +81,13 @@ export function startTransfer(
   options: Partial<TransferOptions> = {},
 ): Transfer {
   return new Transfer(source, target, { ...transferDefaults, ...options });
+}
+
+/** Where a piece of data goes. */
+interface DataPlace {
+  readonly piece: PlannedPiece & { readonly kind: 'data' };
+  readonly done: RangeSet;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -349,10 +356,14 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     } else {
       const data = buffer.subarray(0, lengthBytes);
       await this.#retrier.run(signal, () => this.source.read(data, offsetBytes, signal));
-      const hashed = this.#digests?.hasher.digest(data);
+      const whole = [{ offsetBytes: 0, lengthBytes, zero: false }];
+      const runs = this.options.sparse ? zeroRuns(data, zeroRunBytesMin) : whole;
+      const isZero = runs.every(({ zero }) => zero);
+      if (isZero) this.#digests?.setZero(piece);
+      const hashed = isZero ? undefined : this.#digests?.hasher.digest(data);
       // A failed write must not leave a hash running over memory that is used again.
       const [written, digest] = await Promise.allSettled([
-        this.#writeData(data, piece, done, signal),
+        this.#writeData(data, runs, { piece, done, signal }),
         hashed,
       ]);
       if (written.status === 'rejected') throw written.reason;
@@ -363,12 +374,10 @@ export class Transfer implements AsyncIterable<TransferProgress> {
 
   async #writeData(
     data: Uint8Array,
-    { offsetBytes, targetIsZero }: PlannedPiece & { kind: 'data' },
-    done: RangeSet,
-    signal: AbortSignal,
+    runs: readonly DataRun[],
+    { piece: { offsetBytes, targetIsZero }, done, signal }: DataPlace,
   ): Promise<void> {
-    const whole = [{ offsetBytes: 0, lengthBytes: data.length, zero: false }];
-    for (const run of this.options.sparse ? zeroRuns(data, zeroRunBytesMin) : whole) {
+    for (const run of runs) {
       const range = { offsetBytes: offsetBytes + run.offsetBytes, lengthBytes: run.lengthBytes };
       if (run.zero && targetIsZero) {
         this.#account.found(range);
