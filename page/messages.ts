@@ -9,8 +9,8 @@ export interface Disk {
   readonly sizeBytes: number;
   /** The ticket is for an upload; else for a download. */
   readonly writable: boolean;
-  /** What the service calls it as a file; empty when it has no name. */
-  readonly fileName: string;
+  /** What the service calls it as a file, if it has a name. */
+  readonly fileName: string | undefined;
 }
 
 /** To the worker, which has one connection and one transfer. */

@@ -13,6 +13,9 @@ type Step = 'ticket' | 'connecting' | 'disk' | 'run' | 'end';
 
 const steps: readonly Step[] = ['ticket', 'connecting', 'disk', 'run', 'end'];
 
+/** What a disk is saved as that the service has no name for. */
+const unnamedFile = 'disk.img';
+
 /** How long a worker may take to end its session. */
 const closeMilliseconds = 3000;
 
@@ -291,7 +294,7 @@ export class Page {
     const link = element('link', HTMLAnchorElement);
     const query = this.#sessionId === '' ? '' : `session_id=${encodeURIComponent(this.#sessionId)}&`;
     link.href = `${path}?${query}close=y`;
-    link.download = fileName;
+    link.download = fileName ?? unnamedFile;
   }
 
   async #choose(): Promise<void> {
@@ -315,7 +318,7 @@ export class Page {
   }
 
   async #save(): Promise<void> {
-    const handle = await askWhereToSave(this.#disk?.fileName ?? '');
+    const handle = await askWhereToSave(this.#disk?.fileName ?? unnamedFile);
     if (handle !== undefined) this.#begin({ kind: 'download', handle }, false);
   }
 

@@ -49,11 +49,15 @@ export class Connection {
   }
 }
 
-async function nameOf(transport: HttpTransport, path: string, signal: AbortSignal): Promise<string> {
+async function nameOf(
+  transport: HttpTransport,
+  path: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const head = await transport.send({ method: 'HEAD', path }, signal);
   await readText(head);
   const disposition = head.header('content-disposition') ?? '';
   const encoded = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
   if (encoded !== undefined) return decodeURIComponent(encoded);
-  return /filename="?([^";]+)/i.exec(disposition)?.[1] ?? '';
+  return /filename="?([^";]+)/i.exec(disposition)?.[1];
 }
