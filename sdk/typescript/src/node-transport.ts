@@ -1,6 +1,7 @@
 import {
   Agent as HttpAgent,
   request as requestHttp,
+  type ClientRequest,
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
@@ -21,8 +22,8 @@ export interface NodeTransportOptions extends NodeEndpointOptions {
 const silenceSecondsDefault = 600;
 
 /**
- * Node's own client: over TLS, or over a unix socket. A piece of an image is sent by one write without a
- * copy, and received straight into the memory that it is for.
+ * Node's own client: over TLS, or over a unix socket. A part of an image is sent from where it is, and
+ * received straight into the memory that it is for.
  */
 export class NodeTransport implements HttpTransport {
   readonly #agent: HttpAgent | HttpsAgent;
@@ -75,7 +76,8 @@ export class NodeTransport implements HttpTransport {
     request.on('error', (error) => {
       reject(signal.aborted ? (signal.reason as Error) : brokenConnection(error));
     });
-    request.end(body);
+    if (this.#endpoint.isSecure && body instanceof Uint8Array && body.length > 0) sendInPieces(request, body);
+    else request.end(body);
     return promise;
   }
 
@@ -83,6 +85,26 @@ export class NodeTransport implements HttpTransport {
     this.#agent.destroy();
     this.#parts.close();
   }
+}
+
+/**
+ * TLS encrypts all that it is given into memory of its own before any of it is sent. So it gets one piece
+ * while the one before is being sent.
+ */
+const pieceBytes = 512 * 1024;
+const piecesAhead = 2;
+
+function sendInPieces(request: ClientRequest, body: Uint8Array): void {
+  let givenBytes = 0;
+  const giveOne = (failure?: Error | null): void => {
+    if (failure instanceof Error) return;
+    const piece = body.subarray(givenBytes, givenBytes + pieceBytes);
+    if (piece.length === 0) return;
+    givenBytes += piece.length;
+    request.write(piece, giveOne);
+    if (givenBytes === body.length) request.end();
+  };
+  for (let pieces = 0; pieces < piecesAhead; pieces += 1) giveOne();
 }
 
 async function* chunksOf(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<Uint8Array> {
