@@ -17,6 +17,11 @@ import { SavedFile } from './saved-file.js';
 
 /** A browser has six connections to a service; two are left to whatever else is asked meanwhile. */
 const workersMax = 4;
+/** One reads and hashes while the other sends, also where the service asks for one connection. */
+const workersMin = 2;
+const MiB = 2 ** 20;
+/** Disks below that are moved in smaller pieces: of few large ones there is little progress to show. */
+const smallDiskBytes = 256 * MiB;
 /** Of half a minute at most: a night without network. Whoever watches can stop it before. */
 const retriesMax = 1000;
 /** What a browser that is killed has sent since is compared or asked for, and mostly not sent again. */
@@ -24,6 +29,14 @@ const checkpointSeconds = 30;
 
 type UploadOrder = Extract<Order, { kind: 'upload' }>;
 type DownloadOrder = Extract<Order, { kind: 'download' }>;
+
+/** What is moved, and how. */
+interface Moved {
+  readonly verify: boolean;
+  readonly sizeBytes: number;
+  /** As the service advises. */
+  readonly connectionsMax: number;
+}
 
 /** One connection and the transfer over it. */
 export class Engine {
@@ -112,11 +125,12 @@ export class Engine {
   async #upload(connection: Connection, { file, handle, verify, anew }: UploadOrder): Promise<void> {
     const { access, image, disk } = connection;
     const { path } = disk;
+    const { writersMax } = image.capabilities;
     const memory = await Memory.open();
     if (anew) await memory?.forget(path);
     const sourceIdentity = await fileIdentity(file);
     const transfer = startTransfer(new BlobDisk(file), image, {
-      ...this.#options(verify, image.capabilities.writersMax),
+      ...this.#options({ verify, sizeBytes: file.size, connectionsMax: writersMax }),
       state: memory?.of({ path, access, fileName: file.name, handle }),
       sourceIdentity,
       targetIdentity: path,
@@ -132,9 +146,11 @@ export class Engine {
 
   async #download(connection: Connection, { handle, verify }: DownloadOrder): Promise<void> {
     const { image } = connection;
-    const file = await SavedFile.create(handle, image.sizeBytes);
+    const { sizeBytes } = image;
+    const connectionsMax = image.capabilities.readersMax;
+    const file = await SavedFile.create(handle, sizeBytes);
     try {
-      const transfer = startTransfer(image, file, this.#options(verify, image.capabilities.readersMax));
+      const transfer = startTransfer(image, file, this.#options({ verify, sizeBytes, connectionsMax }));
       const progress = await this.#follow(transfer, connection);
       await file.close();
       this.tell({ kind: 'done', progress });
@@ -144,10 +160,11 @@ export class Engine {
     }
   }
 
-  #options(verify: boolean, connectionsMax: number): Partial<TransferOptions> {
+  #options({ verify, sizeBytes, connectionsMax }: Moved): Partial<TransferOptions> {
     return {
       verify,
-      workers: Math.min(workersMax, connectionsMax),
+      workers: Math.max(workersMin, Math.min(workersMax, connectionsMax)),
+      blockBytes: sizeBytes < smallDiskBytes ? MiB : 4 * MiB,
       retriesMax,
       checkpointSeconds,
       onFinding: (finding) => {

@@ -7,7 +7,7 @@ import { needs } from '../support/requirements.js';
 import { answerFileDialogs, copySavedFile } from './file-dialogs.js';
 import { KillableBrowser, startUpload, TransferPageScene, waitForDone, waitForEnd } from './transfer-page.js';
 
-const imageBytes = 24 * MiB + 512;
+const imageBytes = 12 * MiB + 512;
 
 describe('the page for transfers downloads', { skip: needs('chromium') }, () => {
   let scene: TransferPageScene;
@@ -16,8 +16,8 @@ describe('the page for transfers downloads', { skip: needs('chromium') }, () => 
     scene = await TransferPageScene.start();
     file = scene.deployment.folder.file('disk.raw');
     await writeSparseImage(file, imageBytes, [
-      { offsetBytes: 0, lengthBytes: 9 * MiB },
-      { offsetBytes: 20 * MiB, lengthBytes: 4 * MiB + 512 },
+      { offsetBytes: 0, lengthBytes: 5 * MiB },
+      { offsetBytes: 8 * MiB, lengthBytes: 4 * MiB + 512 },
     ]);
   });
   after(() => scene[Symbol.asyncDispose]());
@@ -45,13 +45,13 @@ describe('the page for transfers downloads', { skip: needs('chromium') }, () => 
     await answerFileDialogs(page, 'choose');
     await page.goto(image.link);
     await page.locator('#save').waitFor();
-    const held = scene.way.holdAnswersAfter(20 * MiB);
+    const held = scene.way.holdAnswersAfter(9 * MiB);
     await page.locator('#save').click();
     await held;
     await using disk = await open(changing, 'r+');
     await disk.write('changed when it had been read', 1000);
     scene.way.release();
-    assert.match(await waitForEnd(page), /differs from what was read at 0\+4194304/);
+    assert.match(await waitForEnd(page), /differs from what was read at 0\+1048576/);
   });
 
   test('after a pause', async () => {
@@ -61,7 +61,7 @@ describe('the page for transfers downloads', { skip: needs('chromium') }, () => 
     await answerFileDialogs(page, 'choose');
     await page.goto(image.link);
     await page.locator('#save').waitFor();
-    const held = scene.way.holdAnswersAfter(7 * MiB);
+    const held = scene.way.holdAnswersAfter(3 * MiB);
     await page.locator('#save').click();
     await held;
     await page.locator('#pause').click();
@@ -122,8 +122,8 @@ describe('the page for transfers downloads', { skip: needs('chromium') }, () => 
       await waitForDone(page);
       await page.goto(image.link);
       await page.locator('#choose').click();
-      await page.getByText('disk.raw, 24.0 MiB').waitFor();
-      const held = scene.way.holdAfter(9 * MiB);
+      await page.getByText('disk.raw, 12.0 MiB').waitFor();
+      const held = scene.way.holdAfter(4 * MiB);
       await page.locator('#start').click();
       await held;
       await browser.kill();

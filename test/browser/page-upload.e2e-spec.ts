@@ -16,9 +16,9 @@ import {
   type SceneImage,
 } from './transfer-page.js';
 
-const imageBytes = 32 * MiB;
+const imageBytes = 12 * MiB;
 /** In the middle of an upload, and not at the end of a piece. */
-const middleBytes = 17 * MiB;
+const middleBytes = 5.5 * MiB;
 
 describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
   let scene: TransferPageScene;

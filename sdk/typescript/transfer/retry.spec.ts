@@ -57,6 +57,20 @@ describe('what fails and is tried again', () => {
     await assert.rejects(retrier.run(controller.signal, failing(0)), /given up/);
   });
 
+  test('is tried again at once when somebody knows better, as if it had not failed before', async () => {
+    const retrier = new Retrier({
+      retriesMax: 1,
+      onRetry: () => {
+        setTimeout(() => {
+          retrier.retryNow();
+        });
+      },
+    });
+    const begun = performance.now();
+    await retrier.run(never, failing(3, { retryAfterSeconds: 3600 }));
+    assert.ok(performance.now() - begun < 3_600_000);
+  });
+
   test('has failed when nothing is tried again any more', async () => {
     const retrier = new Retrier({
       retriesMax: 5,
