@@ -217,11 +217,20 @@ export async function checksum(
     if (value === undefined) throw new Error('The service has no checksums');
     return checksumResult(value, blockSize);
   }
-  await using local = await LocalDisk.openSource(place, options.format);
+  return checksumResult((await diskChecksum(place, blockSize, options.format)).checksum, blockSize);
+}
+
+/** Of a disk of this host, as a service would tell it, in hex. */
+export async function diskChecksum(
+  path: string,
+  blockBytes: number,
+  format?: DiskFormat,
+): Promise<{ readonly checksum: string; readonly sizeBytes: number }> {
+  await using local = await LocalDisk.openSource(path, format);
   const { disk } = local;
-  const seen = await digestsOf(disk, blockSize);
+  const seen = await digestsOf(disk, blockBytes);
   const value = await checksumOf({ seen, other: disk, signal: never });
-  return checksumResult(Buffer.from(value).toString('hex'), blockSize);
+  return { checksum: Buffer.from(value).toString('hex'), sizeBytes: disk.sizeBytes };
 }
 
 function checksumResult(value: string, blockBytes: number): CommandResult {

@@ -77,6 +77,19 @@ export const examples: ReadonlyMap<string, readonly Example[]> = new Map([
     ],
   ],
   [
+    'receipt',
+    [
+      {
+        words: 'Of an image, to be kept beside the backup that was made of it',
+        command: `imageio receipt ${host} --cafile ca.pem --save receipt.json --disk disk.raw`,
+      },
+      {
+        words: 'Years later, without the service',
+        command: 'imageio receipt receipt.json --cafile ca.pem --disk disk.raw --format raw',
+      },
+    ],
+  ],
+  [
     'extents',
     [
       {

@@ -34,6 +34,7 @@ import {
 } from './options.js';
 import { printResult, type CommandResult, type OutputOptions } from './print-result.js';
 import { runCommand, type CommandOptions } from './run-command.js';
+import type { ReceiptOptions } from './receipt.js';
 import { showExtents, showInfo } from './show.js';
 
 const imageHelp = `
@@ -92,6 +93,25 @@ function addComparisons(program: Command): void {
     .option(...blockSize)
     .action(async (place: string, options: BlockOptions) => {
       await runCommand('checksum', options, () => checksum(place, options));
+    });
+  withFormat(
+    withLog(withOutput(withService(program.command('receipt <PLACE>')))),
+    'of the disk; what it begins like when absent',
+  )
+    .description('check the receipt of an image, or one in a file, which proves what the image had and when')
+    .option('--save <FILE>', 'keep the receipt in a new FILE')
+    .option(
+      '--host <HOST>',
+      'whose key it has to be signed with; that of any host of the authority when absent',
+    )
+    .option('--disk <FILE>', 'which the receipt has to be of')
+    .option(...blockSize)
+    .action(async (place: string, options: ReceiptOptions & CommandOptions) => {
+      await runCommand('receipt', options, async () => {
+        // What it takes to verify signatures is loaded by no other command.
+        const { receipt } = await import('./receipt.js');
+        return receipt(place, options);
+      });
     });
   withLog(withOutput(withService(program.command('extents <IMAGE>'))))
     .description('print which parts of an image are data and which are zeroes')

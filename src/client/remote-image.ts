@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { NodeTransport, type NodeTransportOptions } from '#sdk';
 import { HttpImage, imagePath, readSignedTicket, SessionTransport } from '#sdk/transfer';
+import { readText, refusalOf } from '#sdk/transfer/http';
 import { Retrier } from '#sdk/transfer/retry';
 import { errorMessage } from '../base/error-details.js';
 import type { ImageLocation } from './image-location.js';
@@ -63,6 +64,20 @@ export class RemoteImage implements AsyncDisposable {
       await transport.close();
       throw error;
     }
+  }
+
+  /**
+   * What the service says of the image.
+   * @param resource below the image, with its query
+   * @throws TransferError when it is refused or the service stays away
+   */
+  async text(resource: string, signal: AbortSignal): Promise<string> {
+    return this.retrier.run(signal, async () => {
+      const { transport, path } = this.image;
+      const answer = await transport.send({ method: 'GET', path: `${path}/${resource}` }, signal);
+      if (answer.status !== 200) throw await refusalOf(answer);
+      return readText(answer);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

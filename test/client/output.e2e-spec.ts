@@ -77,6 +77,7 @@ describe('imageio --output json', () => {
     assert.deepEqual((await lines('verify', copy, url)).lines, [{ event: 'result', equal: true }]);
     const [ofFile, ofImage] = [await lines('checksum', copy), await lines('checksum', url)];
     assert.deepEqual(ofFile.lines, ofImage.lines);
+    assert.equal((await lines('receipt', url, '--disk', copy)).lines[0]?.['disk_equal'], true);
     assert.deepEqual((await lines('extents', url)).lines, [
       { event: 'extent', start: 0, length: 3 * MiB + 5, zero: false },
     ]);

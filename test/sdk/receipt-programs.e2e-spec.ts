@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { missing } from '../nbd/servers.js';
+import { imageioProgram } from '../client/imageio-under-test.js';
 import { imagePath, ImagesClient } from '../support/client.js';
 import { Pki } from '../support/pki.js';
 import { startDaemon } from '../support/processes.js';
@@ -27,6 +28,9 @@ token.allowed_algs = ['PS256', 'ES256', 'ES384', 'ES512', 'EdDSA']
 token.deserialize(receipt, jwk.JWK.from_pem(pem))
 print(json.dumps(json.loads(token.payload)))
 `;
+
+/** Its program, then what the others are given as well. */
+const imageioCheck = 'exec "$0" "$1" receipt "$2" --cafile "$3" --host "$4" --output json';
 
 const keys = {
   RSA: { alg: 'PS256', generated: 'rsa' },
@@ -97,6 +101,11 @@ describe('a receipt', () => {
     },
     { name: 'jose', skip: false, program: () => [pinnedNode, folder.file('check-receipt.mjs')] },
     {
+      name: 'imageio',
+      skip: false,
+      program: () => ['sh', '-c', imageioCheck, pinnedNode, imageioProgram],
+    },
+    {
       name: 'jwcrypto',
       skip: needsPythonTool('python'),
       program: () => [pythonTool('python'), folder.file('check.py')],
@@ -119,18 +128,19 @@ describe('a receipt', () => {
     }
   }
 
-  for (const { name, skip, program } of programs.slice(0, 2)) {
+  for (const { name, skip, program } of programs.slice(0, 3)) {
     test(`of a host of another authority is not taken with ${name}`, { skip }, async () => {
       const { caFile } = await Pki.create(folder.file(`other-${name}`));
       assert.equal(await check(program(), receipts.get('RSA') ?? {}, caFile, 'localhost'), undefined);
     });
   }
 
-  test('of another host is not taken with jose', async () => {
-    const program = [pinnedNode, folder.file('check-receipt.mjs')];
-    assert.equal(
-      await check(program, receipts.get('RSA') ?? {}, pki.caFile, 'elsewhere.example.com'),
-      undefined,
-    );
-  });
+  for (const { name, program } of programs.slice(1, 3)) {
+    test(`of another host is not taken with ${name}`, async () => {
+      assert.equal(
+        await check(program(), receipts.get('RSA') ?? {}, pki.caFile, 'elsewhere.example.com'),
+        undefined,
+      );
+    });
+  }
 });

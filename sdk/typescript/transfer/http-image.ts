@@ -35,8 +35,10 @@ export class HttpImage implements WritableDisk, HashingDisk {
   readonly #granted = new Set<'read' | 'write'>(['read']);
 
   private constructor(
-    private readonly transport: HttpTransport,
-    private readonly path: string,
+    /** By which it is reached; it is closed with the image. */
+    readonly transport: HttpTransport,
+    /** `/images/` and the ticket, percent-encoded. */
+    readonly path: string,
     readonly sizeBytes: number,
     readonly capabilities: ImageCapabilities,
     private readonly awaitsTicket: boolean,
