@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { KiB, MiB } from '../base/units.js';
-import { logLevels } from './engine/client-log.js';
+import { logLevels } from './log.js';
 import { progressForms } from './report/report.js';
 
 /** The suffixes of sizes, as qemu-img has them. */

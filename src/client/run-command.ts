@@ -3,7 +3,7 @@ import { TransferError, VerificationError } from '#sdk/transfer';
 import { errorMessage } from '../base/error-details.js';
 import { version } from '../base/version.js';
 import { exitCodeOf } from './exit-code.js';
-import { LogFile, noLog, type Log } from './log-file.js';
+import { Log } from './log.js';
 import { printResult, type CommandResult, type OutputOptions } from './print-result.js';
 
 export interface CommandOptions extends OutputOptions {
@@ -18,11 +18,11 @@ export interface CommandOptions extends OutputOptions {
 export async function runCommand(
   name: string,
   options: CommandOptions,
-  work: (log: Log) => Promise<CommandResult | undefined>,
+  work: (log: Log | undefined) => Promise<CommandResult | undefined>,
 ): Promise<void> {
   try {
-    using log = openLog(options.logFile);
-    log.write(`imageio ${version}: ${name}`);
+    using log = options.logFile === undefined ? undefined : Log.toFile(options.logFile, 'info');
+    log?.info(`imageio ${version}: ${name}`);
     await logEnd(log, async () => {
       const result = await work(log);
       if (result !== undefined) printResult(result, options);
@@ -35,15 +35,12 @@ export async function runCommand(
   }
 }
 
-function openLog(path: string | undefined): Log & Disposable {
-  return path === undefined ? { ...noLog, [Symbol.dispose]: () => undefined } : new LogFile(path);
-}
-
-async function logEnd(log: Log, work: () => Promise<string>): Promise<void> {
+async function logEnd(log: Log | undefined, work: () => Promise<string>): Promise<void> {
   try {
-    log.write(`done: ${await work()}`);
+    const outcome = await work();
+    log?.info(`done: ${outcome}`);
   } catch (error: unknown) {
-    log.write(`failed: ${errorMessage(error)}`);
+    log?.error(`failed: ${errorMessage(error)}`);
     throw error;
   }
 }

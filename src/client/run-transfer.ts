@@ -6,7 +6,7 @@ import {
   type TransferProgress,
   type WritableDisk,
 } from '#sdk/transfer';
-import { noLog, type Log } from './log-file.js';
+import type { Log } from './log.js';
 import { bytesText } from './report/amounts.js';
 import { chooseReport } from './report/choose-report.js';
 import { PlainReport, progressLine } from './report/plain-report.js';
@@ -41,11 +41,13 @@ export async function runTransfer(
   more: Partial<TransferOptions> = {},
   report: Report = chooseReport(settings),
 ): Promise<TransferProgress> {
-  const { log = noLog } = settings;
-  log.write(`${bytesText(source.sizeBytes)} to move, ${settings.maxWorkers} workers`);
+  const { log } = settings;
+  log?.info(`${bytesText(source.sizeBytes)} to move, ${settings.maxWorkers} workers`);
   const transfer = startTransfer(source, target, {
     onRetry: (error, delaySeconds) => {
-      log.write(`again in ${delaySeconds.toFixed(2)} s: ${error.message}`);
+      // The line shall not end up behind the bar.
+      if (log?.isShown === true) report.end();
+      log?.warning(`again in ${delaySeconds.toFixed(2)} s: ${error.message}`);
     },
     workers: settings.maxWorkers,
     blockBytes: settings.bufferSize,
@@ -63,7 +65,7 @@ export async function runTransfer(
     ...more,
   });
   const logged = new PlainReport((line) => {
-    log.write(line);
+    log?.info(line);
   });
   const reports = [report, logged];
   const note = (words: string): void => {

@@ -67,7 +67,7 @@ function uploadJob(
     },
     storageDomain: async () => wanted.storageDomain,
     async move(image, transfer, state) {
-      const settings = within(options, image.capabilities.writersMax);
+      const settings = { ...within(options, image.capabilities.writersMax), log: session.log };
       const identities = {
         sourceIdentity: await fileIdentity(file),
         targetIdentity: `transfer ${transfer.id}`,
@@ -129,7 +129,7 @@ async function receive(
     // It is written over whatever there is, so a kill now leaves nothing in the way.
     beforeMade: async () => undefined,
   });
-  const settings = within(options, image.capabilities.readersMax);
+  const settings = { ...within(options, image.capabilities.readersMax), log: session.log };
   const identities = {
     // While there is a transfer nobody else writes to the disk.
     sourceIdentity: `transfer ${transfer.id}`,

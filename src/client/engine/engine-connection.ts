@@ -29,7 +29,11 @@ export class EngineConnection {
   readonly #retrier: Retrier;
   #token: string | undefined;
 
-  constructor(private readonly access: EngineAccess) {
+  /** @param onRetry told of each failure that is tried again, and how long that waits */
+  constructor(
+    private readonly access: EngineAccess,
+    onRetry?: (error: TransferError, delaySeconds: number) => void,
+  ) {
     const { url, ca, insecure, retriesMax } = access;
     this.#transport = new NodeTransport({
       baseUrl: url,
@@ -37,7 +41,7 @@ export class EngineConnection {
       silenceSeconds,
       ...(ca === undefined ? {} : { ca }),
     });
-    this.#retrier = new Retrier({ retriesMax });
+    this.#retrier = new Retrier({ retriesMax, onRetry });
   }
 
   /**

@@ -1,7 +1,7 @@
 import { errorMessage } from '../../base/error-details.js';
+import { Log, type LogLevel } from '../log.js';
 import { never } from '../never.js';
 import type { TransferSettings } from '../run-transfer.js';
-import { ClientLog, type LogLevel } from './client-log.js';
 import { EngineApi } from './engine-api.js';
 import { EngineConnection, type EngineAccess } from './engine-connection.js';
 import { engineAccess, type EngineOptions } from './engine-options.js';
@@ -17,7 +17,7 @@ export interface SessionOptions extends EngineOptions, TransferSettings {
 export interface EngineSession {
   readonly access: EngineAccess;
   readonly api: EngineApi;
-  readonly log: ClientLog;
+  readonly log: Log;
   readonly steps: Steps;
 }
 
@@ -28,10 +28,13 @@ export async function inSession<T>(
   work: (session: EngineSession) => Promise<T>,
 ): Promise<T> {
   const access = await engineAccess(options);
-  const log = ClientLog.open(options);
+  const { logFile, logLevel } = options;
+  using log = logFile === undefined ? Log.toStandardError(logLevel) : Log.toFile(logFile, logLevel);
   if (access.insecure)
     log.warning('Certificates are not verified: whoever is in the middle can read and change all');
-  const connection = new EngineConnection(access);
+  const connection = new EngineConnection(access, (error, delaySeconds) => {
+    log.warning(`The engine is asked again in ${delaySeconds.toFixed(2)} s: ${error.message}`);
+  });
   const steps = chooseSteps(options);
   steps.begin(step);
   try {
@@ -39,7 +42,7 @@ export async function inSession<T>(
   } catch (error: unknown) {
     steps.begin('command failed');
     // Without a file the program says it itself.
-    if (options.logFile !== undefined) log.error(errorMessage(error));
+    if (!log.isShown) log.error(errorMessage(error));
     throw error;
   } finally {
     steps.end();

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { TransferError } from '#sdk/transfer';
+import type { Log } from '../log.js';
 import { never } from '../never.js';
-import type { ClientLog } from './client-log.js';
 import type { EngineApi, EngineTransfer, TransferAction } from './engine-api.js';
 import { untilKnown } from './polling.js';
 
@@ -21,7 +21,7 @@ export class ImageTransfer {
     private readonly api: EngineApi,
     readonly id: string,
     private readonly diskId: string,
-    private readonly log: ClientLog,
+    private readonly log: Log,
   ) {}
 
   /**

@@ -3,7 +3,7 @@ import { HttpImage, TransferError } from '#sdk/transfer';
 import { Retrier } from '#sdk/transfer/retry';
 import { errorMessage } from '../../base/error-details.js';
 import { imageLocation } from '../image-location.js';
-import type { ClientLog } from './client-log.js';
+import type { Log } from '../log.js';
 import type { EngineTransfer } from './engine-api.js';
 import type { EngineAccess } from './engine-connection.js';
 
@@ -11,7 +11,7 @@ export interface Reaching {
   readonly access: EngineAccess;
   /** The host that this program runs on, where it is one of the engine's. */
   readonly ownHostId: string | undefined;
-  readonly log: ClientLog;
+  readonly log: Log;
   readonly signal: AbortSignal;
 }
 

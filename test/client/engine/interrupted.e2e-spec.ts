@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { MiB } from '../../../src/base/units.js';
+import { eventually } from '../../support/deadline.js';
 import { assertSameImage, writeRandomImage } from '../../support/images.js';
 import { needs } from '../../support/requirements.js';
 import type { Program } from '../../support/program.js';
@@ -95,6 +96,23 @@ describe(
       const [disk, ...others] = under.engine.disks.all;
       assert.equal(others.length, 0);
       await assertSameImage(disk!.stored.path, original);
+    });
+
+    test('writes to its log what fails and is tried again', async () => {
+      await using lone = await EngineUnderTest.start();
+      const log = file();
+      const program = await lone.startImageio(...upload, original, '--limit-rate', '4m', '--log-file', log);
+      await program.waitForLine(
+        (line) => (transferredBytes(line) > MiB ? line : undefined),
+        'some to be moved',
+      );
+      await lone.deployment.daemon.program.kill();
+      await eventually(async () => {
+        const words = await readFile(log, 'utf8').catch(() => '');
+        return /Z WARNING again in \d+\.\d\d s: /.test(words) ? true : undefined;
+      }, 'a retry is in the log');
+      await program.kill();
+      await lone.deployment.restart('daemon');
     });
 
     test('takes back what an earlier run has left when it is told to begin anew', async () => {

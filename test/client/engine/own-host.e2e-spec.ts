@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../../src/base/units.js';
-import { ClientLog } from '../../../src/client/engine/client-log.js';
+import { Log } from '../../../src/client/log.js';
 import { EngineApi, type EngineTransfer } from '../../../src/client/engine/engine-api.js';
 import { EngineConnection, type EngineAccess } from '../../../src/client/engine/engine-connection.js';
 import { ImageTransfer } from '../../../src/client/engine/image-transfer.js';
@@ -49,8 +49,8 @@ describe('a client on a host of the engine', () => {
     return new ImageTransfer(api, id, disk.id, log('open')).open(never);
   }
 
-  function log(name: string): ClientLog {
-    return ClientLog.open({ logFile: under.deployment.folder.file(name), logLevel: 'info' });
+  function log(name: string): Log {
+    return Log.toFile(under.deployment.folder.file(name), 'info');
   }
 
   test('finds it by what vdsm keeps of it, where the host can open disks of the storage domain', async () => {
