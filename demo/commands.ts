@@ -27,6 +27,8 @@ export interface DemoParties {
   readonly controlSocket: string;
   readonly throughProxy: { readonly upload: Transfer; readonly downloadTicketId: string };
   readonly direct: { readonly upload: Transfer; readonly downloadTicketId: string };
+  /** For the page in the browser, which has the ticket in its link. */
+  readonly page: { readonly upload: Transfer; readonly link: string };
   /** For the client of this project. */
   readonly client: { readonly upload: Transfer; readonly downloadTicketId: string };
 }
@@ -56,9 +58,23 @@ const interruptedExit = 130;
 /** The whole tour, in order: later commands use what earlier ones left in the folder. */
 export function demoChapters(parties: DemoParties): Chapter[] {
   return [
+    { title: 'The page in the browser', commands: pageTour(parties) },
     { title: 'With imageio, the client', commands: clientTour(parties) },
     { title: 'Through the proxy, with a signed ticket and a session', commands: proxyTour(parties) },
     { title: 'Directly at the daemon, with nothing but the ticket id', commands: daemonTour(parties) },
+  ];
+}
+
+function pageTour({ proxyUrl, page }: DemoParties): Command[] {
+  return [
+    {
+      title: 'It is there; its link is at the top, and has the ticket after the #, which is not sent',
+      line: `${curl} ${proxyUrl}/transfer/ | grep -o '<title>.*</title>'`,
+    },
+    {
+      title: 'Where the page uploads to',
+      line: `ls -ls ${page.upload.targetFile}`,
+    },
   ];
 }
 

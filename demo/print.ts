@@ -1,17 +1,21 @@
-import type { Chapter } from './commands.js';
+import { demoFiles, type Chapter } from './commands.js';
 
 export interface DemoAddresses {
   readonly folder: string;
   readonly daemonUrl: string;
   readonly proxyUrl: string;
+  readonly page: { readonly link: string };
 }
 
 /** Prints the tour for a person to paste line by line. */
 export function printTour(
   chapters: readonly Chapter[],
-  { folder, daemonUrl, proxyUrl }: DemoAddresses,
+  { folder, daemonUrl, proxyUrl, page }: DemoAddresses,
 ): void {
   const lines = [
+    '',
+    `Upload ${demoFiles.image} of ${folder} in the browser, with one click:`,
+    page.link,
     '',
     `Daemon  ${daemonUrl}   API: ${daemonUrl}/docs`,
     `Proxy   ${proxyUrl}   API: ${proxyUrl}/docs`,

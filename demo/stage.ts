@@ -44,6 +44,10 @@ export class Stage {
         configuration: { remote: { port: await freePort(54323) } },
       });
       started.push(proxy);
+      const signer = new Engine(engine);
+      const sign = (ticketId: string) =>
+        signer.signTransfer({ ticketId, imagedUri: daemon.url, lifetimeSeconds: daySeconds });
+      const pageUpload = await addUpload(daemon, folder, 'page-upload.iso', imageBytes);
       const parties: DemoParties = {
         daemonUrl: daemon.url,
         proxyUrl: proxy.url,
@@ -56,15 +60,16 @@ export class Stage {
           upload: await addUpload(daemon, folder, 'direct-upload.iso', imageBytes),
           downloadTicketId: await addDownload(daemon, folder, imageBytes),
         },
+        page: {
+          upload: pageUpload,
+          link: `${proxy.url}/transfer/#ticket=${encodeURIComponent(sign(pageUpload.ticketId))}`,
+        },
         client: {
           upload: await addUpload(daemon, folder, 'client-upload.iso', imageBytes),
           downloadTicketId: await addDownload(daemon, folder, imageBytes),
         },
       };
       await writeClient(folder);
-      const signer = new Engine(engine);
-      const sign = (ticketId: string) =>
-        signer.signTransfer({ ticketId, imagedUri: daemon.url, lifetimeSeconds: daySeconds });
       const { upload, downloadTicketId } = parties.throughProxy;
       await writeFile(join(folder, demoFiles.uploadTicket), sign(upload.ticketId));
       await writeFile(join(folder, demoFiles.downloadTicket), sign(downloadTicketId));

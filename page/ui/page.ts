@@ -367,7 +367,7 @@ export class Page {
     // A browser does not read a file that has changed, also not from its beginning.
     if (code === 'file-changed') this.#wish = undefined;
     if (code === 'file-changed') again.textContent = texts.chooseFileAgain;
-    else again.textContent = this.#wish === undefined ? texts.tryAgain : texts.goOn;
+    else again.textContent = this.#wish === undefined || code === 'not-begun' ? texts.tryAgain : texts.goOn;
     show(code !== 'differs' && code !== 'signed-ticket-refused', again);
     show(code === 'differs', element('end-anew'));
   }
