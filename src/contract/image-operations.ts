@@ -587,6 +587,26 @@ const digestsExample = [
   },
 ];
 
+/** The answer of those that list digests of blocks. */
+export const digestsAnswer = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    ApiOkResponse({
+      description: 'The digests, or one of them in each line where `Accept` prefers that.',
+      headers: access.headers,
+      content: {
+        'application/json': {
+          schema: { type: 'array', items: { $ref: getSchemaPath(BlockDigestDto) } },
+          example: digestsExample,
+        },
+        'application/x-ndjson': {
+          schema: { type: 'string', description: 'Lines, each of them a `BlockDigest`.' },
+          example: digestsExample.map((digest) => `${JSON.stringify(digest)}\n`).join(''),
+        },
+      },
+    }),
+    ApiExtraModels(BlockDigestDto),
+  );
+
 export const ListBlockDigests = (access: ImageAccess): MethodDecorator =>
   applyDecorators(
     operation(
@@ -598,7 +618,8 @@ export const ListBlockDigests = (access: ImageAccess): MethodDecorator =>
           'other. Blocks that are known to be zero say so, and are not read. By comparing them with ' +
           'digests of your own you find which blocks differ, and send only those.\n\n' +
           'The head comes when the image is open, and each digest when it is known, within a second. When ' +
-          'computing fails later the connection is cut: an incomplete list never ends well.',
+          'computing fails later the connection is cut: an incomplete list never ends well. As a job it ' +
+          'keeps them, for `/jobs/{job}/digests`.',
       },
       access.anyOperation,
     ),
@@ -616,21 +637,8 @@ export const ListBlockDigests = (access: ImageAccess): MethodDecorator =>
       description: 'How many bytes, by default all that follow. The last block ends where these do.',
       schema: byteCount,
     }),
-    ApiOkResponse({
-      description: 'The digests, or one of them in each line where `Accept` prefers that.',
-      headers: access.headers,
-      content: {
-        'application/json': {
-          schema: { type: 'array', items: { $ref: getSchemaPath(BlockDigestDto) } },
-          example: digestsExample,
-        },
-        'application/x-ndjson': {
-          schema: { type: 'string', description: 'Lines, each of them a `BlockDigest`.' },
-          example: digestsExample.map((digest) => `${JSON.stringify(digest)}\n`).join(''),
-        },
-      },
-    }),
-    ApiExtraModels(BlockDigestDto),
+    mayBeJob(access.headers),
+    digestsAnswer(access),
     refusal(
       400,
       'The request is malformed, or the algorithm is not known; the text names those that are.',

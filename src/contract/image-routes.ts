@@ -1,5 +1,5 @@
 import type { OperationKind } from './operation-kind.js';
-import { CancelJob, FollowJob, GetJob, ListJobs } from './job-operations.js';
+import { CancelJob, FollowJob, GetJob, ListJobDigests, ListJobs } from './job-operations.js';
 import {
   FollowTicket,
   GetChecksum,
@@ -190,6 +190,15 @@ export const imageRoutes = [
     path: '/jobs/:job/events',
     kind: 'events',
     contract: FollowJob,
+    relayed: true,
+    isLongWork: false,
+  },
+  {
+    name: 'listJobDigests',
+    method: 'GET',
+    path: '/jobs/:job/digests',
+    kind: 'jobs',
+    contract: ListJobDigests,
     relayed: true,
     isLongWork: false,
   },

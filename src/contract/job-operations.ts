@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiParam, ApiResponse, getSchemaPath } from './decorators.js';
-import { eventStreamHeaders, operation, type ImageAccess } from './image-operations.js';
+import { digestsAnswer, eventStreamHeaders, operation, type ImageAccess } from './image-operations.js';
 import { JobDto, jobNumber } from './job.dto.js';
 import { refusal } from './refusals.js';
 import type { SchemaObject } from './schemas.js';
@@ -75,6 +75,30 @@ export const CancelJob = (access: ImageAccess): MethodDecorator =>
       access.refusalHeaders,
     ),
     ApiResponse({ status: 204, description: 'Nothing of the job runs any more.', headers: access.headers }),
+  );
+
+export const ListJobDigests = (access: ImageAccess): MethodDecorator =>
+  applyDecorators(
+    operation(
+      {
+        summary: 'Digests that a job has computed',
+        description:
+          'The same list as of `/digests`, of a job that was begun there and is done, as often as it is ' +
+          'asked for. It is kept until newer jobs of the ticket need its room, and gone with its ticket; a ' +
+          'list that is gone while it is read is cut.',
+      },
+      access.anyStorage,
+    ),
+    jobParameter,
+    malformed(access),
+    refusal(
+      404,
+      'The ticket has no such job, or it has no digests: it computed none, failed, or they had to make room.',
+      'Job 1 has no digests, or not any more',
+      access.refusalHeaders,
+    ),
+    refusal(409, 'The job is still running.', 'Job 1 is still running', access.refusalHeaders),
+    digestsAnswer(access),
   );
 
 const jobEventsExample = [

@@ -64,7 +64,8 @@ export class JobDto {
 
   @ApiPropertyOptional({
     description:
-      'What the request would have been answered with, once the job is done; absent without a body.',
+      'What the request would have been answered with, once the job is done; absent without a body. Of ' +
+      '`digests` it tells what of the image they are of and how many; they are at `/digests` below the job.',
     type: 'object',
     additionalProperties: true,
     example: {

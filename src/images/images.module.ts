@@ -28,9 +28,11 @@ import { AlgorithmsHandler } from './operations/algorithms.handler.js';
 import { imageHandler, ImageHandlers, type ImageHandler } from './operations/image-handler.js';
 import { imagesController } from './api/images.controller.js';
 import { ImageJobs } from './jobs/image-jobs.js';
+import { JobDigests } from './jobs/job-digests.js';
 import { RunningJobs } from './jobs/running-jobs.js';
 import {
   CancelJobHandler,
+  JobDigestsHandler,
   JobEventsHandler,
   JobHandler,
   ListJobsHandler,
@@ -66,6 +68,7 @@ const handlers: Readonly<Record<ImageRouteName, Type<ImageHandler>>> = {
   getImageJob: JobHandler,
   cancelImageJob: CancelJobHandler,
   followImageJob: JobEventsHandler,
+  listJobDigests: JobDigestsHandler,
   followTicket: EventsHandler,
 };
 
@@ -103,6 +106,7 @@ export class ImagesModule implements OnModuleDestroy {
         ImageInspection,
         RunningJobs,
         ImageJobs,
+        JobDigests,
         ImageChecksums,
         ReceiptSigner,
         HashWorkers,
@@ -145,7 +149,16 @@ export class ImagesModule implements OnModuleDestroy {
           useFactory: ({ checksumsMax }: LimitsConfig) => new FairShares(checksumsMax),
         },
       ],
-      exports: [BufferPool, RunningJobs, ImageOperations, HashWorkers, KeptDigests, CHECKSUM_TURNS],
+      exports: [
+        BufferPool,
+        RunningJobs,
+        JobDigests,
+        DIGESTED_RANGES,
+        ImageOperations,
+        HashWorkers,
+        KeptDigests,
+        CHECKSUM_TURNS,
+      ],
     };
   }
 

@@ -9,6 +9,7 @@ import { digestMetrics } from '../images/checksum/digest-metrics.js';
 import { KeptDigests } from '../images/checksum/kept-digests.js';
 import { ImageSourcesModule } from '../images/backends/image-sources.module.js';
 import { bufferGauges } from '../images/buffers/buffer-gauges.js';
+import { JobDigests, jobDigestGauges } from '../images/jobs/job-digests.js';
 import { jobsGauge, RunningJobs } from '../images/jobs/running-jobs.js';
 import { CopiesModule } from '../images/copies.module.js';
 import { ImagesModule } from '../images/images.module.js';
@@ -87,6 +88,7 @@ export class DaemonModule {
             RunningJobs,
             EventStreams,
             KeptDigests,
+            JobDigests,
           ],
           useFactory: (
             store: TicketStore,
@@ -96,6 +98,7 @@ export class DaemonModule {
             jobs: RunningJobs,
             streams: EventStreams,
             digests: KeptDigests,
+            jobDigests: JobDigests,
           ) => [
             ticketGauge(store),
             restoredTicketsGauge(journal?.restored ?? 0),
@@ -104,6 +107,7 @@ export class DaemonModule {
             ...relayBufferGauges(relayPool),
             jobsGauge(jobs),
             ...digestMetrics(digests),
+            ...jobDigestGauges(jobDigests),
           ],
         },
         { provide: HEALTH_CHECKS, useValue: [] },

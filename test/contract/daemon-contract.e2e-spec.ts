@@ -9,7 +9,7 @@ import { testContract, type Drive } from './drive.js';
 import { hangingStorage, needsHangingStorage } from './hanging-storage.js';
 import { Workspace } from '../nbd/servers.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
-import { hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
+import { beginJobs, hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
 describe('the contract of the daemon', () => {
@@ -27,7 +27,7 @@ describe('the contract of the daemon', () => {
   before(async () => {
     fixture = await DaemonUnderTest.start({ ...impatient, control: { remove_timeout: 1 } });
     image = await fixture.addImage(MiB, { inactivity_timeout: 3, filename: 'disk.raw' });
-    await send({ ...imageCall('patchImage', image.path, 202) });
+    await beginJobs(image.path, [], send);
     workspace = await Workspace.create();
     if (needsHangingStorage() === false) {
       const { url, sizeBytes } = await hangingStorage(workspace);
@@ -93,7 +93,7 @@ describe('the contract of the daemon', () => {
     patchImage: [200, 202, 400, 403, 408, 413, 415, 416, 431, 500, 501, 503, 507],
     listImageExtents: [200, 400, 403, 404, 431, 500, 501, 503],
     getImageChecksum: [200, 202, 400, 403, 409, 431, 500, 501, 503],
-    listBlockDigests: [200, 400, 403, 416, 431, 500, 501, 503],
+    listBlockDigests: [200, 202, 400, 403, 416, 431, 500, 501, 503],
     listChecksumAlgorithms: [200, 400, 431, 501, 503],
     getReceipt: [200, 202, 400, 403, 404, 409, 431, 500, 501, 503],
     listReceivedRanges: [200, 400, 403, 431, 501, 503],
@@ -102,6 +102,7 @@ describe('the contract of the daemon', () => {
     getImageJob: [200, 400, 403, 404, 431, 501, 503],
     cancelImageJob: [204, 400, 403, 404, 409, 431, 501, 503],
     followImageJob: [200, 400, 403, 404, 431, 501, 503],
+    listJobDigests: [200, 400, 403, 404, 409, 431, 501, 503],
     followTicket: [200, 400, 403, 431, 501, 503],
   };
   const info = (status: number): Call => ({

@@ -17,6 +17,7 @@ export const imageOperations = [
   'getImageJob',
   'cancelImageJob',
   'followImageJob',
+  'listJobDigests',
   'followTicket',
 ] as const;
 
@@ -50,6 +51,8 @@ export const plainCalls: Readonly<Record<ImageOperation, Omit<Call, 'path'> & { 
     getImageJob: { method: 'GET', suffix: '/jobs/1' },
     cancelImageJob: { method: 'DELETE', suffix: '/jobs/1' },
     followImageJob: { method: 'GET', suffix: '/jobs/1/events' },
+    // The second one must be of digests, and have ended.
+    listJobDigests: { method: 'GET', suffix: '/jobs/2/digests' },
     followTicket: { method: 'GET', suffix: '/events' },
   };
 
@@ -63,6 +66,7 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     patchImage: { headers: ['Content-Type: application/json', asking, asJob] },
     getImageChecksum: { headers: [asJob] },
     getReceipt: { headers: [asJob] },
+    listBlockDigests: { headers: [asJob] },
   },
   206: {
     readImage: { headers: ['Range: bytes=0-99', 'Want-Content-Digest: sha-256=1'] },
@@ -85,9 +89,13 @@ export const changes: Readonly<Record<number, Partial<Record<ImageOperation, Cha
     getImageJob: { suffix: '/jobs/999' },
     cancelImageJob: { suffix: '/jobs/999' },
     followImageJob: { suffix: '/jobs/999/events' },
+    listJobDigests: { suffix: '/jobs/999/digests' },
   },
   408: { writeImage: { body: 'begun', stalls: true }, patchImage: { body: '{', stalls: true } },
-  409: { getImageChecksum: { suffix: '/checksum?expect=00' } },
+  409: {
+    getImageChecksum: { suffix: '/checksum?expect=00' },
+    listJobDigests: { suffix: '/jobs/1/digests' },
+  },
   413: { patchImage: { body: `"${'x'.repeat(65_536)}"` } },
   415: {
     writeImage: { headers: ['Content-Type: multipart/form-data; boundary=x'] },
@@ -114,6 +122,7 @@ const onlyIds: readonly ImageOperation[] = [
   'getImageJob',
   'cancelImageJob',
   'followImageJob',
+  'listJobDigests',
   'followTicket',
 ];
 
@@ -137,4 +146,19 @@ export function imageCall(
     headers: [...(call.headers ?? []), ...headers, ...tooLarge],
   };
   return status === 501 ? inUnknownFraming(made) : made;
+}
+
+/**
+ * Begins the jobs of an image that other calls ask for: a zero, and digests, which have ended then.
+ * @param path of the image
+ */
+export async function beginJobs(
+  path: string,
+  headers: readonly string[],
+  send: (call: Call) => Promise<unknown>,
+): Promise<void> {
+  await send(imageCall('patchImage', path, 202, headers));
+  await send(imageCall('listBlockDigests', path, 202, headers));
+  // The answer ends with the job.
+  await send({ method: 'GET', path: `${path}/jobs/2/events`, headers });
 }

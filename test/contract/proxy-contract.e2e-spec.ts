@@ -11,7 +11,7 @@ import { testContract, type Drive } from './drive.js';
 import { hangingStorage, needsHangingStorage } from './hanging-storage.js';
 import { Workspace } from '../nbd/servers.js';
 import { FullStorage, needsFullStorage } from './full-storage.js';
-import { hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
+import { beginJobs, hasOnlyId, imageCall, imageOperations, type ImageOperation } from './image-calls.js';
 import { impatient, patientGrace, StoppingService } from './stopping-service.js';
 
 // All operations: those of images, of sessions, of signed tickets, and info.
@@ -47,7 +47,7 @@ describe('the contract of the proxy', () => {
     const file = folder.file('image.raw');
     await writeFile(file, Buffer.alloc(MiB, 'x'));
     tickets.image = await deployment.addTicket('write', file, MiB);
-    await begin(tickets.image);
+    await beginJobs(`/images/${tickets.image}`, withTicket(signed(tickets.image)), send);
     workspace = await Workspace.create();
     if (needsHangingStorage() === false) {
       const { url, sizeBytes } = await hangingStorage(workspace);
@@ -158,7 +158,7 @@ describe('the contract of the proxy', () => {
     patchImage: [200, 202, 400, 408, 413, 415, 416, 507, ...relayed],
     listImageExtents: [200, 400, 404, ...relayed],
     getImageChecksum: [200, 202, 400, 409, ...relayed],
-    listBlockDigests: [200, 400, 416, ...relayed],
+    listBlockDigests: [200, 202, 400, 416, ...relayed],
     listChecksumAlgorithms: [200, 400, ...withoutStorage],
     getReceipt: [200, 202, 400, 404, 409, ...relayed],
     listReceivedRanges: [200, 400, ...withoutStorage],
@@ -167,6 +167,7 @@ describe('the contract of the proxy', () => {
     getImageJob: [200, 400, 404, ...withoutStorage],
     cancelImageJob: [204, 400, 404, 409, ...withoutStorage],
     followImageJob: [200, 400, 404, ...withoutStorage],
+    listJobDigests: [200, 400, 404, 409, ...withoutStorage],
     followTicket: [200, 400, ...withoutStorage],
   };
 

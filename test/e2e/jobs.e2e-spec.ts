@@ -101,7 +101,13 @@ class GatedStorage {
 }
 
 const jobsMax = 3;
-const configuration = { limits: { jobs_per_ticket: jobsMax }, control: { remove_timeout: 1 } };
+/** A ticket may have half of the pool. */
+const roomForDigests = 16;
+const digestBytes = 32 + 1;
+const configuration = {
+  limits: { jobs_per_ticket: jobsMax, job_digest_bytes: 2 * roomForDigests * digestBytes },
+  control: { remove_timeout: 1 },
+};
 
 describeWire('work that is done as a job', { configuration }, (wire) => {
   const jobs = (): JobsClient => new JobsClient(wire.client());
@@ -140,6 +146,51 @@ describeWire('work that is done as a job', { configuration }, (wire) => {
     );
   });
 
+  test('keeps digests of blocks, which are asked for when it is done', async () => {
+    const image = await wire.addImage(Buffer.concat([randomBytes(3 * MiB), Buffer.alloc(2 * MiB)]));
+    const client = jobs();
+    const query = `algorithm=sha256&block_size=${MiB}&start=${MiB}&length=${3.5 * MiB}`;
+    const path = await client.begin('GET', `${image.path}/digests?${query}`);
+    const { kind, state, done, total, result } = await client.ended(path);
+    assert.deepEqual([kind, state, done, total], ['digests', 'done', 3.5 * MiB, 3.5 * MiB]);
+    const named = { algorithm: 'sha256', block_size: MiB, start: MiB, length: 3.5 * MiB };
+    assert.deepEqual(result, { ...named, count: 4 });
+    for (const Accept of ['application/json', 'application/x-ndjson']) {
+      const kept = await wire.client().request('GET', `${path}/digests`, { headers: { Accept } });
+      const told = await wire
+        .client()
+        .request('GET', `${image.path}/digests?${query}`, { headers: { Accept } });
+      assert.deepEqual([kept.status, kept.headers['content-type'], kept.text], [200, Accept, told.text]);
+    }
+    await client.ended(await client.begin('PATCH', image.path, flush));
+    assert.equal(await client.statusOf('GET', `${image.path}/jobs/2/digests`), 404);
+    await wire.vdsm.removeTicket(image.id);
+    assert.equal(await client.statusOf('GET', `${path}/digests`), 403);
+    await wire.vdsm.addTicket(image.document);
+    assert.equal(await client.statusOf('GET', `${path}/digests`), 404);
+  });
+
+  test('has digests of the newest jobs, as many as there is room for, and never more', async () => {
+    const size = roomForDigests * MiB;
+    const image = await wire.addImage(size);
+    const client = jobs();
+    const digests = (query: string): string => `${image.path}/digests?algorithm=sha256&${query}`;
+    const large = await wire.addImage(size + MiB);
+    const refused = await client.ask('GET', `${large.path}/digests?algorithm=sha256&block_size=${MiB}`);
+    assert.equal(refused.status, 400, refused.text);
+    assert.match(refused.text, /ask for larger blocks or for a part/);
+    assert.deepEqual(await client.list(large), []);
+    const older = await client.begin('GET', digests(`block_size=${MiB}`));
+    await client.ended(older);
+    assert.equal(await client.statusOf('GET', `${older}/digests`), 200);
+    const newer = await client.begin('GET', digests(`block_size=${MiB}&length=1`));
+    await client.ended(newer);
+    assert.equal(await client.statusOf('GET', `${older}/digests`), 404);
+    assert.equal(await client.statusOf('GET', `${newer}/digests`), 200);
+    assert.equal((await client.job(older)).state, 'done');
+    await wire.vdsm.removeTicket(image.id);
+  });
+
   test('is refused as ever, before it becomes a job', async () => {
     const image = await wire.addImage(MiB, { ops: ['read'] });
     const writable = await wire.addImage(MiB);
@@ -147,13 +198,15 @@ describeWire('work that is done as a job', { configuration }, (wire) => {
     const client = jobs();
     const statuses = [
       await client.ask('GET', `${image.path}/checksum?algorithm=none`),
+      await client.ask('GET', `${image.path}/digests?start=1`),
+      await client.ask('GET', `${image.path}/digests?length=${2 * MiB}`),
       await client.ask('PATCH', image.path, flush),
       await client.ask('PATCH', writable.path, zeroAll(MiB + 1)),
       await client.ask('PATCH', writable.path, '{"op":"zero"}'),
       await client.ask('GET', `${absent.path}/checksum`),
       await client.ask('GET', `${await wire.addUnknownImage()}/checksum`),
     ].map(({ status }) => status);
-    assert.deepEqual(statuses, [400, 403, 416, 400, 500, 403]);
+    assert.deepEqual(statuses, [400, 400, 416, 403, 416, 400, 500, 403]);
     for (const { path } of [image, writable, absent]) {
       const answer = await wire.client().request('GET', `${path}/jobs`);
       assert.deepEqual([answer.status, answer.text], [200, '[]']);
@@ -236,6 +289,23 @@ function goesOn(wire: Wire, gated: Gated): void {
     const [last = '{}'] = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? '').slice(-1);
     assert.equal((JSON.parse(last) as Job).done, GatedStorage.sizeBytes);
     assert.equal((await client.request('GET', `${image.path}/jobs/9/events`)).status, 404);
+  });
+
+  test('has no digests before it is done, and makes no room of those that run', async () => {
+    const { storage, image } = await gated();
+    const client = new JobsClient(wire.client());
+    const path = await client.begin('GET', `${image.path}/digests?block_size=${MiB}`);
+    assert.equal(await client.statusOf('GET', `${path}/digests`), 409);
+    const others: string[] = [];
+    for (let count = 0; count < 2; count += 1)
+      others.push(await client.begin('GET', `${image.path}/digests?block_size=${MiB}`));
+    assert.equal(await client.statusOf('DELETE', others[0] ?? ''), 204);
+    assert.equal(await client.statusOf('GET', `${others[0]}/digests`), 404);
+    await storage.open();
+    assert.equal((await client.ended(path)).state, 'done');
+    assert.equal(await client.statusOf('GET', `${path}/digests`), 200);
+    assert.equal((await client.ended(others[1] ?? '')).state, 'done');
+    await wire.vdsm.removeTicket(image.id);
   });
 
   test('is refused when as many jobs run as may', async () => {

@@ -309,11 +309,34 @@ export class ImageClient implements AsyncDisposable {
    * a while has no more computed; who stops ends the request.
    * @throws ImageioError 416 when the range is outside of the image
    */
-  async *eachDigest({ range, signal, ...options }: DigestsOptions = {}): AsyncGenerator<BlockDigest> {
-    const part = range === undefined ? {} : { start: range.offsetBytes, length: range.lengthBytes };
-    const values = Object.entries({ ...blockQuery(options), ...part });
+  async *eachDigest({ signal, ...options }: DigestsOptions = {}): AsyncGenerator<BlockDigest> {
+    const values = Object.entries(digestsQuery(options));
     const query = new URLSearchParams(values.map(([name, value]) => [name, String(value)]));
-    const answer = await this.#transport.send(`${this.#path}/digests?${query}`, {
+    yield* this.#listedDigests(`${this.#path}/digests?${query}`, signal);
+  }
+
+  /**
+   * Has the digests computed as a job, which goes on when this client leaves; `jobDigests` gets them.
+   * @returns the job, or the digests where the service makes no job of them
+   * @throws ImageioError 416 when the range is outside of the image, 400 when there are too many to be kept
+   */
+  async beginDigests(options: Omit<DigestsOptions, 'signal'> = {}): Promise<Job | readonly BlockDigest[]> {
+    const { path } = this.#id.params;
+    const params = { path, query: digestsQuery(options), header: asJob };
+    // What is accepted here are no lines.
+    return dataOf(await this.api.GET('/images/{id}/digests', { params })) as Job | readonly BlockDigest[];
+  }
+
+  /**
+   * The digests that a job has computed.
+   * @throws ImageioError 409 while it runs, 404 when it has none or not any more
+   */
+  jobDigests(number: number, signal?: AbortSignal): AsyncGenerator<BlockDigest> {
+    return this.#listedDigests(`${this.#path}/jobs/${number}/digests`, signal);
+  }
+
+  async *#listedDigests(path: string, signal: AbortSignal | undefined): AsyncGenerator<BlockDigest> {
+    const answer = await this.#transport.send(path, {
       method: 'GET',
       headers: { Accept: 'application/x-ndjson, application/json;q=0.5' },
       signal: signal ?? null,
@@ -374,6 +397,11 @@ const ticketEnds: ReadonlySet<string> = new Set(['cancelled', 'expired', 'remove
 const jobEnds: ReadonlySet<string> = new Set(['done', 'failed', 'cancelled']);
 
 const asJob = { Prefer: 'respond-async' };
+
+function digestsQuery({ range, ...options }: Omit<DigestsOptions, 'signal'>) {
+  const part = range === undefined ? {} : { start: range.offsetBytes, length: range.lengthBytes };
+  return { ...blockQuery(options), ...part };
+}
 
 function blockQuery({ algorithm, blockSizeBytes }: BlockOptions) {
   return {

@@ -256,6 +256,13 @@ export const limitsSection = defineSection({
         'storage while it runs. The oldest that ended makes room for one more; when all of them run it ' +
         'gets 503.',
     }),
+    jobDigestBytesMax: bytes('job_digest_bytes', 132 * MiB, {
+      minimum: KiB,
+      maximum: 64 * GiB,
+      description:
+        'The digests of blocks that jobs have computed, of all tickets, until they are asked for; a job ' +
+        'that finds no room gets 503. One ticket gets half: what 8 TiB have in blocks of 4 MiB by sha256.',
+    }),
     copiesMax: count('copies', 16, {
       minimum: 1,
       maximum: 1000,

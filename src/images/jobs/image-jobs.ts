@@ -23,9 +23,10 @@ export interface LongWork {
   readonly kind?: string;
   /**
    * Refuses what the open image does not have.
+   * @param job that it is going to be
    * @returns how many bytes of it will be worked on; 0 where nobody can tell
    */
-  readonly total: (context: OperationContext) => Promise<number>;
+  readonly total: (context: OperationContext, job: Job) => Promise<number>;
   /** @returns what the client gets in the end, if there is anything */
   readonly work: (context: OperationContext) => Promise<object | undefined>;
 }
@@ -74,7 +75,7 @@ export class ImageJobs {
     const begun = Promise.withResolvers<undefined>();
     await root.untilBegun(exchange, list, begun.promise, (onProgress) =>
       this.operations.runAlone(root, { permit, request, onProgress }, async (context) => {
-        job.totalBytes = await total(context);
+        job.totalBytes = await total(context, job);
         context.lease.signal.throwIfAborted();
         begun.resolve(undefined);
         return work(context);

@@ -30,9 +30,10 @@ export class JobList {
     return job;
   }
 
-  /** Forgets a job that was refused, as if it had never been. */
-  forget({ id }: Job): void {
-    this.#jobs.delete(id);
+  /** Nobody finds the job any more. */
+  forget(job: Job): void {
+    this.#jobs.delete(job.id);
+    job.forget();
   }
 
   /** @throws NotFoundError */
@@ -43,9 +44,9 @@ export class JobList {
   }
 
   #makeRoom(): void {
-    for (const { id, running } of this.#jobs.values()) {
-      if (running) continue;
-      this.#jobs.delete(id);
+    for (const job of this.#jobs.values()) {
+      if (job.running) continue;
+      this.forget(job);
       return;
     }
     throw new UnavailableError(`Too many jobs run, the limit is ${this.jobsMax}`);

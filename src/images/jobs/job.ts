@@ -24,6 +24,7 @@ export class Job implements AbortRoot {
   readonly #controller = new AbortController();
   readonly #startedAt = performance.now();
   readonly #ended = Promise.withResolvers<undefined>();
+  readonly #forgotten = Promise.withResolvers<undefined>();
   readonly #listeners = new Set<() => void>();
   #state: JobState = 'running';
   #doneBytes = 0;
@@ -58,6 +59,21 @@ export class Job implements AbortRoot {
   /** Resolves when nothing of it runs any more, however it ended. */
   get ended(): Promise<undefined> {
     return this.#ended.promise;
+  }
+
+  /** It has done all that it was to do. */
+  get done(): boolean {
+    return this.#state === 'done';
+  }
+
+  /** Resolves when nobody can ask for it any more but by its ticket being gone. */
+  get forgotten(): Promise<undefined> {
+    return this.#forgotten.promise;
+  }
+
+  /** It is not listed any more. */
+  forget(): void {
+    this.#forgotten.resolve(undefined);
   }
 
   /** How much there is to do, once that is known. */

@@ -12,11 +12,13 @@ export class DigestList extends ListText {
   }
 
   /** The text of the blocks of `run` from the one of index `first` on to before that of `end`. */
-  entries(
-    { offsetBytes, blockBytes, zero, digest }: DigestRun,
-    first: number,
-    end: number,
-  ): readonly Uint8Array[] {
+  entries(run: DigestRun, first: number, end: number): readonly Uint8Array[] {
+    this.add(run, first, end);
+    return this.take();
+  }
+
+  /** Adds them without taking the text: by default all of `run`. */
+  add({ offsetBytes, blockBytes, zero, digest, count }: DigestRun, first = 0, end = count): void {
     if (digest !== this.#digest) {
       this.#digest = digest;
       this.#hex = Buffer.from(digest).toString('hex');
@@ -29,6 +31,5 @@ export class DigestList extends ListText {
       this.addText(rest);
       this.endItem();
     }
-    return this.take();
   }
 }

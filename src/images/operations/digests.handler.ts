@@ -9,7 +9,15 @@ import { wholeNumber } from '../../wire/headers/query-number.js';
 import { wantsJsonLines } from '../../wire/list-text.js';
 import type { FairShares } from '../buffers/fair-shares.js';
 import { blockDigests } from '../checksum/block-digests.js';
-import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
+import type { DigestTable } from '../checksum/digest-table.js';
+import { ImageJobs, wantsJob } from '../jobs/image-jobs.js';
+import { JobDigests } from '../jobs/job-digests.js';
+import {
+  ImageOperations,
+  type OperationContext,
+  type OperationRequest,
+} from '../transfer/image-operations.js';
+import { createBlockHash } from '../checksum/block-hash.js';
 import { blockParameters } from './block-parameters.js';
 import type { BlockHashing } from '../checksum/digest-series.js';
 import { CHECKSUM_TURNS, ImageChecksums } from './image-checksums.js';
@@ -28,6 +36,9 @@ interface DigestsRequest extends BlockHashing {
  */
 const entriesPerTurn = 512;
 
+/** The same of blocks whose digests are kept, which is a copy of some bytes each. */
+const keptPerTurn = 16_384;
+
 /** A client that takes longer to read keeps nobody from computing. */
 const unreadSecondsMax = 1;
 
@@ -40,34 +51,77 @@ export class DigestsHandler implements ImageHandler {
   constructor(
     private readonly operations: ImageOperations,
     private readonly checksums: ImageChecksums,
+    private readonly jobs: ImageJobs,
+    private readonly jobDigests: JobDigests,
     @Inject(CHECKSUM_TURNS) private readonly turns: FairShares,
   ) {}
 
   async handle(exchange: Exchange, { ticketId, query }: AskedImage): Promise<void> {
     const request = digestsRequest(query);
+    const operation: OperationRequest = {
+      ticketId,
+      access: 'read',
+      kind: 'checksum',
+      check: ({ sizeBytes }) => {
+        checkWithinTicket(askedRange(request), sizeBytes);
+      },
+    };
+    if (wantsJob(exchange)) {
+      await this.#begin(exchange, operation, request);
+      return;
+    }
     const list = new DigestList(wantsJsonLines(exchange));
     const body = new EarlyHead(exchange, { 'Content-Type': list.contentType });
     try {
-      await this.operations.run(
-        exchange,
-        {
-          ticketId,
-          access: 'read',
-          kind: 'checksum',
-          check: ({ sizeBytes }) => {
-            checkWithinTicket(askedRange(request), sizeBytes);
-          },
-        },
-        async (context) => {
-          const range = await existingRange(request, context);
-          exchange.logFields['offset'] = range.offsetBytes;
-          exchange.logFields['length'] = range.lengthBytes;
-          body.start();
-          await this.#sendAll(body, list, context, request, range);
-        },
-      );
+      await this.operations.run(exchange, operation, async (context) => {
+        const range = await existingRange(request, context);
+        exchange.logFields['offset'] = range.offsetBytes;
+        exchange.logFields['length'] = range.lengthBytes;
+        body.start();
+        await this.#sendAll(body, list, context, request, range);
+      });
     } finally {
       body.stop();
+    }
+  }
+
+  /** Computes them as a job, which keeps them to be asked for. */
+  async #begin(exchange: Exchange, operation: OperationRequest, request: DigestsRequest): Promise<void> {
+    const { algorithm, blockSizeBytes } = request;
+    const digestBytes = (await createBlockHash(algorithm)).digest().length;
+    const begun = Promise.withResolvers<{ readonly range: ByteRange; readonly table: DigestTable }>();
+    await this.jobs.start(exchange, {
+      request: operation,
+      kind: 'digests',
+      total: async (context, job) => {
+        const range = await existingRange(request, context);
+        const layout = { range, blockSizeBytes, digestBytes };
+        begun.resolve({ range, table: this.jobDigests.begin(job, operation.ticketId, layout) });
+        return range.lengthBytes;
+      },
+      work: async (context) => {
+        const { range, table } = await begun.promise;
+        await this.checksums.inTurn(context, () => this.#keepAll(context, request, range, table));
+        const { offsetBytes: start, lengthBytes: length } = range;
+        return { algorithm, block_size: blockSizeBytes, start, length, count: table.count };
+      },
+    });
+  }
+
+  async #keepAll(
+    context: OperationContext,
+    parameters: BlockHashing,
+    range: ByteRange,
+    table: DigestTable,
+  ): Promise<void> {
+    for await (const run of blockDigests(this.checksums.blocks(context, parameters, range))) {
+      for (let first = 0; first < run.count; first += keptPerTurn) {
+        if (first > 0) await new Promise(setImmediate);
+        const count = Math.min(keptPerTurn, run.count - first);
+        table.set({ ...run, offsetBytes: run.offsetBytes + first * run.blockBytes, count });
+      }
+      const { offsetBytes, blockBytes, count } = run;
+      context.lease.progressed({ offsetBytes, lengthBytes: blockBytes * count });
     }
   }
 

@@ -1,9 +1,14 @@
+import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import { EarlyHead } from '../../wire/early-head.js';
 import { EventStreams } from '../../wire/event-stream.js';
 import type { Exchange } from '../../wire/exchange.js';
+import { wantsJsonLines } from '../../wire/list-text.js';
+import { DigestList } from './digest-list.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
 import { followJob } from '../jobs/job-follower.js';
 import { ImageJobs } from '../jobs/image-jobs.js';
+import { JobDigests } from '../jobs/job-digests.js';
 import { RunningJobs } from '../jobs/running-jobs.js';
 
 const json = { 'Content-Type': 'application/json' };
@@ -62,5 +67,37 @@ export class JobEventsHandler implements ImageHandler {
       stream.end({ event: 'draining', data: job.info() });
     });
     await followJob(job, stream);
+  }
+}
+
+/** How many entries of a list are put together before other work of the process gets its turn. */
+const entriesPerTurn = 512;
+
+/** GET /images/{id}/jobs/{n}/digests: what a job has computed, as often as it is asked for. */
+@Injectable()
+export class JobDigestsHandler implements ImageHandler {
+  constructor(
+    private readonly jobs: ImageJobs,
+    private readonly digests: JobDigests,
+  ) {}
+
+  async handle(exchange: Exchange, asked: AskedImage): Promise<void> {
+    const table = this.digests.find(await this.jobs.find(exchange, asked));
+    const list = new DigestList(wantsJsonLines(exchange));
+    const body = new EarlyHead(exchange, { 'Content-Type': list.contentType });
+    body.start();
+    try {
+      let count = 0;
+      for (const run of table.runs()) {
+        list.add(run);
+        count += 1;
+        if (count % entriesPerTurn !== 0) continue;
+        const sent = body.write(list.take());
+        await (sent ?? setImmediate());
+      }
+      body.end(list.end());
+    } finally {
+      body.stop();
+    }
   }
 }

@@ -500,7 +500,7 @@ export interface components {
              */
             bytes_per_second: number;
             /**
-             * @description What the request would have been answered with, once the job is done; absent without a body.
+             * @description What the request would have been answered with, once the job is done; absent without a body. Of `digests` it tells what of the image they are of and how many; they are at `/digests` below the job.
              * @example {
              *       "algorithm": "blake2b",
              *       "block_size": 4194304,
