@@ -242,6 +242,29 @@ describe('copies between tickets', () => {
       assert.match(problem?.title ?? '', /may have lost what was not flushed/);
     });
 
+    test('are refused while as many run as may', async () => {
+      const few = await DaemonUnderTest.start({ limits: { copies: 2, retry_after_sec: 7 } });
+      try {
+        const running = new CopiesUnderTest(few);
+        const { url } = await slowWrites(workspace, 2 * MiB);
+        const source = await few.addImage(randomBytes(2 * MiB));
+        const slow = await few.addImage(undefined, { size: 2 * MiB, url });
+        const paths = [await running.begin(source, slow), await running.begin(source, slow)];
+        const target = await few.addImage(2 * MiB);
+        const refused = await running.ask(source, target);
+        assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '7'], refused.text);
+        assert.equal((await few.vdsm.getTicket(target.id)).active, false);
+        const [first = ''] = paths;
+        await eventually(
+          async () => ((await few.vdsm.request('DELETE', first)).status === 204 ? true : undefined),
+          'a copy is cancelled',
+        );
+        await running.copy(source, target);
+      } finally {
+        await few[Symbol.asyncDispose]();
+      }
+    });
+
     test('end when the ticket of either expires while storage is silent', async () => {
       const ends = async (sourceSeconds: number, targetSeconds: number): Promise<void> => {
         const { url } = await slowWrites(workspace, 2 * MiB);

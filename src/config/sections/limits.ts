@@ -268,7 +268,7 @@ export const limitsSection = defineSection({
       maximum: 1000,
       unit: 'copies',
       description:
-        'Copies between tickets, those that ended included, each with 4 buffers while it runs. The oldest ' +
+        'Copies between tickets, those that ended included, each with 8 buffers while it runs. The oldest ' +
         'that ended makes room for one more; when all of them run it gets 503.',
     }),
     corsMaxAgeSeconds: count('cors_max_age_sec', 86_400, {

@@ -29,8 +29,11 @@ export interface CopyResult {
   skipped_bytes: number;
 }
 
-/** How many steps are under way at once: reads overlap writes, and storage has several of each to do. */
-const stepsAtOnce = 4;
+/**
+ * How many steps are under way at once: reads overlap writes, and storage has several of each to do. With
+ * four a copy of a file on a disk took a third longer, or more.
+ */
+const stepsAtOnce = 8;
 /** The most zeroed in one step, between which a cancel takes effect. */
 const zeroStepBytes = 128 * MiB;
 const verifyAlgorithm = 'blake2b';
@@ -150,9 +153,9 @@ export class ImageCopy {
   async *#steps(): AsyncGenerator<CopyStep, undefined> {
     const { source, target, lengthBytes, dirty, pool, onSkipped } = this.options;
     const whole = { offsetBytes: 0, lengthBytes };
-    const zeroes = new ZeroAreas(target.backend.extents('zero'));
+    const zeroes = new ZeroAreas(target.backend.extents('zero', whole));
     try {
-      const extents = source.backend.extents(dirty ? 'dirty' : 'zero');
+      const extents = source.backend.extents(dirty ? 'dirty' : 'zero', whole);
       for await (const extent of extentsOfPart(extents, whole)) {
         if (dirty && extent.dirty !== true) {
           this.#result.skipped_bytes += extent.length;
@@ -167,6 +170,7 @@ export class ImageCopy {
 
   async *#digests({ permit, backend, lease }: OperationContext): AsyncGenerator<BlockDigest> {
     const { pool, workers, lengthBytes } = this.options;
+    const whole = { offsetBytes: 0, lengthBytes };
     const told = backend.blockDigests({
       algorithm: verifyAlgorithm,
       blockSizeBytes: verifyBlockBytes,
@@ -178,7 +182,7 @@ export class ImageCopy {
     }
     const runs = blockDigests({
       backend,
-      extents: extentsOfPart(backend.extents('zero'), { offsetBytes: 0, lengthBytes }),
+      extents: extentsOfPart(backend.extents('zero', whole), whole),
       algorithm: verifyAlgorithm,
       blockSizeBytes: verifyBlockBytes,
       pool,
