@@ -8,7 +8,8 @@ import { BufferPool } from '../images/buffers/buffer-pool.js';
 import { digestMetrics } from '../images/checksum/digest-metrics.js';
 import { KeptDigests } from '../images/checksum/kept-digests.js';
 import { ImageSourcesModule } from '../images/backends/image-sources.module.js';
-import { bufferGauges } from '../images/buffers/buffer-gauges.js';
+import { bufferGauges, digestPoolGauges } from '../images/buffers/buffer-gauges.js';
+import { DIGESTED_RANGES } from '../images/buffers/digested-ranges.js';
 import { JobDigests, jobDigestGauges } from '../images/jobs/job-digests.js';
 import { jobsGauge, RunningJobs } from '../images/jobs/running-jobs.js';
 import { CopiesModule } from '../images/copies.module.js';
@@ -89,6 +90,7 @@ export class DaemonModule {
             EventStreams,
             KeptDigests,
             JobDigests,
+            DIGESTED_RANGES,
           ],
           useFactory: (
             store: TicketStore,
@@ -99,6 +101,7 @@ export class DaemonModule {
             streams: EventStreams,
             digests: KeptDigests,
             jobDigests: JobDigests,
+            digestedRanges: BufferPool,
           ) => [
             ticketGauge(store),
             restoredTicketsGauge(journal?.restored ?? 0),
@@ -108,6 +111,7 @@ export class DaemonModule {
             jobsGauge(jobs),
             ...digestMetrics(digests),
             ...jobDigestGauges(jobDigests),
+            ...digestPoolGauges(digestedRanges),
           ],
         },
         { provide: HEALTH_CHECKS, useValue: [] },
