@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { sha256, VerificationError } from '#sdk/transfer';
 import { bytesText } from './report/amounts.js';
 import { diskChecksum } from './commands.js';
-import type { DiskFormat } from './disk-format.js';
+import type { DiskFormat } from '../qemu/disk-format.js';
 import { imageLocation, isImageLocation } from './image-location.js';
 import { never } from './never.js';
 import type { CommandResult } from './print-result.js';

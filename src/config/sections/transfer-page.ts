@@ -8,8 +8,8 @@ export const transferPageSection = defineSection({
     enable: boolean('enable', {
       default: { daemon: false, proxy: true },
       description:
-        'Serve it on the remote listener. It allows nothing: as for every client, the ticket decides. People ' +
-        'meet the proxy; a host has no need to show it.',
+        'Serve it on the remote listener. It allows nothing: as for every client, the ticket decides. ' +
+        'People meet the proxy; a host has no need to show it.',
     }),
   },
 });
