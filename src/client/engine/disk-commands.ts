@@ -1,5 +1,5 @@
 import { stat, truncate } from 'node:fs/promises';
-import type { HttpImage, StateStore, TransferProgress } from '#sdk/transfer';
+import { TransferError, type HttpImage, type StateStore, type TransferProgress } from '#sdk/transfer';
 import { errorCode } from '../../base/error-details.js';
 import { isTargetOf, outcome, within } from '../commands.js';
 import { detectFormat, type DiskFormat } from '../../qemu/disk-format.js';
@@ -9,6 +9,7 @@ import type { CommandResult } from '../print-result.js';
 import { runTransfer } from '../run-transfer.js';
 import { fileIdentity, placeIdentity, StateFile } from '../state-file.js';
 import { UsageError } from '../usage-error.js';
+import { alone } from './alone.js';
 import { diskFor, type DiskOptions } from './disk-to-upload.js';
 import type { NewDisk } from './engine-api.js';
 import { EngineMove, type DiskJob, type Memory } from './engine-move.js';
@@ -39,14 +40,10 @@ export async function uploadDisk(file: string, options: UploadDiskOptions): Prom
   await using source = await LocalDisk.openSource(file, fileFormat);
   return await inSession(options, 'inspecting image', async (session) => {
     const wanted = await diskFor(file, { fileFormat, sizeBytes: source.disk.sizeBytes }, options);
-    const { storageDomain, name, format, id = '' } = wanted;
-    const memory = memoryOf(
-      file,
-      ['upload-disk', session.access.url, storageDomain, name, format, id],
-      options,
-    );
+    const { storageDomain, name, format } = wanted;
+    const purpose = ['upload-disk', session.access.url, storageDomain, name, format, options.diskId ?? ''];
     const job = uploadJob(file, source, { session, wanted, options });
-    const { diskId, moved } = await new EngineMove(session, job, memory, options.resume === 'auto').run();
+    const { diskId, moved } = await run(session, job, memoryOf(file, purpose, options), options);
     return resultOf('uploaded', diskId, moved);
   });
 }
@@ -61,9 +58,17 @@ function uploadJob(
     direction: 'upload',
     movingStep: 'uploading image',
     wanted: {},
-    async addDisk(signal) {
+    diskId: wanted.id,
+    async prepare(signal) {
       session.steps.begin('creating disk');
-      return (await session.api.addDisk(wanted, signal)).id;
+      if (options.diskId !== undefined && (await session.api.disk(wanted.id, signal)) !== undefined)
+        throw new TransferError(`The engine has a disk ${wanted.id} already`, {
+          status: 409,
+          retryable: false,
+        });
+    },
+    async makeDisk(signal) {
+      await session.api.addDisk(wanted, signal);
     },
     storageDomain: async () => wanted.storageDomain,
     async move(image, transfer, state) {
@@ -94,16 +99,27 @@ export async function downloadDisk(
       direction: 'download',
       movingStep: 'downloading image',
       wanted: { backupId, ...(shallow ? { shallow } : {}) },
-      addDisk: async () => diskId,
+      diskId,
+      prepare: async () => undefined,
+      makeDisk: async () => undefined,
       async storageDomain(id, signal) {
         const [domain] = (await session.api.disk(id, signal))?.storageDomainIds ?? [];
         return domain === undefined ? undefined : session.api.storageDomainName(domain, signal);
       },
       move: (image, transfer, state) => receive(image, file, { transfer, state, options, session }),
     };
-    const { moved } = await new EngineMove(session, job, memory, options.resume === 'auto').run();
+    const { moved } = await run(session, job, memory, options);
     return resultOf('downloaded', diskId, moved);
   });
+}
+
+async function run(
+  session: EngineSession,
+  job: DiskJob,
+  memory: Memory,
+  { resume }: ResumeOptions,
+): ReturnType<EngineMove['run']> {
+  return alone(memory.state.path, () => new EngineMove(session, job, memory, resume === 'auto').run());
 }
 
 async function receive(

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { parse } from 'node:path';
 import { promisify } from 'node:util';
@@ -27,7 +28,7 @@ export async function diskFor(
   const { format = contentType === 'iso' ? 'raw' : 'qcow2', preallocated } = options;
   const sparse = !preallocated && contentType !== 'iso';
   return {
-    id: options.diskId,
+    id: options.diskId ?? randomUUID(),
     name: options.name ?? parse(file).name,
     description: options.description,
     contentType,

@@ -11,8 +11,8 @@ export interface EngineDisk {
 }
 
 export interface NewDisk {
-  /** One that the engine makes up when absent. */
-  readonly id: string | undefined;
+  /** Chosen here, so that a disk whose answer was lost is known again. */
+  readonly id: string;
   readonly name: string;
   readonly description: string;
   readonly contentType: 'data' | 'iso';
@@ -62,24 +62,23 @@ export class EngineApi {
 
   async addDisk(disk: NewDisk, signal: AbortSignal): Promise<EngineDisk> {
     const { format, initialBytes, storageDomain } = disk;
-    return diskOf(
-      await this.connection.create(
-        '/disks',
-        {
-          id: disk.id,
-          name: disk.name,
-          description: disk.description,
-          content_type: disk.contentType,
-          format: format === 'qcow2' ? 'cow' : 'raw',
-          // Only qcow2 has bitmaps of what has changed.
-          backup: format === 'qcow2' ? 'incremental' : undefined,
-          sparse: disk.sparse,
-          provisioned_size: disk.sizeBytes,
-          initial_size: initialBytes,
-          storage_domains: { storage_domain: [{ name: storageDomain }] },
-        },
-        signal,
-      ),
+    return this.connection.create(
+      '/disks',
+      {
+        id: disk.id,
+        name: disk.name,
+        description: disk.description,
+        content_type: disk.contentType,
+        format: format === 'qcow2' ? 'cow' : 'raw',
+        // Only qcow2 has bitmaps of what has changed.
+        backup: format === 'qcow2' ? 'incremental' : undefined,
+        sparse: disk.sparse,
+        provisioned_size: disk.sizeBytes,
+        initial_size: initialBytes,
+        storage_domains: { storage_domain: [{ name: storageDomain }] },
+      },
+      { of: diskOf, find: () => this.disk(disk.id, signal) },
+      signal,
     );
   }
 
@@ -95,23 +94,34 @@ export class EngineApi {
 
   async addTransfer(wanted: NewTransfer, signal: AbortSignal): Promise<EngineTransfer> {
     const { direction, diskId, hostId, backupId, shallow } = wanted;
-    return transferOf(
-      await this.connection.create(
-        '/imagetransfers',
-        {
-          direction,
-          disk: { id: diskId },
-          // What the guest sees, whatever is on storage.
-          format: 'raw',
-          // Else the engine deletes the disk when it hears nothing for a while, and nothing could go on.
-          timeout_policy: 'pause',
-          host: hostId === undefined ? undefined : { id: hostId },
-          backup: backupId === undefined ? undefined : { id: backupId },
-          shallow,
-        },
-        signal,
-      ),
+    const before = new Set((await this.transfersOf(diskId, signal)).map(({ id }) => id));
+    return this.connection.create(
+      '/imagetransfers',
+      {
+        direction,
+        disk: { id: diskId },
+        // What the guest sees, whatever is on storage.
+        format: 'raw',
+        // Else the engine deletes the disk when it hears nothing for a while, and nothing could go on.
+        timeout_policy: 'pause',
+        host: hostId === undefined ? undefined : { id: hostId },
+        backup: backupId === undefined ? undefined : { id: backupId },
+        shallow,
+      },
+      {
+        of: transferOf,
+        find: async () => (await this.transfersOf(diskId, signal)).find(({ id }) => !before.has(id)),
+      },
+      signal,
     );
+  }
+
+  /** Those that the engine has of a disk: the API has no id that the client could choose. */
+  async transfersOf(diskId: string, signal: AbortSignal): Promise<readonly EngineTransfer[]> {
+    const answer = fields(await this.connection.send('GET', '/imagetransfers', signal));
+    return listOf(answer['image_transfer'])
+      .filter(({ disk, image }) => [fields(disk)['id'], fields(image)['id']].includes(diskId))
+      .map(transferOf);
   }
 
   /** @returns undefined when there is none, or none any more */

@@ -1,7 +1,7 @@
 import { NodeTransport } from '#sdk';
 import { TransferError, type HttpAnswer, type HttpRequest } from '#sdk/transfer';
 import { readText } from '#sdk/transfer/http';
-import { Retrier } from '#sdk/transfer/retry';
+import { Retrier, type RetryOptions } from '#sdk/transfer/retry';
 
 /** Where an engine is and who asks. */
 export interface EngineAccess {
@@ -26,6 +26,7 @@ const silenceSeconds = 120;
  */
 export class EngineConnection {
   readonly #transport: NodeTransport;
+  readonly #retryOptions: RetryOptions;
   readonly #retrier: Retrier;
   #token: string | undefined;
 
@@ -41,7 +42,8 @@ export class EngineConnection {
       silenceSeconds,
       ...(ca === undefined ? {} : { ca }),
     });
-    this.#retrier = new Retrier({ retriesMax, onRetry });
+    this.#retryOptions = { retriesMax, onRetry };
+    this.#retrier = new Retrier(this.#retryOptions);
   }
 
   /**
@@ -59,11 +61,27 @@ export class EngineConnection {
     return this.#retrier.run(signal, () => this.#sendOnce(method, path, signal, body));
   }
 
-  /** Makes something, of which there must not be two. @throws TransferError as `send` */
-  async create(path: string, body: object, signal: AbortSignal): Promise<unknown> {
-    // Who the user is may be found out as often as it takes.
-    await this.#retrier.run(signal, () => this.#authorization(signal));
-    return this.#sendOnce('POST', path, signal, body);
+  /**
+   * Makes something, of which there must not be two.
+   * @param find looks whether it is there, after an answer that did not come
+   * @throws TransferError as `send`
+   */
+  async create<T>(
+    path: string,
+    body: object,
+    found: { readonly of: (answer: unknown) => T; readonly find: () => Promise<T | undefined> },
+    signal: AbortSignal,
+  ): Promise<T> {
+    let mayBeThere = false;
+    // One of its own: what is found out in between is no progress.
+    return new Retrier(this.#retryOptions).run(signal, async () => {
+      const there = mayBeThere ? await found.find() : undefined;
+      if (there !== undefined) return there;
+      // Who the user is may be found out as often as it takes.
+      await this.#retrier.run(signal, () => this.#authorization(signal));
+      mayBeThere = true;
+      return found.of(await this.#sendOnce('POST', path, signal, body));
+    });
   }
 
   /** Gives the token back. Whether the engine hears of it makes no difference to whoever asked. */

@@ -25,8 +25,11 @@ export interface DiskJob {
   /** e.g. `uploading image` */
   readonly movingStep: string;
   readonly wanted: Pick<NewTransfer, 'backupId' | 'shallow'>;
-  /** The disk of the engine, which an upload makes. */
-  addDisk(signal: AbortSignal): Promise<string>;
+  /** Of the engine; an upload makes it. */
+  readonly diskId: string;
+  /** @throws TransferError when there is a disk with that id that an upload has not made */
+  prepare(signal: AbortSignal): Promise<void>;
+  makeDisk(signal: AbortSignal): Promise<void>;
   /** The name of the storage domain that the disk is in; undefined when the engine does not tell. */
   storageDomain(diskId: string, signal: AbortSignal): Promise<string | undefined>;
   /** @param state of the transfer with that id, to be gone on with */
@@ -98,7 +101,9 @@ export class EngineMove {
       return record;
     }
     if (isOver) {
-      log.warning(`Transfer ${record.transferId ?? ''} has ended at the engine: beginning anew`);
+      const { diskId, transferId } = record;
+      const ended = transferId === undefined ? `Disk ${diskId} is not` : `Transfer ${transferId} has ended`;
+      log.warning(`${ended} at the engine: beginning anew`);
       await this.#transfer?.over();
       await this.#forget();
       // A disk that is good may be in use.
@@ -139,18 +144,25 @@ export class EngineMove {
 
   /** Makes what is not there yet of disk and transfer. */
   async #begin(record: TransferRecord | undefined, signal: AbortSignal): Promise<ImageTransfer> {
-    const { api, steps, log } = this.session;
+    const { api, steps } = this.session;
     if (this.#transfer !== undefined) {
       steps.begin('resuming transfer');
       await this.#transfer.open(signal);
       return this.#transfer;
     }
     const { job } = this;
-    const diskId = record?.diskId ?? (await job.addDisk(signal));
-    this.#diskId = diskId;
-    // What is left of an earlier run is of a disk that was another one.
-    if (record === undefined) await this.memory.state.remove();
-    await this.#remember({ diskId });
+    const diskId = record?.diskId ?? job.diskId;
+    if (record === undefined) {
+      await job.prepare(signal);
+      // What is left of an earlier run is of a disk that was another one.
+      await this.memory.state.remove();
+      // It is known by then to whoever comes after a kill, or when no answer comes.
+      await this.#remember({ diskId });
+      this.#diskId = diskId;
+      await job.makeDisk(signal);
+    }
+    const begun = record === undefined ? undefined : await this.#begunUnseen(diskId, signal);
+    if (begun !== undefined) return begun;
     if (job.direction === 'upload') {
       await this.#untilMade(diskId, signal);
       steps.begin('creating transfer');
@@ -158,11 +170,25 @@ export class EngineMove {
     const hostId = await this.#ownHost(signal);
     const { direction, wanted } = job;
     const { id } = await api.addTransfer({ ...wanted, direction, diskId, hostId }, signal);
+    return this.#opened(id, diskId, signal);
+  }
+
+  /** The transfer of an upload that was killed before it heard of it: nobody else has the disk. */
+  async #begunUnseen(diskId: string, signal: AbortSignal): Promise<ImageTransfer | undefined> {
+    if (this.job.direction === 'download') return undefined;
+    const transfers = await this.session.api.transfersOf(diskId, signal);
+    const begun = transfers.find(({ phase }) => isOpenPhase(phase));
+    return begun === undefined ? undefined : this.#opened(begun.id, diskId, signal);
+  }
+
+  async #opened(id: string, diskId: string, signal: AbortSignal): Promise<ImageTransfer> {
+    const { api, log } = this.session;
     log.info(`Transfer ${id} of disk ${diskId}`);
-    this.#transfer = new ImageTransfer(api, id, diskId, log);
+    const transfer = new ImageTransfer(api, id, diskId, log);
+    this.#transfer = transfer;
     await this.#remember({ diskId, transferId: id });
-    await this.#transfer.open(signal);
-    return this.#transfer;
+    await transfer.open(signal);
+    return transfer;
   }
 
   async #untilMade(diskId: string, signal: AbortSignal): Promise<void> {
@@ -228,7 +254,7 @@ export class EngineMove {
         ...(this.#transfer === undefined ? [] : [`transfer ${this.#transfer.id}`]),
         ...(this.#diskId === undefined ? [] : [`disk ${this.#diskId}`]),
       ];
-      log.error(`The engine still has ${places.join(' and ')}: ${errorMessage(failure)}`);
+      log.error(`The engine may still have ${places.join(' and ')}: ${errorMessage(failure)}`);
     }
   }
 

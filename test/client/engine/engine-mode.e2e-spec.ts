@@ -162,7 +162,7 @@ describe('imageio with an engine', { skip: needs('qemu-img', 'qemu-nbd') }, () =
       original,
     );
     assert.equal(again.code, 4);
-    assert.match(again.stderr, /Disk with the same ID exists/);
+    assert.match(again.stderr, /The engine has a disk .* already/);
     await assertUploaded();
   });
 

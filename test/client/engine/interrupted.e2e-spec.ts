@@ -98,6 +98,60 @@ describe(
       await assertSameImage(disk!.stored.path, original);
     });
 
+    for (const collection of ['disks', 'imagetransfers'] as const)
+      test(`finds what was made of its ${collection} when the answer is lost`, async () => {
+        under.engine.script.losesAnswers = { collection, times: 1 };
+        const before = under.engine.transfers.all.length;
+        const { code, stderr } = await under.imageio(...upload, original);
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /WARNING The engine is asked again/);
+        const [disk, ...others] = under.engine.disks.all;
+        assert.deepEqual([others.length, disk?.status], [0, 'ok']);
+        assert.equal(under.engine.transfers.all.length, before + 1);
+        await assertSameImage(disk!.stored.path, original);
+      });
+
+    test('finds the download that was begun when the answer is lost', async () => {
+      assert.equal((await under.imageio(...upload, original)).code, 0);
+      const [disk] = under.engine.disks.all;
+      const before = under.engine.transfers.all.length;
+      under.engine.script.losesAnswers = { collection: 'imagetransfers', times: 1 };
+      const copy = file();
+      const { code, stderr } = await under.imageio('download-disk', disk!.id, copy, '-f', 'raw');
+      assert.equal(code, 0, stderr);
+      assert.equal(under.engine.transfers.all.length, before + 1);
+      await assertSameImage(copy, original);
+    });
+
+    for (const collection of ['disks', 'imagetransfers'] as const)
+      test(`goes on with its ${collection} when it was killed before it heard of them`, async () => {
+        under.engine.script.losesAnswers = { collection, times: 100 };
+        const before = under.engine.transfers.all.length;
+        const made = (): unknown =>
+          collection === 'disks' ? under.engine.disks.all[0] : under.engine.transfers.all[before];
+        const program = await under.startImageio(...upload, original);
+        await eventually(made, 'it is made');
+        await program.kill();
+        under.engine.script.losesAnswers = undefined;
+        const again = await under.imageio(...upload, original);
+        assert.equal(again.code, 0, again.stderr);
+        assert.equal(under.engine.disks.all.length, 1);
+        assert.equal(under.engine.transfers.all.length, before + 1);
+        await assertSameImage(under.engine.disks.all[0]!.stored.path, original);
+      });
+
+    test('refuses the same command while it runs, and not another one', async () => {
+      const program = await started(...upload, original);
+      const same = await under.imageio(...upload, original);
+      assert.equal(same.code, 1);
+      assert.match(same.stderr, /^imageio: The same command is running already/m);
+      const state = file();
+      const other = await under.imageio(...upload, original, '--state', state);
+      assert.equal(other.code, 0, other.stderr);
+      assert.deepEqual(await program.waitForExit(), { code: 0, signal: null });
+      assert.equal(under.engine.disks.all.length, 2);
+    });
+
     test('writes to its log what fails and is tried again', async () => {
       await using lone = await EngineUnderTest.start();
       const log = file();

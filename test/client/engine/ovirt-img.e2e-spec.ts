@@ -75,11 +75,16 @@ describe('imageio and ovirt-img with an engine', { skip }, () => {
       assert.equal(status, 'ok');
       compareDisks(original, 'raw', stored.path, stored.format === 'cow' ? 'qcow2' : 'raw');
     }
-    // What is asked of the engine is the same but for who asks.
+    // What is asked of the engine is the same but for who asks, and that ours chooses the id.
     const [one, other] = ['raw', 'cow'].map((format) =>
       all
         .filter(({ stored }) => stored.format === format)
-        .map(({ wanted: { name, description, ...rest } }) => [typeof name, typeof description, rest]),
+        .map(({ wanted: { id = '', name, description, ...rest } }) => [
+          typeof id,
+          typeof name,
+          typeof description,
+          rest,
+        ]),
     );
     for (const pair of [one, other]) assert.deepEqual(pair?.[0], pair?.[1]);
   });

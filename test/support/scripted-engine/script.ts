@@ -8,6 +8,8 @@ export interface EngineScript {
   failsWhile: 'initializing' | 'finalizing_success' | undefined;
   /** A disk that is made turns out illegal. */
   makesIllegalDisks: boolean;
+  /** What is made there is made, and the answer is lost, so many times. */
+  losesAnswers: { readonly collection: 'disks' | 'imagetransfers'; times: number } | undefined;
   /** As engines before 4.4.7: a transfer that is over is not there any more. */
   forgetsTransfers: boolean;
   /** Told as `transfer_url` instead of where the daemon is. */
@@ -27,6 +29,7 @@ export const obedient: EngineScript = {
   passingPolls: 1,
   failsWhile: undefined,
   makesIllegalDisks: false,
+  losesAnswers: undefined,
   forgetsTransfers: false,
   transferOrigin: undefined,
   proxyOrigin: undefined,

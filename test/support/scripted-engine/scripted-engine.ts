@@ -98,6 +98,10 @@ export class ScriptedEngine implements AsyncDisposable {
     }
     const isXml = headers.accept?.includes('xml') === true;
     const { status, name, document } = await this.#answer(method, path, headers, body);
+    if (method === 'POST' && this.#isLost(path)) {
+      request.socket.destroy();
+      return;
+    }
     if (Object.keys(document).length === 0) {
       response.writeHead(status, { 'Content-Length': 0 }).end();
       return;
@@ -105,6 +109,13 @@ export class ScriptedEngine implements AsyncDisposable {
     response
       .writeHead(status, { 'Content-Type': isXml ? 'application/xml' : 'application/json' })
       .end(isXml ? toXml(name, document) : JSON.stringify(document));
+  }
+
+  #isLost(path: string): boolean {
+    const { losesAnswers } = this.script;
+    if (losesAnswers === undefined || path !== `/api/${losesAnswers.collection}`) return false;
+    losesAnswers.times -= 1;
+    return losesAnswers.times >= 0;
   }
 
   #sso(path: string, body: string): { status: number; document: object } {
@@ -174,6 +185,10 @@ export class ScriptedEngine implements AsyncDisposable {
         return found('action', {});
       case 'POST imagetransfers':
         return { status: 201, name: 'image_transfer', document: transfers.document(transfers.add(sent)) };
+      case 'GET imagetransfers':
+        return found('image_transfers', {
+          image_transfer: transfers.all.map((transfer) => transfers.document(transfer)),
+        });
       case 'GET imagetransfers/id':
         return found('image_transfer', transfers.document(await transfers.poll(id!)));
       case 'POST imagetransfers/id/action':
