@@ -1,8 +1,20 @@
+import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { expectThat } from './canary-server.js';
+import { setImmediate } from 'node:timers/promises';
+import { CanaryServer, expectThat } from './canary-server.js';
 import { Trick } from './trick.js';
+
+/** Less than the buffer that Node's TLS begins with. */
+const pieceBytesMax = 1023;
+
+/**
+ * The beginning of the first message of a client, a record of TLS with a handshake in it: as long as that is
+ * not whole TLS waits for the rest. It takes two pieces.
+ */
+const begunHello = Buffer.alloc(1500);
+begunHello.set([22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb]);
 
 /**
  * Node starts TLS in a listener of its own as soon as a connection is accepted, which it does not document.
@@ -12,11 +24,40 @@ export const startingTlsLate = new Trick({
   plainWay:
     'TLS starts as soon as a client connects: a client of plain HTTP is told nothing, and one that ' +
     'leaves before its handshake holds its place until the handshake times out',
-  canary: () => {
+  canary: async () => {
     const server = createHttpsServer();
-    expectThat(takeTlsStart(server) !== undefined, 'Node starts TLS in another way than is known');
+    const startTls = takeTlsStart(server);
+    expectThat(startTls !== undefined, 'Node starts TLS in another way than is known');
+    await using canary = await CanaryServer.open(server);
+    const connected = once(server, 'connection') as Promise<[Socket]>;
+    canary.connect().write(begunHello);
+    const [socket] = await canary.during(connected);
+    while (socket.readableLength < begunHello.length) {
+      socket.read(0);
+      await canary.during(once(socket, 'readable'));
+    }
+    const pieces = piecesRead(socket);
+    startTls(socket);
+    await setImmediate();
+    const expected = [pieceBytesMax, begunHello.length - pieceBytesMax];
+    expectThat(
+      String(pieces) === String(expected),
+      'Node takes what came before TLS in another way than is known',
+    );
   },
 });
+
+/** Records how long what is read of a socket is. */
+function piecesRead(socket: Socket): readonly number[] {
+  const pieces: number[] = [];
+  const read = socket.read.bind(socket);
+  socket.read = (lengthBytes?: number): unknown => {
+    const piece: unknown = read(lengthBytes);
+    if (piece instanceof Buffer) pieces.push(piece.length);
+    return piece;
+  };
+  return pieces;
+}
 
 /**
  * Takes Node's own start of TLS away from a server, so that a connection can be looked at before.
@@ -33,9 +74,6 @@ export function takeTlsStart(server: Server): ((socket: Socket) => void) | undef
     start.call(server, socket);
   };
 }
-
-/** Less than the buffer that Node's TLS begins with. */
-const pieceBytesMax = 1023;
 
 /**
  * Has Node's TLS take what was received before it in pieces. It keeps a buffer of 1 KiB for what it receives,
