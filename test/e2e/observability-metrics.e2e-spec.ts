@@ -153,6 +153,9 @@ describe('the metrics of a daemon and the proxy in front of it', () => {
     assert.equal(daemon.sum('imageio_buffers_waiting'), 0);
     assert.ok(daemon.sum('imageio_buffers_max', { size: 'large' }) > 100);
     assert.ok(daemon.sum('imageio_buffers_max', { size: 'small' }) > 100);
+    // Six ranges, each with some KiB around it.
+    assert.equal(daemon.sum('imageio_digest_pool_bytes_max', {}), 48 * MiB);
+    assert.equal(daemon.sum('imageio_job_digest_bytes_max', {}), 132 * MiB);
     assert.equal((await idleScrape(deployment.proxy)).sum('imageio_sessions'), 2);
   });
 
