@@ -19,8 +19,8 @@ const zeroDigit = 0x30;
 
 /**
  * The text of a list, as a JSON array or as a line of JSON for each item (`application/x-ndjson`). It is put
- * together as bytes, numbers too: of each number that V8 makes into a string it keeps something until it
- * collects its whole heap, which with a list of a million items became a hundred MiB larger.
+ * together as bytes, numbers too: a list of a million items made the process 16 MiB larger so, 26 MiB as
+ * strings and 30 MiB with its numbers alone as strings. It takes some 0.2 s longer for that.
  */
 export class ListText {
   #full: Uint8Array[] = [];
