@@ -16,6 +16,8 @@ const systemPrograms = [
   { program: 'curl', debianPackage: 'curl', tests: 'curl as a client, and the demo' },
   { program: 'jq', debianPackage: 'jq', tests: 'the incremental backup walk-through' },
   { program: 'python3', debianPackage: 'python3', tests: 'systemd notification' },
+  { program: 'rpmbuild', debianPackage: 'rpm', tests: 'the rpm' },
+  { program: 'strip', debianPackage: 'binutils', tests: 'the packages rpm and deb' },
   { program: 'mandoc', debianPackage: 'mandoc', tests: 'manual pages' },
   { program: 'fish', debianPackage: 'fish', tests: 'completion in fish' },
   { program: 'zsh', debianPackage: 'zsh', tests: 'completion in zsh' },

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.js';
 import { pinnedNode, projectRoot } from '../support/project.js';
@@ -11,7 +11,7 @@ import { TemporaryFolder } from '../support/temporary-folder.js';
 
 const units = ['ovirt-imageio.service', 'ovirt-imageio-proxy.service'];
 /** Of the daemon. */
-const socketUnit = 'ovirt-imageio.socket';
+const socketUnit = 'host/ovirt-imageio.socket';
 const skip = needs('systemd-analyze');
 /** In tenths of systemd's scale from 0, closed, to 10, open. */
 const exposureMax = 20;
@@ -29,19 +29,24 @@ function setting(unit: string, name: string): string | undefined {
   return new RegExp(`^${name}=(.*)$`, 'm').exec(read(unit))?.[1];
 }
 
+/** systemd looks for programs, which are not installed where tests run. */
+function withPrograms(text: string): string {
+  return text.replaceAll(/\/usr\/lib\/ovirt-imageio-ts\/bin\/[\w-]+/g, pinnedNode);
+}
+
+function assertVerified(file: string): void {
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+}
+
 describe('the systemd units', () => {
   for (const unit of units) {
     test(`are accepted by systemd: ${unit}`, { skip }, async () => {
       await using folder = await TemporaryFolder.create();
-      // systemd looks for the program, which is not installed where tests run.
-      const text = read(unit).replace('ExecStart=/usr/bin/ovirt-imageio', `ExecStart=${pinnedNode}`);
+      const text = withPrograms(read(unit));
       assert.notEqual(text, read(unit));
       await writeFile(folder.file(unit), text);
-      await writeFile(folder.file(socketUnit), read(socketUnit));
-      const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', folder.file(unit)], {
-        encoding: 'utf8',
-      });
-      assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+      assertVerified(folder.file(unit));
     });
 
     test(`leave little open: ${unit}`, { skip }, () => {
@@ -95,6 +100,18 @@ describe('the systemd units', () => {
     });
   }
 
+  for (const kind of ['host', 'engine']) {
+    test(`are accepted by systemd with what is of the kind ${kind}`, { skip }, async () => {
+      await using folder = await TemporaryFolder.create();
+      const [unit = ''] = units;
+      await mkdir(folder.file(`${unit}.d`));
+      await writeFile(folder.file(unit), withPrograms(read(unit)));
+      await writeFile(folder.file(`${unit}.d/10-kind.conf`), withPrograms(read(`${kind}/10-kind.conf`)));
+      await writeFile(folder.file('ovirt-imageio.socket'), read(socketUnit));
+      assertVerified(folder.file(unit));
+    });
+  }
+
   test(`make the sockets where the configuration expects them, for nobody else: ${socketUnit}`, () => {
     const { config } = loadConfig({
       role: 'daemon',
@@ -108,7 +125,7 @@ describe('the systemd units', () => {
     assert.equal(setting(socketUnit, 'SocketMode'), '0660');
     for (const name of ['SocketUser', 'SocketGroup'])
       assert.equal(setting(socketUnit, name), config.daemon.userName);
-    assert.equal(setting('ovirt-imageio.service', 'Requires'), socketUnit);
+    assert.equal(setting('host/10-kind.conf', 'Requires'), basename(socketUnit));
   });
 
   test('come with users that systemd-sysusers accepts', { skip: needs('systemd-sysusers') }, async () => {

@@ -9,6 +9,12 @@ import { Program } from './program.js';
 import { pythonTool } from './python-tools.js';
 import { Vdsm } from './vdsm.js';
 
+export interface PythonInstallation {
+  readonly command?: string;
+  /** Added to this process's environment. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** The service in Python that this one takes the place of, as its package installs it. */
 export class PythonService implements AsyncDisposable {
   private constructor(
@@ -17,8 +23,15 @@ export class PythonService implements AsyncDisposable {
     readonly vdsm: Vdsm,
   ) {}
 
-  /** @param folder an existing place for its configuration and sockets */
-  static async start(folder: string, pki: Pki): Promise<PythonService> {
+  /**
+   * @param folder an existing place for its configuration and sockets
+   * @param program where it is installed, if not where the tests install it
+   */
+  static async start(
+    folder: string,
+    pki: Pki,
+    { command = pythonTool('ovirt-imageio', 'ovirt-img'), env = {} }: PythonInstallation = {},
+  ): Promise<PythonService> {
     const identity = await pki.issueHost('python');
     const port = await freePort();
     const controlSocket = join(folder, 'python-control.sock');
@@ -32,7 +45,7 @@ export class PythonService implements AsyncDisposable {
       handlers: { keys: 'stderr' },
       logger_root: { level: 'INFO', handlers: 'stderr' },
     });
-    const program = await Program.start(pythonTool('ovirt-imageio', 'ovirt-img'), ['-c', confDir]);
+    const program = await Program.start(command, ['-c', confDir], { env });
     const vdsm = new Vdsm({ kind: 'unix', path: controlSocket });
     const service = new PythonService(program, port, vdsm);
     await service.#ready({ kind: 'tls', port, ca: pki.caPem });
