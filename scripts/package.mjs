@@ -1,5 +1,5 @@
-// npm run package: an rpm and a deb with the built program, the npm packages that it needs when it runs and the
-// Node.js that the lockfile pins, so that a host needs no registry. Made with rpmbuild and dpkg-deb, the
+// npm run package: an rpm and a deb with the built program, the npm packages that it needs when it runs and
+// the Node.js that the lockfile pins, so that a host needs no registry. Made with rpmbuild and dpkg-deb, the
 // distributions' own tools; a format whose tool is missing is left out. What is put together is what is
 // installed here: nothing is downloaded.
 // Options: --out DIR (.build/packages), --release NUMBER (1), --compression-level 1..9 (6)
@@ -37,7 +37,7 @@ const programs = [
   { program: 'ovirt-imageio-copy-key', module: 'dist/process/copy-key.js' },
 ];
 
-/** Two thirds of the files: declarations, source maps, and what packages say to those who read their source. */
+/** Two thirds of the files: declarations, source maps, and what packages say to readers of their source. */
 const onlyForDevelopers = /\.(map|[cm]?ts|flow|yml)$|\/node_modules\/.*\.(md|markdown)$/;
 
 const { values: options } = parseArgs({

@@ -1,11 +1,10 @@
-import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InvalidRequestError, MethodNotAllowedError, NotFoundError } from '../base/errors.js';
 import type { Audience } from '../wire/audience.js';
 import { Exchange } from '../wire/exchange.js';
 import { logFailure } from '../wire/log-failure.js';
-import { LOGGER, type Logger } from '../log/logger.js';
 import type { ServiceAdapter } from './http-application.js';
 
 /**
@@ -14,10 +13,7 @@ import type { ServiceAdapter } from './http-application.js';
  */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  constructor(
-    private readonly adapterHost: HttpAdapterHost<ServiceAdapter>,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  constructor(private readonly adapterHost: HttpAdapterHost<ServiceAdapter>) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -26,7 +22,7 @@ export class ErrorFilter implements ExceptionFilter {
     const exchange = Exchange.of(request.raw);
     const error =
       thrown instanceof HttpException ? this.#translate(thrown, request, exchange.audience) : thrown;
-    logFailure(this.logger, exchange, error);
+    logFailure(exchange, error);
     reply.hijack();
     exchange.fail(error);
   }

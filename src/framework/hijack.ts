@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Logger } from '../log/logger.js';
 import { Exchange } from '../wire/exchange.js';
 import { logFailure } from '../wire/log-failure.js';
 
@@ -12,7 +11,6 @@ import { logFailure } from '../wire/log-failure.js';
 export function hijack(
   request: FastifyRequest,
   reply: FastifyReply,
-  logger: Logger,
   work: (exchange: Exchange) => Promise<void>,
 ): void {
   reply.hijack();
@@ -21,7 +19,7 @@ export function hijack(
     try {
       await work(exchange);
     } catch (error: unknown) {
-      logFailure(logger, exchange, error);
+      logFailure(exchange, error);
       exchange.fail(error);
     }
   });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync, type SpawnSyncReturns, type StdioOptions } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 /** Runs `statements` in a process of their own, with `logger` writing to its standard error. */
@@ -67,5 +69,68 @@ describe('lines to standard error', () => {
     );
     closeSync(full);
     assert.deepEqual([status, stdout], [0, 'alive']);
+  });
+});
+
+describe('lines to a file', () => {
+  const inFile = (file: string, statements: string): SpawnSyncReturns<string> => {
+    const writer = JSON.stringify(import.meta.resolve('./log-writer.js'));
+    return run(`
+      const { LogWriter } = await import(${writer});
+      const writer = new LogWriter(${JSON.stringify(file)});
+      const log = createLogger({ level: 'info', format: 'json', recordBytesMax: 2048 }, writer);
+      const { renameSync, rmSync } = await import('node:fs');
+      ${statements}
+    `);
+  };
+  const messagesOf = (file: string): string[] =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => (JSON.parse(line) as { msg: string }).msg);
+
+  test('are appended, and go on in a new file when the old one was renamed', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'imageio-'));
+    t.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const file = join(folder, 'log');
+    inFile(file, `log.info('earlier')`);
+    const { stderr } = inFile(
+      file,
+      `
+        log.info('before');
+        renameSync(${JSON.stringify(file)}, ${JSON.stringify(`${file}.1`)});
+        log.info('still there');
+        writer.reopen();
+        log.info('after');
+      `,
+    );
+    assert.equal(stderr, '');
+    assert.deepEqual(messagesOf(`${file}.1`), ['earlier', 'before', 'still there']);
+    assert.deepEqual(messagesOf(file), ['after']);
+    assert.equal(statSync(file).mode & 0o777, 0o640);
+  });
+
+  test('go on in the old file when there can be no new one', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'imageio-'));
+    t.after(() => {
+      rmSync(`${folder}.gone`, { recursive: true });
+    });
+    const file = join(folder, 'log');
+    const { stdout } = inFile(
+      file,
+      `
+        renameSync(${JSON.stringify(folder)}, ${JSON.stringify(`${folder}.gone`)});
+        try {
+          writer.reopen();
+        } catch (error) {
+          console.log(error.code);
+        }
+        log.info('goes on');
+      `,
+    );
+    assert.equal(stdout, 'ENOENT\n');
+    assert.deepEqual(messagesOf(join(`${folder}.gone`, 'log')), ['goes on']);
   });
 });

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import pino from 'pino';
 
 /** Where lines go. */
@@ -19,18 +20,43 @@ const urgentLevel = pino.levels.values['warn'] ?? 0;
  */
 const gatheredCharactersMax = 64 * 1024;
 
+/** The owner may write, and its group, such as who reads logs, may read. */
+const fileMode = 0o640;
+const standardError = 2;
+
 /**
- * Writes lines to standard error, several at a time: a write for each took a twelfth of the CPU of a small
- * request. Warnings and worse are written at once, with what came before them, and so is everything when the
- * process ends. Only a process that is killed loses lines, those of its last 20 ms.
+ * Writes lines to standard error or to a file, several at a time: a write for each took a twelfth of the CPU
+ * of a small request. Warnings and worse are written at once, with what came before them, and so is all when
+ * the process ends. Only a process that is killed loses lines, those of its last 20 ms.
  */
 export class LogWriter implements LogDestination {
-  #destination = this.#open();
+  #fd: number;
+  #destination: ReturnType<typeof pino.destination>;
   #gathered = '';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor() {
+  /**
+   * @param file empty for standard error
+   * @throws when the file cannot be opened
+   */
+  constructor(private readonly file = '') {
+    this.#fd = file === '' ? standardError : openSync(file, 'a', fileMode);
+    this.#destination = this.#open();
     process.on('exit', this.#flush);
+  }
+
+  /**
+   * Goes on in the file that has the name now, when the other was renamed.
+   * @throws when it cannot be opened; the log then goes on in the old one
+   */
+  reopen(): void {
+    if (this.file === '') return;
+    const fd = openSync(this.file, 'a', fileMode);
+    this.#flush();
+    const old = this.#fd;
+    this.#fd = fd;
+    this.#destination = this.#open();
+    closeSync(old);
   }
 
   write(line: string, level: number): void {
@@ -53,7 +79,7 @@ export class LogWriter implements LogDestination {
    * destination that failed would keep its lines without bound.
    */
   #open(): ReturnType<typeof pino.destination> {
-    return pino.destination({ dest: 2, sync: true }).on('error', () => {
+    return pino.destination({ fd: this.#fd, sync: true }).on('error', () => {
       this.#destination = this.#open();
     });
   }

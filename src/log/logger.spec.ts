@@ -44,8 +44,11 @@ describe('the log', () => {
 
   test('is readable when it is pretty', () => {
     const { log, lines } = logger({ format: 'pretty' });
-    log.info({ status: 200 }, 'He said "done"');
-    assert.match(lines[0]!, /^\S+ INFO He said "done" \{"status":200\}\n$/);
+    const listeners = [{ name: 'remote', address: 'https://[::]:54322' }, { name: 'local' }];
+    log.info({ status: 200, complete: true, error: 'No space left', listeners }, 'He said "done"');
+    const [, rest] = /^\S+ (.*)\n$/.exec(lines[0]!) ?? [];
+    const fields = 'status=200 complete=true error="No space left"';
+    assert.equal(rest, `INFO He said "done" ${fields} listeners=[remote "https://[::]:54322", local]`);
   });
 
   test('takes another level while it runs', () => {

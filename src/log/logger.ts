@@ -65,13 +65,24 @@ interface LogRecord {
 }
 
 /**
- * For a terminal: time, level, message, then the fields as JSON. Control characters stay escaped in all of
- * them.
+ * For people: time, level, message, then the fields as `name=value`. Control characters stay escaped in all
+ * of them.
  */
 function prettyLine(line: string): string {
   const { time, level, msg = '', ...fields } = JSON.parse(line) as LogRecord;
   delete fields['pid'];
-  const message = escapeControls(JSON.stringify(msg).slice(1, -1)).replaceAll(String.raw`\"`, '"');
-  const detail = Object.keys(fields).length === 0 ? '' : ` ${escapeControls(JSON.stringify(fields))}`;
-  return `${time} ${level.toUpperCase()} ${message}${detail}\n`;
+  const details = Object.entries(fields).map(([name, value]) => `${plain(name)}=${readable(value)}`);
+  return `${[time, level.toUpperCase(), plain(msg), ...details].join(' ')}\n`;
+}
+
+/** Text in quotes where it has what separates fields; lists in brackets, what is in them by values alone. */
+function readable(value: unknown): string {
+  if (typeof value === 'string') return /^[^\s"=[\],]+$/.test(value) ? plain(value) : `"${plain(value)}"`;
+  if (Array.isArray(value)) return `[${value.map(readable).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.values(value).map(readable).join(' ');
+}
+
+function plain(text: string): string {
+  return escapeControls(JSON.stringify(text).slice(1, -1)).replaceAll(String.raw`\"`, '"');
 }

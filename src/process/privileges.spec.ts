@@ -70,7 +70,7 @@ describe('as root', { skip }, () => {
   test('gives the run folder and the control socket to the user', () => {
     const controlSocketPath = join(folder, 'sock');
     writeFileSync(controlSocketPath, '');
-    const { result } = dropInChild({ ...options, controlSocketPath });
+    const { result } = dropInChild({ ...options, ownedFiles: [controlSocketPath] });
     for (const path of [folder, controlSocketPath]) {
       const { uid, gid } = statSync(path);
       assert.deepEqual([uid, gid], [userId, groupId], path);
@@ -84,7 +84,7 @@ describe('as root', { skip }, () => {
     writeFileSync(target, '');
     const controlSocketPath = join(folder, 'sock');
     symlinkSync(target, controlSocketPath);
-    dropInChild({ ...options, controlSocketPath });
+    dropInChild({ ...options, ownedFiles: [controlSocketPath] });
     assert.equal(statSync(target).uid, 0);
   });
 

@@ -9,8 +9,8 @@ export interface PrivilegeOptions {
   readonly groupName: string;
   /** Given to the user, so that the control socket can be removed at stop. */
   readonly runDir: string;
-  /** The file of the control socket, if it has one; given to the user. */
-  readonly controlSocketPath?: string | undefined;
+  /** Given to the user: the control socket, to be removed at stop, and the log, to be opened anew. */
+  readonly ownedFiles?: readonly string[];
 }
 
 /** What was done, for the log. */
@@ -40,13 +40,12 @@ export class PrivilegeError extends Error {
  * @throws PrivilegeError when user or group do not exist, a path cannot be given away, or the system refuses
  */
 export function dropPrivileges(options: PrivilegeOptions): PrivilegeResult {
-  const { enable, userName, groupName, runDir, controlSocketPath } = options;
+  const { enable, userName, groupName, runDir, ownedFiles = [] } = options;
   if (!enable) return { dropped: false, reason: 'disabled' };
   if (process.geteuid?.() !== 0) return { dropped: false, reason: 'not root' };
 
   const { userId, groupId } = lookUp(userName, groupName);
-  const ownedPaths = [runDir];
-  if (controlSocketPath !== undefined) ownedPaths.push(controlSocketPath);
+  const ownedPaths = [runDir, ...ownedFiles];
   for (const path of ownedPaths) giveTo(path, userId, groupId);
 
   // Node's types declare these functions as optional and lack initgroups. They exist here, because geteuid

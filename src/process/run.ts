@@ -8,7 +8,10 @@ import { FileWatch, type Watched } from './file-watch.js';
 import { dropPrivileges } from './privileges.js';
 import { Service } from '../roles/service.js';
 import { notifyReady, notifyStopping } from './systemd.js';
+import { errorMessage } from '../base/error-details.js';
+import { ConfigError } from '../config/config-error.js';
 import { createLogger, describeError, type Logger } from '../log/logger.js';
+import { LogWriter } from '../log/log-writer.js';
 import { returnStartMemory } from '../node-internals/start-memory.js';
 import { checkTricks } from '../node-internals/tricks.js';
 import { expectRequests, keepTickets } from '../roles/kept-tickets.js';
@@ -41,7 +44,8 @@ export async function run(
 ): Promise<void> {
   const { config, warnings } = loaded;
   const { level, format } = config.logging;
-  const logger = createLogger({ level, format, recordBytesMax: config.limits.logRecordBytesMax });
+  const writer = openLog(config.logging.file);
+  const logger = createLogger({ level, format, recordBytesMax: config.limits.logRecordBytesMax }, writer);
   for (const warning of warnings) logger.warn(warning);
   for (const fallback of await checkTricks()) logger.warn(fallback);
   try {
@@ -58,9 +62,10 @@ export async function run(
     stopOnSignals(application, { started: started.promise, notifySocket: notifying, logger });
     await service.open();
     const { dropPrivileges: enable, userName, groupName, runDir } = config.daemon;
-    dropPrivileges({ enable, userName, groupName, runDir, controlSocketPath: service.controlSocketPath });
+    const ownedFiles = [service.controlSocketPath ?? '', config.logging.file].filter((path) => path !== '');
+    dropPrivileges({ enable, userName, groupName, runDir, ownedFiles });
     await keepTickets(application, config);
-    reloadWhenAsked(service, loaded, reload, logger);
+    reloadWhenAsked(service, loaded, reload, { logger, writer });
     returnStartMemory();
     notifyReady(notifying);
     logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
@@ -68,6 +73,17 @@ export async function run(
   } catch (error: unknown) {
     logger.fatal(`Cannot start: ${describeError(error)}`);
     process.exit(1);
+  }
+}
+
+/** @throws ConfigError, as nothing could be logged */
+function openLog(file: string): LogWriter {
+  try {
+    return new LogWriter(file);
+  } catch (error: unknown) {
+    throw new ConfigError([
+      { section: 'logging', option: 'file', reason: `cannot open it: ${errorMessage(error)}` },
+    ]);
   }
 }
 
@@ -125,7 +141,7 @@ function reloadWhenAsked(
   service: Service,
   started: LoadedConfig,
   load: () => LoadedConfig,
-  logger: Logger,
+  { logger, writer }: { readonly logger: Logger; readonly writer: LogWriter },
 ): void {
   const told = new Set(started.warnings);
   const reload = (): void => {
@@ -147,7 +163,14 @@ function reloadWhenAsked(
   };
   const watch = new FileWatch(reload);
   watch.watch(filesOfTls(started.config));
-  process.on('SIGHUP', reload);
+  process.on('SIGHUP', () => {
+    try {
+      writer.reopen();
+    } catch (error: unknown) {
+      logger.error(`Cannot open [logging] file anew, the old one stays: ${describeError(error)}`);
+    }
+    reload();
+  });
 }
 
 function filesOfTls({ tls, backendHttp }: Config): Watched {

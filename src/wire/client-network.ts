@@ -1,14 +1,20 @@
 import { isIPv6 } from 'node:net';
 
 /**
+ * An address as people write it: the kernel gives those of IPv4 clients as mapped into IPv6 where a listener
+ * takes both.
+ */
+export function plainAddress(address: string | undefined): string | undefined {
+  return address?.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+}
+
+/**
  * What counts as one client: an IPv4 address, or a /64 of IPv6, which is the least that a customer has and
  * would otherwise be 2^64 clients.
  */
 export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const [plain = ''] = address.split('%');
-  if (!isIPv6(plain)) return address;
+  const [plain = ''] = (plainAddress(address) ?? '').split('%');
+  if (!isIPv6(plain)) return plain;
   const [head = '', tail] = plain.split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');

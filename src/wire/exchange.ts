@@ -1,3 +1,4 @@
+import { plainAddress } from './client-network.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientGoneError, DamagedBodyError } from '../base/errors.js';
 import { BusyTime } from '../base/busy-time.js';
@@ -80,6 +81,8 @@ export class Exchange implements RunningExchange, RequestLog {
    * only.
    */
   polled = false;
+  /** The service or its storage failed, which operators want to see: its log record is an error. */
+  failed = false;
 
   constructor(
     readonly request: IncomingMessage,
@@ -91,7 +94,7 @@ export class Exchange implements RunningExchange, RequestLog {
     this.listener = options.listener;
     this.strangerRecords = options.strangerRecords;
     this.#retryAfterSeconds = options.retryAfterSeconds;
-    this.clientAddress = request.socket.remoteAddress;
+    this.clientAddress = plainAddress(request.socket.remoteAddress);
     this.requestId = requestIdOf(request);
     response.setHeader(requestIdHeader, this.requestId);
     (request as ReceivedRequest)[exchangeOf] = this;

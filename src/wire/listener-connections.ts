@@ -1,3 +1,4 @@
+import { plainAddress } from './client-network.js';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from './client-connection.js';
@@ -105,7 +106,7 @@ export class ListenerConnections {
   /** @returns false when there is no room for the connection: then it is destroyed */
   #admit(socket: Socket): boolean {
     if (!this.#slots.take(socket)) {
-      const record = { listener: this.options.name, client: socket.remoteAddress };
+      const record = { listener: this.options.name, client: plainAddress(socket.remoteAddress) };
       this.strangerRecords.write(
         'warn',
         record,
@@ -131,7 +132,11 @@ export class ListenerConnections {
     // instead of straight from the socket, which is slower. Failed writes and resets end the connection,
     // which its exchanges notice by the `close` event.
     socket.on('error', (error) => {
-      const record = { listener: this.options.name, client: socket.remoteAddress, err: error.message };
+      const record = {
+        listener: this.options.name,
+        client: plainAddress(socket.remoteAddress),
+        err: error.message,
+      };
       this.strangerRecords.write('debug', record, 'Connection failed');
     });
   }

@@ -62,7 +62,8 @@ export class RequestReports {
     const { method = '' } = request;
     const status = response.headersSent ? response.statusCode : 0;
     const succeeded = status < 400 && response.writableFinished;
-    const level = exchange.polled && succeeded ? 'debug' : requestLogLevel;
+    const usual = exchange.polled && succeeded ? 'debug' : requestLogLevel;
+    const level = exchange.failed ? 'error' : usual;
     const record = {
       request_id: requestId,
       listener: name,

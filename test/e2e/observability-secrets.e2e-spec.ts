@@ -228,7 +228,7 @@ describe('the logs of daemon and proxy at level trace', () => {
     client.close();
     await rename(`${pathMark}.away`, pathMark);
     const failed = await eventually(
-      () => deployment.daemon.log.find(({ msg }) => msg === 'Request failed'),
+      () => deployment.daemon.log.find(({ msg, status }) => msg === 'Request ended' && status === 500),
       'the failure is in the log',
     );
     assert.equal(failed['level'], 'error');

@@ -114,7 +114,8 @@ export async function transferAsVdsmAndEngine(root: ThrowAwayRoot, folder: Tempo
     const [from, to] = direction === 'upload' ? [file, url] : [url, file];
     // Else it makes a qcow2 file.
     const format = direction === 'download' ? ', fmt="raw"' : '';
-    const program = `import sys; from ovirt_imageio import client; client.${direction}(*sys.argv[1:]${format})`;
+    const call = `client.${direction}(*sys.argv[1:]${format})`;
+    const program = `import sys; from ovirt_imageio import client; ${call}`;
     network.run(pythonTool('python', 'ovirt-img'), '-c', program, from, to, pki.caFile);
   };
 

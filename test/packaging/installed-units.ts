@@ -10,8 +10,8 @@ interface Place {
 }
 
 /**
- * Namespaces of mounts and of the network, where the ports of the configuration are free, and roots have /proc
- * and /dev. They end with it.
+ * Namespaces of mounts and of the network, where the ports of the configuration are free, and roots have
+ * /proc and /dev. They end with it.
  */
 export class OwnNetwork implements AsyncDisposable {
   private constructor(private readonly holder: Program) {}

@@ -67,7 +67,7 @@ function testPackage(format: PackageFormat, place: () => TemporaryFolder): void 
       installed.install(own);
     });
 
-    test('is installed beside the Python service, takes its place, is upgraded and goes without a trace', async () => {
+    test('stands beside the Python service, takes its place, is upgraded, goes without a trace', async () => {
       const root = new ThrowAwayRoot(folder.file(`beside-${format}`), format);
       root.install(...python);
       root.run('systemctl', 'enable', 'ovirt-imageio.service');

@@ -123,7 +123,14 @@ function deb(name: string, stage: string, folder: string): string {
   mkdirSync(join(stage, 'DEBIAN'));
   writeFileSync(
     join(stage, 'DEBIAN', 'control'),
-    `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: none <none@localhost>\nDescription: Python\n`,
+    [
+      `Package: ${name}`,
+      `Version: ${version}`,
+      'Architecture: all',
+      'Maintainer: none <none@localhost>',
+      'Description: Python',
+      '',
+    ].join('\n'),
   );
   const file = join(folder, `${name}.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z1', '--build', stage, file], {

@@ -33,7 +33,7 @@ export const packageTools: Readonly<Record<PackageFormat, readonly string[]>> = 
   deb: ['dpkg', 'dpkg-deb'],
 };
 
-/** A folder that packages are installed in as if it were `/`: with a database, accounts and a few programs. */
+/** A folder where packages are installed as if it were `/`: with a database, accounts and a few programs. */
 export class ThrowAwayRoot {
   constructor(
     readonly path: string,
@@ -88,7 +88,10 @@ export class ThrowAwayRoot {
       : this.#output('dpkg', [`--root=${this.path}`, '--verify', name]);
   }
 
-  /** Every file below the root but databases and what only `changedFiles` is to look at: type, mode, owner and content. */
+  /**
+   * Type, mode, owner and content of every file below the root, but databases and what only `changedFiles` is
+   * to look at.
+   */
   files(): Map<string, string> {
     const found = new Map<string, string>();
     const walk = (folder: string): void => {

@@ -1,4 +1,4 @@
-import { oneOf } from '../option.js';
+import { oneOf, string } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 
 /** The names that the configuration of Python services has for our levels, in [logger_root] level. */
@@ -13,7 +13,7 @@ const pythonLevels = {
 
 export const loggingSection = defineSection({
   name: 'logging',
-  description: 'What is logged, and how; the log goes to standard error.',
+  description: 'What is logged, how and where.',
   options: {
     level: oneOf('level', {
       choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
@@ -28,6 +28,12 @@ export const loggingSection = defineSection({
       choices: ['json', 'pretty'],
       default: 'json',
       description: 'json: one JSON object per line, for programs. pretty: one readable line, for people.',
+    }),
+    file: string('file', {
+      default: '',
+      description:
+        'The file that the log is appended to, opened anew at SIGHUP, as logrotate wants it. Empty: ' +
+        'standard error, which is the journal of systemd.',
     }),
   },
 });

@@ -5,7 +5,6 @@ import {
   Delete,
   Get,
   HttpCode,
-  Inject,
   Param,
   Post,
   Req,
@@ -29,7 +28,6 @@ import { hijack } from '../../framework/hijack.js';
 import { Polled } from '../../framework/polled.decorator.js';
 import { JsonRequestBody } from '../../framework/request-body.decorator.js';
 import { DtoPipe } from '../../framework/validation.js';
-import { LOGGER, type Logger } from '../../log/logger.js';
 import { Copies } from '../copies/copies.js';
 import type { Job, JobInfo } from '../jobs/job.js';
 import { RunningJobs } from '../jobs/running-jobs.js';
@@ -67,7 +65,6 @@ export class CopiesController {
   constructor(
     private readonly copies: Copies,
     private readonly runningJobs: RunningJobs,
-    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   @Post()
@@ -123,9 +120,7 @@ export class CopiesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): void {
-    hijack(request, reply, this.logger, (exchange) =>
-      this.copies.start(exchange, { source, target, dirty, verify }),
-    );
+    hijack(request, reply, (exchange) => this.copies.start(exchange, { source, target, dirty, verify }));
   }
 
   @Get()

@@ -1,4 +1,4 @@
-import { Controller, Inject, type Type } from '@nestjs/common';
+import { Controller, type Type } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '../../contract/decorators.js';
 import { imagesTag } from '../../contract/image-operations.js';
 import { imageRoutes, type ImageRoute } from '../../contract/image-routes.js';
@@ -6,7 +6,6 @@ import { addRoute } from '../../framework/add-route.js';
 import { ServedTo } from '../../framework/audience.js';
 import { hijack } from '../../framework/hijack.js';
 import { missingTicketId } from '../../framework/ticket-path.js';
-import { LOGGER, type Logger } from '../../log/logger.js';
 import { ImageHandlers, type QueryValues } from '../operations/image-handler.js';
 import { daemonAccess } from './images.contract.js';
 
@@ -18,19 +17,16 @@ export function imagesController(): Type {
   @ApiTags(imagesTag)
   @Controller('images')
   class ImagesController {
-    constructor(
-      readonly handlers: ImageHandlers,
-      @Inject(LOGGER) readonly logger: Logger,
-    ) {}
+    constructor(readonly handlers: ImageHandlers) {}
   }
 
   const routes: readonly ImageRoute[] = imageRoutes;
   for (const { name, method, path, contract } of routes) {
     const route = { name, method, path: `:id${path}`, decorator: contract(daemonAccess) };
-    addRoute(ImagesController, route, ({ handlers, logger }, request, reply) => {
+    addRoute(ImagesController, route, ({ handlers }, request, reply) => {
       const { id: ticketId, ...parameters } = request.params as { id: string };
       const query = request.query as QueryValues;
-      hijack(request, reply, logger, (exchange) =>
+      hijack(request, reply, (exchange) =>
         handlers.of(name).handle(exchange, { ticketId, query, parameters }),
       );
     });

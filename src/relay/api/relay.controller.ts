@@ -1,11 +1,10 @@
-import { Controller, HttpCode, Inject, Options, Res, type Type } from '@nestjs/common';
+import { Controller, HttpCode, Options, Res, type Type } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '../../contract/decorators.js';
 import type { FastifyReply } from 'fastify';
 import { imagesTag } from '../../contract/image-operations.js';
 import { addRoute } from '../../framework/add-route.js';
 import { ServedTo } from '../../framework/audience.js';
 import { hijack } from '../../framework/hijack.js';
-import { LOGGER, type Logger } from '../../log/logger.js';
 import type { Audience } from '../../wire/audience.js';
 import { missingTicketId } from '../../framework/ticket-path.js';
 import { RelayedImages } from '../relayed-images.js';
@@ -21,10 +20,7 @@ export function relayController(audience: Audience): Type {
   @ApiTags(imagesTag)
   @Controller('images')
   class RelayController {
-    constructor(
-      readonly images: RelayedImages,
-      @Inject(LOGGER) readonly logger: Logger,
-    ) {}
+    constructor(readonly images: RelayedImages) {}
 
     /** 1.x clients ask the collection what it can do, before they have a ticket. */
     @Options()
@@ -39,11 +35,9 @@ export function relayController(audience: Audience): Type {
     const { name, method, path, contract } = relayed;
     const decorator = contract?.(proxyAccess) ?? ApiExcludeEndpoint();
     const route = { name, method, path: `:id${path}`, decorator };
-    addRoute(RelayController, route, ({ images, logger }, request, reply) => {
+    addRoute(RelayController, route, ({ images }, request, reply) => {
       const { id, ...parameters } = request.params as { id: string };
-      hijack(request, reply, logger, (exchange) =>
-        images.answer(exchange, { ticketId: id, parameters }, relayed),
-      );
+      hijack(request, reply, (exchange) => images.answer(exchange, { ticketId: id, parameters }, relayed));
     });
   }
   for (const method of relayedMethods.filter((name) => name !== 'OPTIONS')) {

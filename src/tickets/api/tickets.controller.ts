@@ -117,9 +117,7 @@ export class TicketsController {
   @ApiOkResponse({ description: 'The tickets as they are now.', type: [TicketInfoDto] })
   @anyOperation
   list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    hijack(request, reply, this.logger, (exchange) =>
-      sendJsonList(exchange, ticketInfoDtos(this.tickets.list())),
-    );
+    hijack(request, reply, (exchange) => sendJsonList(exchange, ticketInfoDtos(this.tickets.list())));
   }
 
   @Get('events')
@@ -144,7 +142,7 @@ export class TicketsController {
   @anyOperation
   @notFound
   follow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    hijack(request, reply, this.logger, async (exchange) => {
+    hijack(request, reply, async (exchange) => {
       if (request.headers.accept?.includes('text/event-stream') !== true) {
         const ticket = JSON.stringify(await this.show('events'));
         exchange.send(200, { 'Content-Type': 'application/json' }, ticket);
