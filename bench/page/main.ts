@@ -46,7 +46,7 @@ async function byCurl({ ticketId, signedTicket }: Target): Promise<number> {
   return (performance.now() - begun) / 1000;
 }
 
-/** @returns seconds, and the largest heap that was seen */
+/** @returns how many seconds it took from the click on the button to the words that it is done */
 async function byPage({ signedTicket }: Target, verify: boolean): Promise<number> {
   const profile = deployment.folder.file(`profile-${randomUUID()}`);
   await using browser = await PlainBrowser.start(profile);
