@@ -30,7 +30,9 @@ describe('demo', () => {
       (line) => (line.includes('/transfer/#ticket=') ? line : undefined),
       'the link to the page',
     );
-    await using browser = await KillableBrowser.start(join(folder, 'profile'));
+    // Not in the folder of the demo, which is removed while the browser still writes there.
+    await using profile = await TemporaryFolder.create();
+    await using browser = await KillableBrowser.start(profile.path);
     const page = await browser.newPage();
     await startUpload(page, link, join(folder, 'demo.iso'));
     await waitForDone(page, 120_000);
