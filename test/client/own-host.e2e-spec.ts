@@ -33,6 +33,8 @@ async function uploadTo(
   });
   assert.equal(code, 0, stderr);
   assert.ok(data.equals(await readFile(image.file)));
+  // The record of a request is written after its answer: all are there when the daemon has ended.
+  await daemon.daemon.stop();
   const uploads = daemon.daemon.log.filter(({ method }) => method === 'PUT').map(({ listener }) => listener);
   return [...new Set(uploads.filter((listener) => listener !== 'control'))];
 }

@@ -81,7 +81,10 @@ describe('copies of images that other daemons have', () => {
       'its connections are closed',
     );
     assert.deepEqual([transferred, connections, active], [content.length, 0, false]);
-    assert.match(fixture.daemon.logText, /"kind":"copy".*"backend":"http".*"state":"done"/);
+    await eventually(
+      () => /"kind":"copy".*"backend":"http".*"state":"done"/.test(fixture.daemon.logText) || undefined,
+      'the copy is in the log',
+    );
   });
 
   test('read a disk of another host, which is verified as well', async () => {

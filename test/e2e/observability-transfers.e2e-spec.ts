@@ -124,8 +124,11 @@ describe('a transfer in the log', () => {
       '',
     ]);
     const removed = proxy.log.find(({ msg }) => msg === 'Ticket removed');
-    const request = proxy.log.find(({ method, listener }) => method === 'DELETE' && listener === 'control');
-    assert.equal(removed?.['request_id'], request?.['request_id']);
+    const request = await eventually(
+      () => proxy.log.find(({ method, listener }) => method === 'DELETE' && listener === 'control'),
+      'the request is in the log',
+    );
+    assert.equal(removed?.['request_id'], request['request_id']);
     assertNoneLogged([proxy], [id, url]);
   });
 
