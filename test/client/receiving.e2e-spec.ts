@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { NodeTransport } from '#sdk';
-import { TransferError } from '#sdk/transfer';
+import { HttpImage, TransferError } from '#sdk/transfer';
 import { MiB } from '../../src/base/units.js';
 import { Pki, type Identity } from '../support/pki.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
@@ -126,6 +126,7 @@ for (const isSecure of [true, false]) {
       'all of the image': 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789',
       'another length': `${headOf(9)}012345678`,
       'a larger part than it says': `${headOf(10)}0123456789abcdef`,
+      'another part': `${headOf(10, 'Content-Range: bytes 10-19/100\r\n')}0123456789`,
       'no length': 'HTTP/1.1 206 Partial Content\r\n\r\n0123456789',
       chunks: `${headOf(10, 'Transfer-Encoding: chunked\r\n')}a\r\n0123456789\r\n0\r\n\r\n`,
       'a coding': `${headOf(10, 'Content-Encoding: gzip\r\n')}0123456789`,
@@ -135,10 +136,36 @@ for (const isSecure of [true, false]) {
     for (const [what, text] of Object.entries(others))
       test(`leaves ${what} to who can read it, and that connection`, async () => {
         await serve((socket) => socket.write(text));
-        assert.equal(await receive(new Uint8Array(10)), false);
-        assert.equal(await receive(new Uint8Array(10)), false);
+        const first = { Range: 'bytes=0-9' };
+        assert.equal(await receive(new Uint8Array(10), patience(), first), false);
+        assert.equal(await receive(new Uint8Array(10), patience(), first), false);
         assert.equal(connections, 2);
       });
+
+    test('takes the part that was asked for', async () => {
+      await serve((socket) => socket.write(`${headOf(10, 'Content-Range: bytes 10-19/100\r\n')}0123456789`));
+      const target = Buffer.alloc(10);
+      assert.equal(await receive(target, patience(), { Range: 'bytes=10-19' }), true);
+      assert.equal(target.toString(), '0123456789');
+    });
+
+    test('of an image fails when it is another part than was asked for, and may be tried again', async () => {
+      const answers: Readonly<Record<string, string>> = {
+        OPTIONS: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}',
+        HEAD: 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n',
+        GET: `${headOf(10, 'Content-Range: bytes 10-19/100\r\n')}0123456789`,
+      };
+      await serve((socket, request) => socket.write(answers[request.split(' ')[0] ?? ''] ?? ''));
+      const image = await HttpImage.open(transport, '/images/id', patience());
+      const target = Buffer.alloc(10);
+      await image.read(target, 10, patience());
+      assert.equal(target.toString(), '0123456789');
+      await assert.rejects(
+        image.read(Buffer.alloc(10), 0, patience()),
+        (error) =>
+          error instanceof TransferError && error.details.retryable && /another part/.test(error.message),
+      );
+    });
 
     test('uses no connection again that the service closes or sends more on', async () => {
       const sockets: Socket[] = [];

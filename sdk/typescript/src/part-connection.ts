@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import { brokenConnection } from './broken-connection.js';
 import type { NodeEndpoint } from './node-endpoint.js';
-import { headBytesMax, partHead } from './part-head.js';
+import { headBytesMax, partHead, type AskedPart } from './part-head.js';
 
 /** What is being received. */
 interface Exchange {
   readonly target: Uint8Array;
+  readonly asked: AskedPart;
   /** Of the target; undefined while the head is not whole. */
   filledBytes: number | undefined;
   keepsAlive: boolean;
@@ -56,13 +57,19 @@ export class PartConnection {
 
   /**
    * @param head of the request, with the empty line after it
+   * @param range the value of its `Range`, if it has one
    * @returns false when the answer is something else than a part of the length of `target`: then the
    *   connection has ended
    * @throws TransferError, or the reason of `signal`
    */
-  async receive(head: string, target: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  async receive(
+    { head, range }: { readonly head: string; readonly range: string | undefined },
+    target: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const done = Promise.withResolvers<boolean>();
-    this.#exchange = { target, filledBytes: undefined, keepsAlive: true, done };
+    const asked = { lengthBytes: target.length, range };
+    this.#exchange = { target, asked, filledBytes: undefined, keepsAlive: true, done };
     const abort = (): void => {
       this.#socket.destroy();
     };
@@ -118,9 +125,9 @@ export class PartConnection {
 
   #headArrived(exchange: Exchange, lengthBytes: number): void {
     this.#headBytes += lengthBytes;
-    const { target } = exchange;
+    const { target, asked } = exchange;
     const received = this.#scratch.subarray(0, this.#headBytes);
-    const head = partHead(received, target.length);
+    const head = partHead(received, asked);
     if (head === undefined) return;
     // There always is space for the next bytes: Node reads for ever into none.
     this.#headBytes = 0;

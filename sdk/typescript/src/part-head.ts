@@ -1,3 +1,12 @@
+import { isPartOf } from '../transfer/http.js';
+
+/** What was asked for. */
+export interface AskedPart {
+  readonly lengthBytes: number;
+  /** The value of `Range`, if one was sent. */
+  readonly range: string | undefined;
+}
+
 /** The head of an answer that has nothing but a part of an image behind it. */
 export interface PartHead {
   /** Of the head, with the empty line after it. */
@@ -12,10 +21,13 @@ export const headBytesMax = 16 * 1024;
 /**
  * Looks at what has arrived of an answer.
  * @param bytes from its first on
- * @returns undefined while the head is not whole; false when it is of anything else than exactly
- *   `bodyBytes` bytes of a part: another status, length or coding, or no HTTP
+ * @returns undefined while the head is not whole; false when it is of anything else than exactly that part:
+ *   another status, length, range or coding, or no HTTP
  */
-export function partHead(bytes: Uint8Array, bodyBytes: number): PartHead | false | undefined {
+export function partHead(
+  bytes: Uint8Array,
+  { lengthBytes: bodyBytes, range }: AskedPart,
+): PartHead | false | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   const endOfHead = text.indexOf('\r\n\r\n');
   if (endOfHead < 0) return bytes.length < headBytesMax ? undefined : false;
@@ -33,6 +45,9 @@ export function partHead(bytes: Uint8Array, bodyBytes: number): PartHead | false
       case 'content-length':
         if (value !== String(bodyBytes)) return false;
         isOfLength = true;
+        break;
+      case 'content-range':
+        if (range !== undefined && !isPartOf(range, value)) return false;
         break;
       case 'connection':
         if (/(^|,)\s*close\s*(,|$)/i.test(value)) keepsAlive = false;

@@ -25,7 +25,7 @@ export class PartReceiver {
     signal.throwIfAborted();
     const head = headOf(path, { Host: this.endpoint.authority, ...this.headers, ...headers });
     const connection = this.#unused() ?? this.#connect();
-    const isReceived = await connection.receive(head, target, signal);
+    const isReceived = await connection.receive({ head, range: headers?.['Range'] }, target, signal);
     if (connection.isUsable) this.#idle.push(connection);
     return isReceived;
   }

@@ -10,7 +10,14 @@ import type {
   WritableDisk,
 } from './disk.js';
 import { TransferError } from './failure.js';
-import { readText, refusalOf, type HttpAnswer, type HttpRequest, type HttpTransport } from './http.js';
+import {
+  isPartOf,
+  readText,
+  refusalOf,
+  type HttpAnswer,
+  type HttpRequest,
+  type HttpTransport,
+} from './http.js';
 import { jsonEntries } from './json-entries.js';
 
 /** What a service says that can be done with an image. */
@@ -97,11 +104,14 @@ export class HttpImage implements WritableDisk, HashingDisk {
   }
 
   async read(target: Uint8Array, offsetBytes: number, signal: AbortSignal): Promise<void> {
-    const headers = { Range: `bytes=${offsetBytes}-${offsetBytes + target.length - 1}` };
+    const range = `bytes=${offsetBytes}-${offsetBytes + target.length - 1}`;
+    const headers = { Range: range };
     if ((await this.transport.receive?.({ path: this.path, headers }, target, signal)) === true) return;
     const answer = await this.#ask({ method: 'GET', path: this.path, headers }, signal);
+    const isAsked = answer.status !== 206 || isPartOf(range, answer.header('content-range'));
     let filledBytes = 0;
     for await (const chunk of answer.body) {
+      if (!isAsked) throw misplaced();
       if (filledBytes + chunk.length > target.length) throw cut();
       target.set(chunk, filledBytes);
       filledBytes += chunk.length;
@@ -274,6 +284,12 @@ async function* digestEntries(body: AsyncIterable<Uint8Array>): AsyncGenerator<B
     const { start, length, digest } = entry as { start: number; length: number; digest: string };
     yield { offsetBytes: start, lengthBytes: length, digest };
   }
+}
+
+function misplaced(): TransferError {
+  return new TransferError('The service answers with another part of the image than was asked for', {
+    retryable: true,
+  });
 }
 
 function cut(): TransferError {

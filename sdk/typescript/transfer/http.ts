@@ -33,6 +33,15 @@ export interface HttpTransport {
   close(): Promise<void>;
 }
 
+/**
+ * Whether a part of an image is the one that was asked for (RFC 9110 section 15.3.7).
+ * @param range that was asked for, e.g. `bytes=0-4095`
+ * @param contentRange of the answer; a service that sends none is believed
+ */
+export function isPartOf(range: string, contentRange: string | undefined): boolean {
+  return contentRange === undefined || contentRange.startsWith(`${range.replace('=', ' ')}/`);
+}
+
 const textBytesMax = 16 * 2 ** 20;
 
 /** Reads a whole body that is text. */
