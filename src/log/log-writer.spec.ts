@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync, type SpawnSyncReturns, type StdioOptions } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -110,6 +119,20 @@ describe('lines to a file', () => {
     assert.deepEqual(messagesOf(`${file}.1`), ['earlier', 'before', 'still there']);
     assert.deepEqual(messagesOf(file), ['after']);
     assert.equal(statSync(file).mode & 0o777, 0o640);
+  });
+
+  test('follow no link that somebody has put in the place of the log', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'imageio-'));
+    t.after(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const [file, other] = [join(folder, 'log'), join(folder, 'other')];
+    writeFileSync(other, '');
+    symlinkSync(other, file);
+    const { status, stderr } = inFile(file, `log.warn('for another file')`);
+    assert.equal(status, 1);
+    assert.match(stderr, /ELOOP/);
+    assert.equal(readFileSync(other, 'utf8'), '');
   });
 
   test('go on in the old file when there can be no new one', (t) => {

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import pino from 'pino';
 
 /** Where lines go. */
@@ -25,6 +25,12 @@ const fileMode = 0o640;
 const standardError = 2;
 
 /**
+ * The user that the service becomes may have put a link in the place of the log, and root opens it first: no
+ * link is followed, so that none leads to a file of somebody else.
+ */
+const openFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+
+/**
  * Writes lines to standard error or to a file, several at a time: a write for each took a twelfth of the CPU
  * of a small request. Warnings and worse are written at once, with what came before them, and so is all when
  * the process ends. Only a process that is killed loses lines, those of its last 20 ms.
@@ -40,7 +46,7 @@ export class LogWriter implements LogDestination {
    * @throws when the file cannot be opened
    */
   constructor(private readonly file = '') {
-    this.#fd = file === '' ? standardError : openSync(file, 'a', fileMode);
+    this.#fd = file === '' ? standardError : openSync(file, openFlags, fileMode);
     this.#destination = this.#open();
     process.on('exit', this.#flush);
   }
@@ -51,7 +57,7 @@ export class LogWriter implements LogDestination {
    */
   reopen(): void {
     if (this.file === '') return;
-    const fd = openSync(this.file, 'a', fileMode);
+    const fd = openSync(this.file, openFlags, fileMode);
     this.#flush();
     const old = this.#fd;
     this.#fd = fd;
