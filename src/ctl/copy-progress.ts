@@ -1,36 +1,26 @@
 import type { CopyJob } from '#sdk';
+import { StatusLine, type ProgressOutput } from './status-line.js';
 import { formatBytes } from './ticket-table.js';
-
-/** Where progress is shown. */
-export interface ProgressOutput {
-  readonly isTTY?: boolean;
-  write(text: string): unknown;
-}
-
-const backToStart = '\r';
-const clearToEnd = '\u001b[K';
 
 /** Shows how far a copy is: in one line that changes on a terminal, and elsewhere a line for each tenth. */
 export class CopyProgress {
+  readonly #line: StatusLine;
   #shownTenths = 0;
 
-  constructor(private readonly output: ProgressOutput) {}
+  constructor(output: ProgressOutput) {
+    this.#line = new StatusLine(output);
+  }
 
   show(job: CopyJob): void {
-    if (this.output.isTTY === true) {
-      this.output.write(`${backToStart}${progressLine(job)}${clearToEnd}`);
-      return;
-    }
     const tenths = Math.floor(partDone(job) * 10);
-    if (tenths <= this.#shownTenths) return;
-    this.#shownTenths = tenths;
-    this.output.write(`${progressLine(job)}\n`);
+    this.#line.show(progressLine(job), tenths > this.#shownTenths);
+    this.#shownTenths = Math.max(this.#shownTenths, tenths);
   }
 
   /** Leaves what was shown last behind. */
   end(job: CopyJob): void {
     this.show(job);
-    if (this.output.isTTY === true) this.output.write('\n');
+    this.#line.end();
   }
 }
 

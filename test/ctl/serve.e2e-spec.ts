@@ -83,6 +83,7 @@ describe('ovirt-imageioctl serve', { skip: missing('qemu-nbd', 'qemu-img', 'curl
     await paste(served, /^ +curl/);
     assert.ok((await readFile(folder.file('disk.raw'))).equals(content));
     assert.equal((await served.waitForExit()).code, 0, served.lastLines());
+    assert.match(served.lines.at(-1) ?? '', /^4 MiB of 4 MiB transferred/);
   });
 
   test('gives a qcow2 file away with the running daemon, and leaves nothing of it behind', async () => {
@@ -123,6 +124,15 @@ describe('ovirt-imageioctl serve', { skip: missing('qemu-nbd', 'qemu-img', 'curl
     const seconds = (new Date(expires).getTime() - Date.now()) / 1000;
     assert.ok(seconds > 0 && seconds <= 90, expires);
     assert.equal((await served.stop('SIGINT')).code, 0);
+  });
+
+  test('writes an address into a url as urls have it', async () => {
+    await writeFile(folder.file('disk.img'), content);
+    for (const start of [alone, beside]) {
+      const served = await start(folder.file('disk.img'), '--host', '::1', '--output', 'json');
+      assert.match((await offerOf(served)).transfer_url, /^https:\/\/\[::1\]:\d+\/images\//);
+      assert.equal((await served.stop('SIGINT')).code, 0, served.lastLines());
+    }
   });
 
   test('leaves nothing behind, whatever signal ends it', async () => {

@@ -1,14 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { isIPv6 } from 'node:net';
 import { hostname, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Endpoint } from '#sdk';
 import { CommandError } from '../command-error.js';
-import type { ServingDaemon } from './serving-daemon.js';
+import { urlOf, type ServingDaemon } from './serving-daemon.js';
 import { makeThrowAwayIdentity } from './throw-away-identity.js';
 
 const serviceProgram = fileURLToPath(new URL('../../main.js', import.meta.url));
@@ -68,9 +67,8 @@ export class PrivateDaemon implements ServingDaemon {
       process.once('exit', killService);
       service.once('exit', () => process.off('exit', killService));
       const { port: boundPort } = await ready(service);
-      const authority = isIPv6(name) ? `[${name}]` : name;
       const control = { baseUrl: 'http://localhost', socketPath: join(folder, 'control.sock') };
-      return new PrivateDaemon(folder, service, control, `https://${authority}:${boundPort}`, cafile);
+      return new PrivateDaemon(folder, service, control, urlOf('https', name, boundPort), cafile);
     } catch (error: unknown) {
       await rm(folder, { recursive: true, force: true });
       throw error;

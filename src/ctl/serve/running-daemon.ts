@@ -1,14 +1,13 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { hostname } from 'node:os';
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { errorCode } from '../../base/error-details.js';
 import type { Config } from '../../config/config.js';
 import { CommandError } from '../command-error.js';
 import { controlEndpoint } from '../control-endpoint.js';
-import type { ServingDaemon } from './serving-daemon.js';
+import { urlOf, type ServingDaemon } from './serving-daemon.js';
 
 /**
  * The daemon of this host, as its configuration says.
@@ -30,7 +29,7 @@ export async function findRunningDaemon(
   const name = host ?? (tls.enable ? await certifiedName(tls.certFile) : hostname());
   return {
     control,
-    imagesUrl: `${scheme}://${name}:${remote.port}`,
+    imagesUrl: urlOf(scheme, name, remote.port),
     cafile: tls.enable && tls.caFile !== '' ? tls.caFile : undefined,
     userId: socketPath === undefined ? (process.geteuid?.() ?? 0) : (await stat(socketPath)).uid,
     [Symbol.asyncDispose]: () => Promise.resolve(),

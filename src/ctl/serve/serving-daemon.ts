@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Endpoint } from '#sdk';
 
 /** A daemon that tickets can be added to, and that clients reach. */
@@ -10,4 +11,9 @@ export interface ServingDaemon extends AsyncDisposable {
   readonly cafile: string | undefined;
   /** The user that it runs as, who has to be let in at the disk. */
   readonly userId: number;
+}
+
+/** @param host a name or an address */
+export function urlOf(scheme: 'http' | 'https', host: string, port: number): string {
+  return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
