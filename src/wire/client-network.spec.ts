@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { networkOf, plainAddress } from './client-network.js';
+import { clientAddressOf, networkOf } from './client-network.js';
 
 for (const [address, network] of [
   ['192.0.2.1', '192.0.2.1'],
@@ -18,7 +18,8 @@ for (const [address, network] of [
 }
 
 test('writes the address of an IPv4 client without what a listener of both puts before it', () => {
-  assert.equal(plainAddress('::ffff:192.0.2.1'), '192.0.2.1');
-  assert.equal(plainAddress('::ffff:0:1'), '::ffff:0:1');
-  assert.equal(plainAddress(undefined), undefined);
+  const plain = (remoteAddress: string | undefined) => clientAddressOf({ remoteAddress });
+  assert.equal(plain('::ffff:192.0.2.1'), '192.0.2.1');
+  assert.equal(plain('::ffff:0:1'), '::ffff:0:1');
+  assert.equal(plain(undefined), undefined);
 });

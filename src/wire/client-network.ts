@@ -1,11 +1,16 @@
-import { isIPv6 } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 
 /**
- * An address as people write it: the kernel gives those of IPv4 clients as mapped into IPv6 where a listener
- * takes both.
+ * The address of the client at the other end, as people write it: the kernel gives those of IPv4 clients as
+ * mapped into IPv6 where a listener takes both.
+ * @returns undefined for a unix socket
  */
-export function plainAddress(address: string | undefined): string | undefined {
-  return address?.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+export function clientAddressOf({ remoteAddress }: Pick<Socket, 'remoteAddress'>): string | undefined {
+  return remoteAddress === undefined ? undefined : plainAddress(remoteAddress);
+}
+
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 }
 
 /**
@@ -13,7 +18,7 @@ export function plainAddress(address: string | undefined): string | undefined {
  * would otherwise be 2^64 clients.
  */
 export function networkOf(address: string): string {
-  const [plain = ''] = (plainAddress(address) ?? '').split('%');
+  const [plain = ''] = plainAddress(address).split('%');
   if (!isIPv6(plain)) return plain;
   const [head = '', tail] = plain.split('::');
   const before = head === '' ? [] : head.split(':');

@@ -1,10 +1,10 @@
-import { plainAddress } from './client-network.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientGoneError, DamagedBodyError } from '../base/errors.js';
 import { BusyTime } from '../base/busy-time.js';
 import { describeError } from '../log/logger.js';
 import type { Audience } from './audience.js';
 import type { ClientConnection, RunningExchange } from './client-connection.js';
+import { clientAddressOf } from './client-network.js';
 import { errorResponse, isRetryable } from './error-response.js';
 import type { RecordSink } from './record-sink.js';
 import { requestIdHeader, requestIdOf } from './headers/request-id.js';
@@ -94,7 +94,7 @@ export class Exchange implements RunningExchange, RequestLog {
     this.listener = options.listener;
     this.strangerRecords = options.strangerRecords;
     this.#retryAfterSeconds = options.retryAfterSeconds;
-    this.clientAddress = plainAddress(request.socket.remoteAddress);
+    this.clientAddress = clientAddressOf(request.socket);
     this.requestId = requestIdOf(request);
     response.setHeader(requestIdHeader, this.requestId);
     (request as ReceivedRequest)[exchangeOf] = this;

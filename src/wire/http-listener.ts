@@ -1,4 +1,3 @@
-import { plainAddress } from './client-network.js';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import { X509Certificate } from 'node:crypto';
@@ -10,6 +9,7 @@ import { systemClock } from '../base/clock.js';
 import { UnavailableError } from '../base/errors.js';
 import { framingRefusal } from './headers/body-coding.js';
 import { ClientConnection } from './client-connection.js';
+import { clientAddressOf } from './client-network.js';
 import { Exchange } from './exchange.js';
 import { answerPlainHttp, answerUnparsable } from './unparsable.js';
 import type { Logger } from '../log/logger.js';
@@ -143,7 +143,7 @@ export class HttpListener {
     });
     this.#server.on('tlsClientError', ({ message }: Error, socket: Socket) => {
       options.observer?.handshakeFailed(this.name);
-      const record = { listener: this.name, client: plainAddress(socket.remoteAddress), err: message };
+      const record = { listener: this.name, client: clientAddressOf(socket), err: message };
       this.#strangerRecords.write('debug', record, 'TLS handshake failed');
       socket.destroy();
     });
@@ -329,7 +329,7 @@ export class HttpListener {
     // The connection has had its last answer: requests that still arrive on it are dropped, never executed.
     if (connection.lingering) return;
     if (connection.exchanges.length > this.#options.limits.pipelinedRequestsMax) {
-      const record = { listener: this.name, client: plainAddress(request.socket.remoteAddress) };
+      const record = { listener: this.name, client: clientAddressOf(request.socket) };
       this.#strangerRecords.write('debug', record, 'Too many requests wait on one connection');
       connection.destroy();
       return;
@@ -378,13 +378,13 @@ export class HttpListener {
 
   /** Answers bytes that are no request that can be served. */
   async #refuse(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
-    const client = plainAddress(socket.remoteAddress);
+    const client = clientAddressOf(socket);
     const status = await answerUnparsable(error, socket, this.#options.allowedMethods());
     if (status !== undefined) this.#reports.refused({ client, status, code: error.code });
   }
 
   #refusePlainHttp(socket: Socket): void {
-    const client = plainAddress(socket.remoteAddress);
+    const client = clientAddressOf(socket);
     const status = answerPlainHttp(socket, this.#options.limits);
     this.#reports.refused({ client, status, code: 'PLAIN_HTTP' });
   }

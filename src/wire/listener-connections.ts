@@ -1,7 +1,7 @@
-import { plainAddress } from './client-network.js';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientConnection, type ConnectionLimits, type RunningExchange } from './client-connection.js';
+import { clientAddressOf } from './client-network.js';
 import type { RecordSink } from './record-sink.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { takeTlsStart } from '../node-internals/tls-start.js';
@@ -106,7 +106,7 @@ export class ListenerConnections {
   /** @returns false when there is no room for the connection: then it is destroyed */
   #admit(socket: Socket): boolean {
     if (!this.#slots.take(socket)) {
-      const record = { listener: this.options.name, client: plainAddress(socket.remoteAddress) };
+      const record = { listener: this.options.name, client: clientAddressOf(socket) };
       this.strangerRecords.write(
         'warn',
         record,
@@ -134,7 +134,7 @@ export class ListenerConnections {
     socket.on('error', (error) => {
       const record = {
         listener: this.options.name,
-        client: plainAddress(socket.remoteAddress),
+        client: clientAddressOf(socket),
         err: error.message,
       };
       this.strangerRecords.write('debug', record, 'Connection failed');

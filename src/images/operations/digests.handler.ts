@@ -21,7 +21,7 @@ import { createBlockHash } from '../checksum/block-hash.js';
 import { blockParameters } from './block-parameters.js';
 import type { BlockHashing } from '../checksum/digest-series.js';
 import { CHECKSUM_TURNS, ImageChecksums } from './image-checksums.js';
-import { DigestList } from './digest-list.js';
+import { DigestList, digestsPerTurn } from './digest-list.js';
 import type { AskedImage, ImageHandler, QueryValues } from './image-handler.js';
 
 interface DigestsRequest extends BlockHashing {
@@ -30,13 +30,7 @@ interface DigestsRequest extends BlockHashing {
   readonly lengthBytes: number | undefined;
 }
 
-/**
- * How many blocks of a run are told at once, before other work of the process gets its turn: a million zero
- * blocks have 130 MB of text.
- */
-const entriesPerTurn = 512;
-
-/** The same of blocks whose digests are kept, which is a copy of some bytes each. */
+/** As `digestsPerTurn`, of blocks whose digests are kept, which is a copy of some bytes each. */
 const keptPerTurn = 16_384;
 
 /** A client that takes longer to read keeps nobody from computing. */
@@ -138,9 +132,9 @@ export class DigestsHandler implements ImageHandler {
     try {
       const digests = blockDigests(this.checksums.blocks(context, parameters, range));
       for await (const run of digests) {
-        for (let first = 0; first < run.count; first += entriesPerTurn) {
+        for (let first = 0; first < run.count; first += digestsPerTurn) {
           if (first > 0) await new Promise(setImmediate);
-          const sent = body.write(list.entries(run, first, Math.min(first + entriesPerTurn, run.count)));
+          const sent = body.write(list.entries(run, first, Math.min(first + digestsPerTurn, run.count)));
           if (sent !== undefined) await turn.restDuring(sent);
         }
         const { offsetBytes, blockBytes, count } = run;

@@ -4,7 +4,7 @@ import { EarlyHead } from '../../wire/early-head.js';
 import { EventStreams } from '../../wire/event-stream.js';
 import type { Exchange } from '../../wire/exchange.js';
 import { wantsJsonLines } from '../../wire/list-text.js';
-import { DigestList } from './digest-list.js';
+import { DigestList, digestsPerTurn } from './digest-list.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
 import { followJob } from '../jobs/job-follower.js';
 import { ImageJobs } from '../jobs/image-jobs.js';
@@ -70,9 +70,6 @@ export class JobEventsHandler implements ImageHandler {
   }
 }
 
-/** How many entries of a list are put together before other work of the process gets its turn. */
-const entriesPerTurn = 512;
-
 /** GET /images/{id}/jobs/{n}/digests: what a job has computed, as often as it is asked for. */
 @Injectable()
 export class JobDigestsHandler implements ImageHandler {
@@ -91,7 +88,7 @@ export class JobDigestsHandler implements ImageHandler {
       for (const run of table.runs()) {
         list.add(run);
         count += 1;
-        if (count % entriesPerTurn !== 0) continue;
+        if (count % digestsPerTurn !== 0) continue;
         const sent = body.write(list.take());
         await (sent ?? setImmediate());
       }
