@@ -4,14 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { assertSameImage, writeRandomImage } from '../support/images.js';
 import { needs } from '../support/requirements.js';
-import {
-  chooseFile,
-  startUpload,
-  TransferPageScene,
-  waitForDone,
-  waitForEnd,
-  type SceneImage,
-} from './transfer-page.js';
+import { chooseFile, TransferPageScene, waitForDone, waitForEnd, type SceneImage } from './transfer-page.js';
 
 const imageBytes = 12 * MiB;
 const middleBytes = 5.5 * MiB;
@@ -44,9 +37,7 @@ describe('the page for transfers, when something comes in between,', { skip: nee
     const image = await scene.target(imageBytes);
     await using visit = await scene.visit();
     const { page, context } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, file);
-    await held;
+    await scene.startHeldUpload(page, image.link, file, middleBytes);
     const { targetPort } = scene.way;
     await context.setOffline(true);
     scene.way.targetPort = undefined;
@@ -65,9 +56,7 @@ describe('the page for transfers, when something comes in between,', { skip: nee
     const { vdsm } = scene.deployment.daemon;
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, file);
-    await held;
+    await scene.startHeldUpload(page, image.link, file, middleBytes);
     await vdsm.extendTicket(image.ticketId, 0);
     scene.way.release();
     await page.getByText('Ticket expired').waitFor();
@@ -83,9 +72,7 @@ describe('the page for transfers, when something comes in between,', { skip: nee
     const image = await scene.target(imageBytes);
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, file);
-    await held;
+    await scene.startHeldUpload(page, image.link, file, middleBytes);
     await scene.deployment.proxy.program.kill();
     scene.way.release();
     await page.getByText('The service cannot be reached').waitFor();
@@ -103,9 +90,7 @@ describe('the page for transfers, when something comes in between,', { skip: nee
     });
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, scene.linkOf(shortLived), file);
-    await held;
+    await scene.startHeldUpload(page, scene.linkOf(shortLived), file, middleBytes);
     await setTimeout(4000);
     scene.way.release();
     await page.getByText('The signed ticket has ended').waitFor();

@@ -7,6 +7,7 @@ import { assertSameImage, writeRandomImage, writeSparseImage } from '../support/
 import { needs } from '../support/requirements.js';
 import {
   chooseFile,
+  goOnWith,
   KillableBrowser,
   startUpload,
   TransferPageScene,
@@ -70,9 +71,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     const image = await scene.target(imageBytes);
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, file);
-    await held;
+    await scene.startHeldUpload(page, image.link, file, middleBytes);
     await page.locator('#pause').click();
     await page.locator('#phase', { hasText: 'Paused' }).waitFor();
     scene.way.release();
@@ -89,9 +88,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     const image = await scene.target(imageBytes);
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, file);
-    await held;
+    await scene.startHeldUpload(page, image.link, file, middleBytes);
     let asked = false;
     page.on('dialog', (dialog) => {
       asked = dialog.type() === 'beforeunload';
@@ -119,11 +116,9 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
   test('after the browser was killed and started again', async () => {
     const image = await scene.target(imageBytes);
     const profile = scene.deployment.folder.file('profile');
-    const held = scene.way.holdAfter(middleBytes);
     {
       await using browser = await KillableBrowser.start(profile);
-      await startUpload(await browser.newPage(), image.link, file);
-      await held;
+      await scene.startHeldUpload(await browser.newPage(), image.link, file, middleBytes);
       await browser.kill();
     }
     scene.way.cut();
@@ -133,9 +128,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     const page = await browser.newPage();
     await page.goto(`${scene.url}/transfer/`);
     await page.getByRole('button', { name: 'Go on' }).click();
-    await page.locator('#interrupted').waitFor();
-    await page.setInputFiles('#file', file);
-    await page.locator('#start').click();
+    await goOnWith(page, file);
     await waitForDone(page);
     await assertSameImage(image.file, file);
     assert.equal(writtenTwice(there, scene.writesTo(image).slice(there.length)), 0);
@@ -147,9 +140,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     const image = await scene.target(2 * imageBytes);
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, changing);
-    await held;
+    await scene.startHeldUpload(page, image.link, changing, middleBytes);
     await page.locator('#pause').click();
     scene.way.release();
     await appendFile(changing, 'changed');
@@ -158,16 +149,12 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     // Nor when it is chosen again.
     const before = scene.writesTo(image).length;
     await page.locator('#again').click();
-    await page.locator('#interrupted').waitFor();
-    await page.setInputFiles('#file', changing);
-    await page.locator('#start').click();
+    await goOnWith(page, changing);
     assert.match(await waitForEnd(page), /The source has changed since the transfer began/);
     assert.equal(scene.writesTo(image).length, before);
     // Anew it can be uploaded.
     await page.locator('#again').click();
-    await page.locator('#interrupted').waitFor();
-    await page.setInputFiles('#file', changing);
-    await page.locator('#anew').click();
+    await goOnWith(page, changing, '#anew');
     await waitForDone(page);
   });
 
@@ -179,9 +166,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     const image = await scene.target(imageBytes);
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, kept);
-    await held;
+    await scene.startHeldUpload(page, image.link, kept, middleBytes);
     page.on('dialog', (dialog) => void dialog.accept());
     scene.way.release();
     await page.reload();
@@ -198,9 +183,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     const { page } = visit;
     const other = await visit.anotherTab();
     await chooseFile(other, image.link, file);
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, file);
-    await held;
+    await scene.startHeldUpload(page, image.link, file, middleBytes);
     await other.locator('#start').click();
     assert.match(await waitForEnd(other), /in another tab or window/);
     scene.way.release();
@@ -213,9 +196,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     const image = await scene.target(imageBytes);
     await using visit = await scene.visit();
     const { page } = visit;
-    const held = scene.way.holdAfter(middleBytes);
-    await startUpload(page, image.link, file);
-    await held;
+    await scene.startHeldUpload(page, image.link, file, middleBytes);
     await page.locator('#cancel').click();
     await page.locator('#cancel-yes').click();
     scene.way.release();

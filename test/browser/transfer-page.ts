@@ -78,6 +78,16 @@ export class TransferPageScene implements AsyncDisposable {
     return { ticketId, file, signedTicket, link: this.linkOf(signedTicket) };
   }
 
+  /**
+   * Opens the link and starts an upload of the file, of which no more than so much comes through until
+   * `way.release()`. Resolves when that much has come.
+   */
+  async startHeldUpload(page: Page, link: string, file: string, bytes: number): Promise<void> {
+    const held = this.way.holdAfter(bytes);
+    await startUpload(page, link, file);
+    await held;
+  }
+
   linkOf(signedTicket: string): string {
     return `${this.url}/transfer/#ticket=${encodeURIComponent(signedTicket)}`;
   }
@@ -198,6 +208,13 @@ export async function startUpload(page: Page, link: string, file: string): Promi
   await chooseFile(page, link, file);
   await page.locator('#start').click();
   await page.locator('#run-step, #end-step').locator('visible=true').waitFor();
+}
+
+/** Chooses the file again of which an upload was interrupted, and presses a button: as it is, to go on. */
+export async function goOnWith(page: Page, file: string, button = '#start'): Promise<void> {
+  await page.locator('#interrupted').waitFor();
+  await page.setInputFiles('#file', file);
+  await page.locator(button).click();
 }
 
 /** Waits for the end of a transfer. @throws with what the page says when it failed */

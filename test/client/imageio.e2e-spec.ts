@@ -16,11 +16,8 @@ describe('imageio', () => {
   let stateHome: string;
   before(async () => {
     deployment = await Deployment.start();
-    cafile = deployment.folder.file('authority.pem');
+    cafile = deployment.pki.caFile;
     stateHome = deployment.folder.file('state');
-    const address = deployment.daemon.address('remote');
-    assert.ok(address.kind === 'tls');
-    await writeFile(cafile, address.ca);
   });
   after(() => deployment[Symbol.asyncDispose]());
 

@@ -24,10 +24,7 @@ describe('one command of imageio lives through', () => {
   before(async () => {
     // The same port after it was started again.
     deployment = await Deployment.start({ proxy: { remote: { port: await freePort() } } });
-    const address = deployment.daemon.address('remote');
-    assert.ok(address.kind === 'tls');
-    cafile = deployment.folder.file('authority.pem');
-    await writeFile(cafile, address.ca);
+    cafile = deployment.pki.caFile;
     original = deployment.folder.file('original');
     await writeRandomImage(original, imageBytes);
   });

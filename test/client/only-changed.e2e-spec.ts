@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { copyFile, open, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, open, truncate } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../e2e/deployment.js';
@@ -18,12 +18,11 @@ describe('imageio --only-changed', () => {
   let port: number;
   before(async () => {
     deployment = await Deployment.start();
-    cafile = deployment.folder.file('authority.pem');
+    cafile = deployment.pki.caFile;
     stateHome = deployment.folder.file('state');
     const address = deployment.daemon.address('remote');
     assert.ok(address.kind === 'tls');
     port = address.port;
-    await writeFile(cafile, address.ca);
   });
   after(() => deployment[Symbol.asyncDispose]());
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Ajv } from 'ajv';
@@ -30,10 +30,7 @@ describe('imageio --output json', () => {
   let original: string;
   before(async () => {
     deployment = await Deployment.start();
-    cafile = deployment.folder.file('authority.pem');
-    const address = deployment.daemon.address('remote');
-    assert.ok(address.kind === 'tls');
-    await writeFile(cafile, address.ca);
+    cafile = deployment.pki.caFile;
     original = deployment.folder.file('original');
     await writeRandomImage(original, 3 * MiB + 5);
   });

@@ -105,10 +105,7 @@ describe('imageio and its peers', { skip: missing('qemu-img', 'qemu-nbd', 'qemu-
     folder = resources.use(await TemporaryFolder.create());
     workspace = resources.use(await Workspace.create());
     const deployment = resources.use(await Deployment.start());
-    const address = deployment.daemon.address('remote');
-    assert.ok(address.kind === 'tls');
-    const cafile = folder.file('authority.pem');
-    await writeFile(cafile, address.ca);
+    const cafile = deployment.pki.caFile;
     peers.set('the daemon', {
       vdsm: deployment.daemon.vdsm,
       place: async (ticket) => [`${deployment.daemon.url}/images/${ticket}`, '--cafile', cafile],

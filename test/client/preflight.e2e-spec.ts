@@ -19,10 +19,7 @@ describe('imageio, before it moves a byte', () => {
   const resources = new AsyncDisposableStack();
   before(async () => {
     deployment = resources.use(await Deployment.start());
-    const address = deployment.daemon.address('remote');
-    assert.ok(address.kind === 'tls');
-    cafile = deployment.folder.file('authority.pem');
-    await writeFile(cafile, address.ca);
+    cafile = deployment.pki.caFile;
     if (skip === false) small = resources.use(new FullStorage(deployment.folder.path)).path;
   });
   after(() => resources.disposeAsync());

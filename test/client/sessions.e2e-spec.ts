@@ -24,11 +24,7 @@ describe('a client in a session of a proxy', () => {
     // Clients find it where it was when it is started again.
     const port = await freePort();
     deployment = await Deployment.start({ proxy: { remote: { port } } });
-    const address = deployment.proxy.address('remote');
-    assert.ok(address.kind === 'tls');
-    ({ ca } = address);
-    caFile = deployment.folder.file('authority.pem');
-    await writeFile(caFile, ca);
+    ({ caFile, caPem: ca } = deployment.pki);
   });
   after(() => deployment[Symbol.asyncDispose]());
 
