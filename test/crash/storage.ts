@@ -44,9 +44,7 @@ export async function makeStorage(
   if (kind === 'cache') {
     // The filter passes on the extents of the file, which are not those of what it keeps in memory.
     const filters = ['--filter=noextents', '--filter=cache'];
-    // With more, nbdkit 1.32 ends itself now and then when a client goes in the middle of an answer.
-    const threads = '--threads=1';
-    const server = await workspace.nbdkit(threads, ...filters, 'file', raw, 'cache=writeback');
+    const server = await workspace.nbdkit(...filters, 'file', raw, 'cache=writeback');
     return new ServedStorage(server, server.url, raw, 'raw');
   }
   const qcow2 = workspace.path(`${options.name}.qcow2`);
