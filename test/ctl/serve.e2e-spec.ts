@@ -113,6 +113,19 @@ describe('ovirt-imageioctl serve', { skip: missing('qemu-nbd', 'qemu-img', 'curl
     }
   });
 
+  test('prints no command that is refused, when the running daemon has no TLS', async () => {
+    await using plain = await DaemonUnderTest.start({
+      tls: { enable: false },
+      remote: { port: await freePort() },
+    });
+    await writeFile(folder.file('disk.img'), content);
+    const served = await serve('-c', plain.folder.file('daemon'), '--host', 'localhost', 'disk.img');
+    await paste(served, /^ +curl .* http:/);
+    assert.ok((await readFile(folder.file('disk.raw'))).equals(content));
+    assert.ok(!served.lines.some((line) => line.includes('imageio download')), served.lastLines());
+    assert.equal((await served.waitForExit()).code, 0, served.lastLines());
+  });
+
   test('tells programs in one line what is served', async () => {
     await writeFile(folder.file('disk.img'), content);
     const served = await alone('disk.img', '--write', '--output', 'json', '--ttl', '90s');

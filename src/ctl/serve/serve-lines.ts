@@ -14,13 +14,15 @@ export interface Offer {
 export function offerText({ disk, transferUrl, cafile, writable, bitmap, expires }: Offer): string {
   const authority = cafile === undefined ? [] : ['--cafile', cafile];
   const curlAuthority = cafile === undefined ? [] : ['--cacert', cafile];
+  // It refuses plain HTTP, as a daemon without TLS has it.
+  const isForImageio = transferUrl.startsWith('https:');
   const commands = [
-    ['imageio', 'download', transferUrl, 'disk.raw', ...authority],
+    ...(isForImageio ? [['imageio', 'download', transferUrl, 'disk.raw', ...authority]] : []),
     ['curl', ...curlAuthority, '--output', 'disk.raw', transferUrl],
     ...(bitmap === undefined ? [] : [['curl', ...curlAuthority, `${transferUrl}/extents?context=dirty`]]),
   ];
   const uploads = [
-    ['imageio', 'upload', 'disk.raw', transferUrl, ...authority],
+    ...(isForImageio ? [['imageio', 'upload', 'disk.raw', transferUrl, ...authority]] : []),
     ['curl', ...curlAuthority, '--upload-file', 'disk.raw', transferUrl],
   ];
   return [
