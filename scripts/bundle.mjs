@@ -31,9 +31,15 @@ const { metafile } = await build({
   conditions: ['es2015'],
   // Not bundled: it loads a native library from a file beside its own.
   external: ['koffi'],
-  plugins: [{ name: 'leave-optional-packages', setup: leaveOptionalPackages }],
+  plugins: [
+    { name: 'leave-optional-packages', setup: leaveOptionalPackages },
+    { name: 'take-built-in-modules', setup: takeBuiltInModules },
+  ],
   // Names stay as they are without `keepNames`, which defines the name of each function anew whenever it is
   // made: small requests took a sixth more CPU.
+  // A third less text to read, compile and keep in memory. Names stay, so stack traces can be read.
+  minifyWhitespace: true,
+  minifySyntax: true,
   sourcemap: 'linked',
   sourcesContent: false,
   legalComments: 'none',
@@ -58,6 +64,21 @@ function leaveOptionalPackages({ onResolve }) {
     const isOptional = kind === 'dynamic-import' && importer.includes('/node_modules/@nestjs/');
     return isOptional ? { path, external: true } : undefined;
   });
+}
+
+/**
+ * An import of `node:http` or `node:crypto` reads all that they export, also what Node loads only when it is
+ * asked for: the whole of `fetch` and the web's cryptography, which is 30 ms of the start and some MiB. Of a
+ * module that is taken as it is nothing is read but what is used.
+ */
+function takeBuiltInModules({ onResolve, onLoad }) {
+  onResolve({ filter: /^(node:)?(http|crypto)$/, namespace: 'file' }, ({ path }) => ({
+    path: path.replace('node:', ''),
+    namespace: 'built-in',
+  }));
+  onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => ({
+    contents: `module.exports = process.getBuiltinModule('${path}');`,
+  }));
 }
 
 /** The licences ask that their text goes along with the code. */

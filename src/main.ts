@@ -1,10 +1,7 @@
 #!/usr/bin/env node
-import { helpText, parseCommandLine } from './process/command-line.js';
-import { ConfigError } from './config/config-error.js';
-import { loadConfig } from './config/load-config.js';
-import { showConfig } from './config/show-config.js';
-import { restartWithRuntimeOptions } from './node-internals/runtime-options.js';
 import { version } from './base/version.js';
+import { ConfigError } from './config/config-error.js';
+import { helpText, parseCommandLine } from './process/command-line.js';
 
 const usageExitCode = 2;
 
@@ -23,6 +20,8 @@ try {
       break;
     case 'show-config': {
       const { role, confDir } = commandLine;
+      const { loadConfig } = await import('./config/load-config.js');
+      const { showConfig } = await import('./config/show-config.js');
       const { config } = loadConfig({ role, confDir, environment: process.env, incompleteAllowed: true });
       process.stdout.write(`${showConfig(config)}\n`);
       break;
@@ -30,27 +29,16 @@ try {
     case 'start': {
       const { role, confDir, ticketFiles } = commandLine;
       const { refuseNewPrivileges } = await import('./node-internals/new-privileges.js');
+      const { restartWithRuntimeOptions } = await import('./node-internals/runtime-options.js');
       const activation = await import('./process/socket-activation.js');
       const sockets = activation.inheritedSockets(process.env, process.pid);
       activation.keepForNextImage(sockets);
       restartWithRuntimeOptions(role, process.env, process.argv, refuseNewPrivileges());
       activation.takeInheritedSockets(sockets, process.env);
-      const load = () => loadConfig({ role, confDir, environment: process.env });
-      const loaded = load();
-      // The thread pool reads it at its first use, which is still ahead. An operator's own setting wins.
-      process.env['UV_THREADPOOL_SIZE'] ??= String(loaded.config.limits.fileThreads);
-      // Loaded only here: the framework takes most of a second, which installers that only ask for the
-      // configuration need not wait.
-      const { bootId } = await import('./process/boot-id.js');
-      const { run } = await import('./process/run.js');
-      const notifySocket = process.env['NOTIFY_SOCKET'];
-      await run(role, loaded, {
-        ticketFiles,
-        notifySocket,
-        sockets,
-        bootId: bootId(process.env),
-        reload: load,
-      });
+      // Loaded only here: the framework takes most of the start, which neither the process image before needs
+      // nor an installer that only asks for the configuration.
+      const { start } = await import('./process/start.js');
+      await start(role, { confDir, ticketFiles, sockets });
       break;
     }
   }

@@ -33,7 +33,6 @@ export interface LoadedConfig {
   readonly files: readonly string[];
 }
 
-export const defaultConfDir = '/etc/ovirt-imageio';
 export const defaultVendorDir = '/usr/lib/ovirt-imageio';
 
 /**

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { defaultConfDir } from '../config/load-config.js';
+import { defaultConfDir } from '../config/default-conf-dir.js';
 import { roles, type Role } from '../config/role.js';
 import { secondsMax } from '../contract/schemas.js';
 import { diskFormats, type DiskFormat } from '../qemu/disk-format.js';

@@ -46,6 +46,10 @@ export class ServiceAdapter extends FastifyAdapter {
       // Fastify's own HEAD runs the GET handler, which would read the whole image.
       exposeHeadRoutes: false,
       bodyLimit: limits.jsonBodyBytesMax,
+      // What it would compile schemas with is never loaded: no route of ours has one.
+      schemaController: {
+        compilersFactory: { buildValidator: compileNothing, buildSerializer: compileNothing },
+      },
       rewriteUrl: ({ url = '' }) => routableUrl(url),
       routerOptions: {
         maxParamLength: limits.requestHeadBytesMax,
@@ -128,6 +132,10 @@ export async function initialise(application: NestFastifyApplication): Promise<v
  */
 export function applicationOptions(logger: Logger): NestApplicationOptions {
   return { bodyParser: false, logger: new NestLogger(logger), abortOnError: false };
+}
+
+function compileNothing(): never {
+  throw new Error('Requests and answers are checked without schemas of Fastify');
 }
 
 async function readRouteBody(request: FastifyRequest, limitBytes: number): Promise<unknown> {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-import { defaultConfDir } from '../config/load-config.js';
+import { defaultConfDir } from '../config/default-conf-dir.js';
 import { roles, type Role } from '../config/role.js';
 
 /** What the command line asks for. */

@@ -20,6 +20,9 @@ import { createRole } from '../roles/role.js';
 import { version } from '../base/version.js';
 import { InheritedSockets, type InheritedSocket } from '../wire/inherited-sockets.js';
 
+/** What was waiting for the service is answered first. */
+const startMemoryDelayMs = 1000;
+
 export interface RunOptions {
   /** JSON files of tickets to install before the service is ready. */
   readonly ticketFiles: readonly string[];
@@ -66,9 +69,10 @@ export async function run(
     dropPrivileges({ enable, userName, groupName, runDir, ownedFiles });
     await keepTickets(application, config);
     reloadWhenAsked(service, loaded, reload, { logger, writer });
-    returnStartMemory();
     notifyReady(notifying);
     logger.info({ role, version, listeners: service.addresses }, 'Ready for requests');
+    // It stops all else for some ten milliseconds, which nobody has to wait for who waits for the start.
+    setTimeout(returnStartMemory, startMemoryDelayMs).unref();
     started.resolve(undefined);
   } catch (error: unknown) {
     logger.fatal(`Cannot start: ${describeError(error)}`);

@@ -6,7 +6,7 @@ import type { Role } from '../../src/config/role.js';
 import { applicationOptions, initialise, ServiceAdapter } from '../../src/framework/http-application.js';
 import { Service } from '../../src/roles/service.js';
 import type { Logger } from '../../src/log/logger.js';
-import { roleModules } from '../../src/roles/role.js';
+import { roleModule } from '../../src/roles/role.js';
 
 /** The default configuration of a role with other values in some of its sections. */
 export function configWith(
@@ -40,7 +40,7 @@ export async function startRole(
 ): Promise<RoleUnderTest> {
   const inputs = { config, logger, ticketFiles: [] };
   const module = await override(
-    Test.createTestingModule({ imports: [roleModules[role].of(inputs)] }),
+    Test.createTestingModule({ imports: [await roleModule(role, inputs)] }),
   ).compile();
   const application = module.createNestApplication<NestFastifyApplication>(
     new ServiceAdapter(config.limits),

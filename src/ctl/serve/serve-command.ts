@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ImageClient, ImageioError, TicketsClient, type TicketInfo } from '#sdk';
 import { errorMessage } from '../../base/error-details.js';
 import type { Config } from '../../config/config.js';
-import { defaultConfDir } from '../../config/load-config.js';
+import { defaultConfDir } from '../../config/default-conf-dir.js';
 import type { Command } from '../arguments.js';
 import { CommandError } from '../command-error.js';
 import { interruption } from '../interruption.js';

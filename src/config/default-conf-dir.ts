@@ -1,0 +1,2 @@
+/** Of an administrator, whose files are in its `conf.d`. */
+export const defaultConfDir = '/etc/ovirt-imageio';
