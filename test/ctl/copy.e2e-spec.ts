@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
 import { DaemonUnderTest, type ImageTicket } from '../e2e/daemon-under-test.js';
-import { missing, Workspace } from '../nbd/servers.js';
+import { missing, waitForFile, Workspace } from '../nbd/servers.js';
 import { writeConfiguration } from '../support/configuration.js';
 import { eventually } from '../support/deadline.js';
 import { Program, type Exit } from '../support/program.js';
@@ -86,7 +86,7 @@ describe('ovirt-imageioctl copy', () => {
         'eval',
         `get_size=echo ${2 * MiB}`,
         'pread=head -c $3 /dev/zero',
-        `pwrite=touch ${mark}; while [ ! -e ${gate} ]; do sleep 0.05; done; ${pwrite}`,
+        `pwrite=touch ${mark}; ${waitForFile(gate)}; ${pwrite}`,
         'can_write=exit 0',
         'can_flush=exit 0',
         'flush=exit 0',

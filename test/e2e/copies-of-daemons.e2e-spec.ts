@@ -5,7 +5,7 @@ import { open, stat } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
-import { missing, runProgram, Workspace } from '../nbd/servers.js';
+import { missing, runProgram, waitForFile, Workspace } from '../nbd/servers.js';
 import { eventually } from '../support/deadline.js';
 import { Pki } from '../support/pki.js';
 import type { TicketDocument } from '../support/vdsm.js';
@@ -184,7 +184,7 @@ describe('copies of images that other daemons have', () => {
         'thread_model=echo parallel',
         `get_size=echo ${8 * MiB}`,
         'pread=head -c $3 /dev/zero',
-        `pwrite=touch ${mark}; while [ ! -e ${go} ]; do sleep 0.05; done; cat > /dev/null`,
+        `pwrite=touch ${mark}; ${waitForFile(go)}; cat > /dev/null`,
         'can_write=exit 0',
         'can_flush=exit 0',
         'flush=exit 0',

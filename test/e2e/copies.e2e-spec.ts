@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { link, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
-import { missing, runProgram, Workspace } from '../nbd/servers.js';
+import { missing, runProgram, waitForFile, Workspace } from '../nbd/servers.js';
 import { eventually } from '../support/deadline.js';
 import { CopiesUnderTest, type Copy } from './copies-under-test.js';
 import { DaemonUnderTest, type ImageTicket } from './daemon-under-test.js';
@@ -15,11 +15,11 @@ function sparseContent(): Buffer {
   return content;
 }
 
-/** An NBD server whose writes take seconds, and what resolves once one has reached it since it was asked. */
+/** An NBD server whose writes take seconds, and what resolves once one of what was begun has reached it. */
 async function slowWrites(
   workspace: Workspace,
   sizeBytes: number,
-): Promise<{ url: string; reached: () => Promise<void> }> {
+): Promise<{ url: string; reachedBy: (begin: () => Promise<string>) => Promise<string> }> {
   const mark = workspace.path(`reached-${randomUUID()}`);
   const { url } = await workspace.nbdkit(
     'eval',
@@ -31,11 +31,13 @@ async function slowWrites(
     'can_flush=exit 0',
     'flush=exit 0',
   );
-  const reached = async (): Promise<void> => {
+  const reachedBy = async (begin: () => Promise<string>): Promise<string> => {
+    await rm(mark, { force: true });
+    const path = await begin();
     await eventually(() => stat(mark).catch(() => undefined), 'a write reaches the server');
-    await rm(mark);
+    return path;
   };
-  return { url, reached };
+  return { url, reachedBy };
 }
 
 describe('copies between tickets', () => {
@@ -216,7 +218,7 @@ describe('copies between tickets', () => {
         'eval',
         'thread_model=echo parallel',
         `get_size=echo ${16 * MiB}`,
-        `pread=[ $4 -lt ${8 * MiB} ] || while [ ! -e ${go} ]; do sleep 0.05; done; head -c $3 /dev/zero`,
+        `pread=[ $4 -lt ${8 * MiB} ] || { ${waitForFile(go)}; }; head -c $3 /dev/zero`,
       );
       const target = await workspace.nbdkit(
         'eval',
@@ -291,15 +293,13 @@ describe('copies between tickets', () => {
 
     test('stop with either ticket, and are waited for while storage writes', async () => {
       const source = await fixture.addImage(randomBytes(2 * MiB));
-      const { url, reached } = await slowWrites(workspace, 2 * MiB);
+      const { url, reachedBy } = await slowWrites(workspace, 2 * MiB);
       const slow = await fixture.addImage(undefined, { size: 2 * MiB, url });
-      const path = await copies.begin(source, slow);
-      await reached();
+      const path = await reachedBy(() => copies.begin(source, slow));
       assert.equal((await fixture.vdsm.request('DELETE', path)).status, 409);
       assert.equal((await copies.ended(path)).state, 'cancelled');
       assert.equal((await fixture.vdsm.request('DELETE', path)).status, 204);
-      const again = await copies.begin(source, slow);
-      await reached();
+      const again = await reachedBy(() => copies.begin(source, slow));
       assert.equal((await fixture.vdsm.getTicket(source.id)).active, true);
       assert.equal((await fixture.vdsm.request('DELETE', `/tickets/${source.id}`)).status, 409);
       const { state, problem } = await copies.ended(again);

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/units.js';
-import { missing, Workspace } from '../nbd/servers.js';
+import { missing, waitForFile, Workspace } from '../nbd/servers.js';
 import type { ImagesClient } from '../support/client.js';
 import { eventually } from '../support/deadline.js';
 import type { Answer } from '../support/exchange.js';
@@ -78,8 +77,7 @@ class GatedStorage {
 
   static async start(workspace: Workspace): Promise<GatedStorage> {
     const gate = workspace.path(`${randomUUID()}.open`);
-    // It ends with the test, whoever has the process id of the server then.
-    const wait = `while [ ! -e ${gate} ] && [ -d ${dirname(gate)} ]; do sleep 0.05; done`;
+    const wait = waitForFile(gate);
     const server = await workspace.nbdkit(
       'eval',
       'thread_model=echo parallel',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** A reason to skip a test that needs these programs, or false. */
@@ -80,6 +80,14 @@ export class Workspace implements AsyncDisposable {
  * these.
  */
 const nbdkitArgs = ['--foreground', '--threads=1'] as const;
+
+/**
+ * Of a shell script: waits until the file is there. It ends with the folder of the file as well, so that
+ * nothing that a test has started outlives it.
+ */
+export function waitForFile(path: string): string {
+  return `while [ ! -e ${path} ] && [ -d ${dirname(path)} ]; do sleep 0.05; done`;
+}
 
 /** A real NBD server, a child of the test process. */
 export class NbdServer {
