@@ -6,6 +6,7 @@ import {
   StoppedError,
   TransferError,
   type BlockDigest,
+  type ByteRange,
   type DiskExtent,
   type HashingDisk,
 } from '#sdk/transfer';
@@ -32,6 +33,7 @@ function original(): ForgetfulDisk {
 class InterruptedDisk extends ForgetfulDisk implements HashingDisk {
   extentLists = 0;
   digestLists = 0;
+  digestedBlocks = 0;
 
   override async *extents(): AsyncGenerator<DiskExtent> {
     const isFirst = this.extentLists++ === 0;
@@ -42,17 +44,25 @@ class InterruptedDisk extends ForgetfulDisk implements HashingDisk {
     }
   }
 
-  async digests(): Promise<AsyncIterable<BlockDigest>> {
-    return this.#digests(this.digestLists++ === 0);
+  async digests(
+    _algorithm: string,
+    _blockBytes: number,
+    range: ByteRange,
+  ): Promise<AsyncIterable<BlockDigest>> {
+    return this.#digests(range, this.digestLists++ === 0);
   }
 
   async checksum(): Promise<undefined> {
     return undefined;
   }
 
-  async *#digests(isFirst: boolean): AsyncGenerator<BlockDigest> {
-    for (let offsetBytes = 0; offsetBytes < sizeBytes; offsetBytes += blockBytes) {
-      if (isFirst && offsetBytes > 2 * blockBytes) throw away();
+  async *#digests(
+    { offsetBytes: start, lengthBytes }: ByteRange,
+    isFirst: boolean,
+  ): AsyncGenerator<BlockDigest> {
+    for (let offsetBytes = start; offsetBytes < start + lengthBytes; offsetBytes += blockBytes) {
+      this.digestedBlocks += 1;
+      if (isFirst && offsetBytes > start + 2 * blockBytes) throw away();
       const block = this.stable.subarray(offsetBytes, offsetBytes + blockBytes);
       const digest = Buffer.from(await sha256.digest(block)).toString('hex');
       yield { offsetBytes, lengthBytes: blockBytes, digest };
@@ -90,6 +100,8 @@ describe('a transfer whose service goes away', () => {
       .result;
     assert.ok(disk.stable.equals(source.stable));
     assert.deepEqual([disk.extentLists, disk.digestLists, verifiedBytes], [2, 2, sizeBytes]);
+    // The three before the break are known, and the one where it broke off is asked for again.
+    assert.equal(disk.digestedBlocks, sizeBytes / blockBytes + 1);
   });
 
   test('stops when it is told to, and does not wait for the service', async () => {

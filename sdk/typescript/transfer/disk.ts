@@ -97,15 +97,15 @@ export interface BlockDigest extends ByteRange {
 /** A disk that hashes itself where it is, so that its bytes need not be moved to be compared. */
 export interface HashingDisk extends ReadableDisk {
   /**
-   * @param lengthBytes how much of it, from its first byte on
-   * @param blockBytes into which that is cut; the last may be shorter
+   * @param range how much of it
+   * @param blockBytes into which that is cut, from its start on; the last may be shorter
    * @param algorithm as the service calls it, e.g. `sha256`
    * @returns undefined when it cannot
    */
   digests(
     algorithm: string,
     blockBytes: number,
-    lengthBytes: number,
+    range: ByteRange,
     signal: AbortSignal,
   ): Promise<AsyncIterable<BlockDigest> | undefined>;
   /**

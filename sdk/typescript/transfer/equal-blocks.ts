@@ -45,7 +45,7 @@ async function toldBy(
   disk: HashingDisk,
   { hasher, blockBytes, sizeBytes, signal }: Comparison,
 ): Promise<AsyncIterable<BlockDigest> | undefined> {
-  return disk.digests(hasher.algorithm, blockBytes, sizeBytes, signal);
+  return disk.digests(hasher.algorithm, blockBytes, { offsetBytes: 0, lengthBytes: sizeBytes }, signal);
 }
 
 async function* digestsOf(disk: ReadableDisk, comparison: Comparison): AsyncGenerator<BlockDigest> {

@@ -180,11 +180,12 @@ export class HttpImage implements WritableDisk, HashingDisk {
   async digests(
     algorithm: string,
     blockBytes: number,
-    lengthBytes: number,
+    { offsetBytes, lengthBytes }: ByteRange,
     signal: AbortSignal,
   ): Promise<AsyncIterable<BlockDigest> | undefined> {
     if (!this.capabilities.extensions.includes('digests')) return undefined;
-    const path = `${this.path}/digests?algorithm=${algorithm}&block_size=${blockBytes}&length=${lengthBytes}`;
+    const range = `start=${offsetBytes}&length=${lengthBytes}`;
+    const path = `${this.path}/digests?algorithm=${algorithm}&block_size=${blockBytes}&${range}`;
     const headers = { Accept: 'application/x-ndjson' };
     return digestEntries((await this.#ask({ method: 'GET', path, headers }, signal)).body);
   }

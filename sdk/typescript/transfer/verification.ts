@@ -1,6 +1,6 @@
 import type { BlockDigests } from './block-digests.js';
-import type { ByteRange } from './byte-ranges.js';
-import type { HashingDisk, ReadableDisk } from './disk.js';
+import { RangeSet, type ByteRange } from './byte-ranges.js';
+import type { BlockDigest, HashingDisk, ReadableDisk } from './disk.js';
 import { VerificationError } from './failure.js';
 import { toHex } from './hashing.js';
 
@@ -15,6 +15,8 @@ export interface SeenDisk {
 export interface Verification extends SeenDisk {
   /** Hashes itself. */
   readonly hashing: HashingDisk;
+  /** Blocks that are known to be equal. It gets those that are found to be: who tries again goes on there. */
+  readonly equal?: RangeSet;
   readonly onVerified: (bytes: number) => void;
 }
 
@@ -28,11 +30,7 @@ const namedMax = 10;
 export async function verifyTransfer(verification: Verification): Promise<void> {
   const { seen, hashing, signal } = verification;
   const { algorithm } = seen.hasher;
-  const blocks = await hashing.digests(algorithm, seen.blockBytes, seen.sizeBytes, signal);
-  if (blocks !== undefined) {
-    await compareBlocks(verification, blocks);
-    return;
-  }
+  if (await compareBlocks(verification)) return;
   if (hashing.sizeBytes !== seen.sizeBytes)
     throw new Error('The service can compare disks of one size only, by their checksum');
   const checksum = await hashing.checksum(algorithm, seen.blockBytes, signal);
@@ -56,30 +54,58 @@ async function isChecksumOf(checksum: string, disk: SeenDisk): Promise<boolean> 
   return false;
 }
 
-async function compareBlocks(
-  verification: Verification,
-  blocks: AsyncIterable<ByteRange & { readonly digest: string }>,
-): Promise<void> {
-  const { seen, onVerified } = verification;
+/** @returns false when the disk does not tell what its blocks hash to */
+async function compareBlocks(verification: Verification): Promise<boolean> {
+  const { seen, hashing, equal = new RangeSet(), signal, onVerified } = verification;
+  const whole = { offsetBytes: 0, lengthBytes: seen.sizeBytes };
+  // An empty disk is asked as well: whether it can tell. What is equal grows meanwhile.
+  const unknown = seen.sizeBytes === 0 ? [whole] : [...equal.gaps(whole)];
+  onVerified(equal.coveredBytes);
   const differing: ByteRange[] = [];
-  let index = 0;
-  for await (const { digest, offsetBytes, lengthBytes } of blocks) {
-    const own = await digestOf(verification, index);
-    const range = seen.rangeOf(index);
-    const isThere = offsetBytes === range.offsetBytes && lengthBytes === range.lengthBytes;
-    if (!isThere || toHex(own) !== digest) differing.push(range);
+  for (const range of unknown) {
+    const blocks = await hashing.digests(seen.hasher.algorithm, seen.blockBytes, range, signal);
+    if (blocks === undefined) return false;
+    await compareRange(verification, { range, blocks, equal, differing });
     if (differing.length === namedMax) break;
-    onVerified(lengthBytes);
-    index += 1;
   }
-  if (differing.length === 0 && index === seen.blockCount) return;
-  if (differing.length === 0)
-    throw new VerificationError(`${index} of ${seen.blockCount} blocks are there to compare`, []);
+  if (differing.length === 0) return true;
   const places = differing.map(({ offsetBytes, lengthBytes }) => `${offsetBytes}+${lengthBytes}`);
   throw new VerificationError(
     `What was written differs from what was read at ${places.join(', ')}`,
     differing,
   );
+}
+
+interface ComparedRange {
+  readonly range: ByteRange;
+  readonly blocks: AsyncIterable<BlockDigest>;
+  /** Gets the blocks that are. */
+  readonly equal: RangeSet;
+  /** Gets the blocks that do, up to so many as are named. */
+  readonly differing: ByteRange[];
+}
+
+async function compareRange(
+  verification: Verification,
+  { range, blocks, equal, differing }: ComparedRange,
+): Promise<void> {
+  const { seen, onVerified } = verification;
+  const first = range.offsetBytes / seen.blockBytes;
+  const end = Math.ceil((range.offsetBytes + range.lengthBytes) / seen.blockBytes);
+  let index = first;
+  for await (const { digest, offsetBytes, lengthBytes } of blocks) {
+    if (index === end) throw new VerificationError('There are more blocks than were asked for', []);
+    const own = await digestOf(verification, index);
+    const block = seen.rangeOf(index);
+    const isThere = offsetBytes === block.offsetBytes && lengthBytes === block.lengthBytes;
+    if (isThere && toHex(own) === digest) equal.add(block);
+    else differing.push(block);
+    if (differing.length === namedMax) return;
+    onVerified(lengthBytes);
+    index += 1;
+  }
+  if (index === end || differing.length > 0) return;
+  throw new VerificationError(`${index - first} of ${end - first} blocks are there to compare`, []);
 }
 
 /**
