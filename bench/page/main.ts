@@ -8,6 +8,7 @@ import { MiB } from '../../src/base/units.js';
 import { Deployment } from '../../test/e2e/deployment.js';
 import { assertSameImage, writeRandomImage } from '../../test/support/images.js';
 import { needs } from '../../test/support/requirements.js';
+import { sendBarely, type BareUpload } from './bare-sender.js';
 import { PlainBrowser } from './plain-browser.js';
 
 const missing = needs('chromium', 'curl');
@@ -46,35 +47,58 @@ async function byCurl({ ticketId, signedTicket }: Target): Promise<number> {
   return (performance.now() - begun) / 1000;
 }
 
-/** @returns how many seconds it took from the click on the button to the words that it is done */
-async function byPage({ signedTicket }: Target, verify: boolean): Promise<number> {
+async function atPage<T>({ signedTicket }: Target, work: (browser: PlainBrowser) => Promise<T>): Promise<T> {
   const profile = deployment.folder.file(`profile-${randomUUID()}`);
   await using browser = await PlainBrowser.start(profile);
   await browser.open(`${deployment.proxy.url}/transfer/#ticket=${encodeURIComponent(signedTicket)}`);
-  const shown = (id: string): string => `document.getElementById('${id}')?.hidden === false`;
   await browser.until(shown('disk-step'), timeoutMs);
+  return await work(browser);
+}
+
+const shown = (id: string): string => `document.getElementById('${id}')?.hidden === false`;
+
+/** @returns how many seconds it took from the click on the button to the words that it is done */
+async function byPage(browser: PlainBrowser, verify: boolean): Promise<number> {
   await browser.chooseFile('#file', source);
   await browser.until("!document.getElementById('start').disabled", timeoutMs);
   await browser.evaluate(`document.getElementById('verify').checked = ${verify}`);
   const begun = performance.now();
   await browser.evaluate("document.getElementById('start').click()");
-  await browser.until(shown('end-step'), timeoutMs);
+  let [heapMax, buffersMax] = [0, 0];
+  await browser.until(shown('end-step'), timeoutMs, async () => {
+    const { heapBytes, bufferBytes } = await browser.memory();
+    heapMax = Math.max(heapMax, heapBytes);
+    buffersMax = Math.max(buffersMax, bufferBytes);
+  });
   const seconds = (performance.now() - begun) / 1000;
   const ended = await browser.evaluate("document.getElementById('end-step').className");
   const words = await browser.evaluate("document.getElementById('end-step').innerText");
   if (!String(ended).includes('done')) throw new Error(String(words));
+  const [heap, buffers] = [heapMax, buffersMax].map((bytes) => (bytes / MiB).toFixed(0));
+  console.log(`the tab at most: heap ${heap} MiB, array buffers ${buffers} MiB`);
   return seconds;
 }
 
 const line = (name: string, seconds: number): void => {
   console.log(`${name.padEnd(24)} ${seconds.toFixed(2)} s  ${(sizeBytes / MiB / seconds).toFixed(0)} MiB/s`);
 };
+function bare({ ticketId, signedTicket }: Target, bodies: BareUpload['bodies']): BareUpload {
+  return { file: source, path: `/images/${ticketId}`, signedTicket, bodies };
+}
+
+/** What is measured beside curl, in turn with it. */
+const ways: Readonly<Record<string, (target: Target) => Promise<number>>> = {
+  page: (target) => atPage(target, (browser) => byPage(browser, false)),
+  'page, compared': (target) => atPage(target, (browser) => byPage(browser, true)),
+  'bare fetch of bytes': (target) => atPage(target, (browser) => sendBarely(browser, bare(target, 'bytes'))),
+  'bare fetch of Blobs': (target) => atPage(target, (browser) => sendBarely(browser, bare(target, 'blobs'))),
+};
 for (let round = 0; round < Number(rounds); round++) {
   const curl = await withTarget(byCurl);
   line('curl', curl);
-  const page = await withTarget((target) => byPage(target, false));
-  line('page', page);
-  const verified = await withTarget((target) => byPage(target, true));
-  line('page, compared', verified);
-  console.log(`page / curl ${(curl / page).toFixed(2)}, compared ${(curl / verified).toFixed(2)}`);
+  for (const [name, work] of Object.entries(ways)) {
+    const seconds = await withTarget(work);
+    line(name, seconds);
+    console.log(`${name} / curl ${(curl / seconds).toFixed(2)}`);
+  }
 }

@@ -5,6 +5,14 @@ interface Answer {
   readonly id?: number;
   readonly result?: unknown;
   readonly error?: { readonly message: string };
+  readonly method?: string;
+  readonly params?: { readonly sessionId?: string };
+}
+
+interface HeapUsage {
+  readonly usedSize: number;
+  /** Of array buffers, which are outside of the heap. */
+  readonly backingStorageSize?: number;
 }
 
 /**
@@ -13,6 +21,8 @@ interface Answer {
  */
 export class PlainBrowser implements AsyncDisposable {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  /** Of the workers of the tab. */
+  readonly #sessions: string[] = [];
   #lastId = 0;
 
   private constructor(
@@ -20,7 +30,8 @@ export class PlainBrowser implements AsyncDisposable {
     private readonly socket: WebSocket,
   ) {
     socket.addEventListener('message', ({ data }) => {
-      const { id, result, error } = JSON.parse(String(data)) as Answer;
+      const { id, result, error, method, params } = JSON.parse(String(data)) as Answer;
+      if (method === 'Target.attachedToTarget') this.#sessions.push(params?.sessionId ?? '');
       const waiting = this.#waiting.get(id ?? 0);
       if (error === undefined) waiting?.resolve(result);
       else waiting?.reject(new Error(error.message));
@@ -52,7 +63,24 @@ export class PlainBrowser implements AsyncDisposable {
     await new Promise((resolve) => {
       socket.addEventListener('open', resolve, { once: true });
     });
-    return new PlainBrowser(program, socket);
+    const browser = new PlainBrowser(program, socket);
+    await browser.#send('Target.setAutoAttach', {
+      autoAttach: true,
+      waitForDebuggerOnStart: false,
+      flatten: true,
+    });
+    return browser;
+  }
+
+  /** What the tab and its workers have in memory for JavaScript, and beside it in array buffers. */
+  async memory(): Promise<{ readonly heapBytes: number; readonly bufferBytes: number }> {
+    let [heapBytes, bufferBytes] = [0, 0];
+    for (const session of [undefined, ...this.#sessions]) {
+      const usage = (await this.#send('Runtime.getHeapUsage', {}, session)) as HeapUsage;
+      heapBytes += usage.usedSize;
+      bufferBytes += usage.backingStorageSize ?? 0;
+    }
+    return { heapBytes, bufferBytes };
   }
 
   async open(url: string): Promise<void> {
@@ -67,11 +95,12 @@ export class PlainBrowser implements AsyncDisposable {
     return result.value;
   }
 
-  /** Waits until the expression is true. */
-  async until(expression: string, timeoutMs: number): Promise<void> {
+  /** Waits until the expression is true. @param look what is done each time when it is not */
+  async until(expression: string, timeoutMs: number, look = async () => {}): Promise<void> {
     const giveUpAt = performance.now() + timeoutMs;
     while ((await this.evaluate(expression)) !== true) {
       if (performance.now() > giveUpAt) throw new Error(`Timed out waiting for ${expression}`);
+      await look();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -84,12 +113,14 @@ export class PlainBrowser implements AsyncDisposable {
     await this.#send('DOM.setFileInputFiles', { nodeId, files: [file] });
   }
 
-  async #send(method: string, params: object = {}): Promise<unknown> {
+  async #send(method: string, params: object = {}, sessionId?: string): Promise<unknown> {
     this.#lastId += 1;
     const id = this.#lastId;
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);
-    this.socket.send(JSON.stringify({ id, method, params }));
+    this.socket.send(
+      JSON.stringify({ id, method, params, ...(sessionId === undefined ? {} : { sessionId }) }),
+    );
     try {
       return await waiting.promise;
     } finally {

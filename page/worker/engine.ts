@@ -17,8 +17,8 @@ import { SavedFile } from './saved-file.js';
 
 /** A browser has six connections to a service; two are left to whatever else is asked meanwhile. */
 const workersMax = 4;
-/** One reads and hashes while the other sends, also where the service asks for one connection. */
-const workersMin = 2;
+/** One piece is read and one is on its way while storage is busy, also where it takes one writer. */
+const workersMin = 3;
 const MiB = 2 ** 20;
 /** Disks below that are moved in smaller pieces: of few large ones there is little progress to show. */
 const smallDiskBytes = 256 * MiB;

@@ -6,7 +6,13 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import type { HttpAnswer, HttpRequest, HttpTransport, PartRequest } from '../transfer/http.js';
+import {
+  silenceSecondsDefault,
+  type HttpAnswer,
+  type HttpRequest,
+  type HttpTransport,
+  type PartRequest,
+} from '../transfer/http.js';
 import { brokenConnection } from './broken-connection.js';
 import { NodeEndpoint, type NodeEndpointOptions } from './node-endpoint.js';
 import { PartReceiver } from './part-receiver.js';
@@ -18,8 +24,6 @@ export interface NodeTransportOptions extends NodeEndpointOptions {
    */
   readonly silenceSeconds?: number;
 }
-
-const silenceSecondsDefault = 600;
 
 /**
  * Node's own client: over TLS, or over a unix socket. A part of an image is sent from where it is, and

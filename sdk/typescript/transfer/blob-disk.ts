@@ -21,6 +21,8 @@ export class BlobDisk implements ReadableDisk {
     });
     if (part.byteLength < target.length) throw new SourceChangedError();
     target.set(new Uint8Array(part));
+    // Freed now: the collector would let dozens of them come together.
+    part.transfer(0);
   }
 
   async close(): Promise<void> {

@@ -33,6 +33,9 @@ export interface HttpTransport {
   close(): Promise<void>;
 }
 
+/** A service may be silent for so long: more than it takes to do what one request asks for. */
+export const silenceSecondsDefault = 600;
+
 /**
  * Whether a part of an image is the one that was asked for (RFC 9110 section 15.3.7).
  * @param range that was asked for, e.g. `bytes=0-4095`
