@@ -21,7 +21,7 @@ import { version } from '../base/version.js';
 import { InheritedSockets, type InheritedSocket } from '../wire/inherited-sockets.js';
 
 /** What was waiting for the service is answered first. */
-const startMemoryDelayMs = 1000;
+const startMemoryDelayMs = 250;
 
 export interface RunOptions {
   /** JSON files of tickets to install before the service is ready. */
