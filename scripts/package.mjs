@@ -110,6 +110,8 @@ function putTogether(stage) {
   copy('packaging/examples', `${doc}/examples`);
   copy(`packaging/logrotate/${name}`, `${doc}/examples/logrotate`);
   write('/usr/share/man/man1/imageio.1.gz', gzipped('dist/client/imageio.1'));
+  write('/usr/share/man/man8/ovirt-imageio-ts.8.gz', gzipped('dist/process/ovirt-imageio-ts.8'));
+  write('/usr/share/man/man8/ovirt-imageioctl-ts.8.gz', gzipped('dist/ctl/ovirt-imageioctl-ts.8'));
   write('/usr/share/man/man8/ovirt-imageio-switch.8.gz', gzipped('packaging/package/ovirt-imageio-switch.8'));
   const completions = {
     bash: '/usr/share/bash-completion/completions/imageio',

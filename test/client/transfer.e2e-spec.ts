@@ -157,34 +157,6 @@ describe('a transfer of the library', () => {
     await assertSameImage(uploaded, original);
   });
 
-  test('compares blocks while others are on their way, and all of them once', async () => {
-    const original = deployment.folder.file('compared-early');
-    await writeRandomImage(original, 48 * MiB);
-    const uploaded = await emptyImage(48 * MiB);
-    const target = await remoteImage('write', uploaded, 48 * MiB);
-    const requests: string[] = [];
-    const send = target.transport.send.bind(target.transport);
-    target.transport.send = (request, signal) => {
-      requests.push(`${request.method} ${request.path}`);
-      return send(request, signal);
-    };
-    const options = { verify: true, blockBytes: MiB, bytesPerSecond: 64 * MiB };
-    const { verifiedBytes } = await startTransfer(await fileDisk(original), target, options).result;
-    const isOfDigests = (request: string): boolean => request.includes('/digests?');
-    const first = requests.findIndex(isOfDigests);
-    assert.ok(first < requests.findLastIndex((request) => request.startsWith('PUT')), requests.join('\n'));
-    // What is compared is on stable storage, as it is at the end.
-    assert.ok(requests.slice(0, first).filter((request) => request.startsWith('PATCH')).length > 0);
-    const lengths = requests
-      .filter(isOfDigests)
-      .map((request) => Number(/&length=(\d+)/.exec(request)?.[1] ?? 0));
-    assert.equal(
-      lengths.reduce((sum, length) => sum + length, 0),
-      48 * MiB,
-    );
-    assert.equal(verifiedBytes, 48 * MiB);
-  });
-
   test('ends at once when it is given up', async () => {
     const original = deployment.folder.file('aborted');
     await writeRandomImage(original, 8 * MiB);

@@ -23,6 +23,8 @@ const pagesWithSessions = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md
 const pagesRunElsewhere = {
   'docs/backup.md': 'test/nbd/daemon-backup.e2e-spec.ts',
   'docs/backup-on-the-host.md': 'test/nbd/backup-on-the-host.e2e-spec.ts',
+  'docs/http-api.md': 'test/e2e/http-guide.e2e-spec.ts',
+  'docs/unix-socket.md': 'test/e2e/http-guide.e2e-spec.ts',
 };
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');

@@ -1,7 +1,6 @@
 import { BlockDigests } from './block-digests.js';
 import { RangeSet, type ByteRange } from './byte-ranges.js';
 import { isHashing, type DurableRanges, type Finding, type ReadableDisk, type WritableDisk } from './disk.js';
-import { EarlyVerification } from './early-verification.js';
 import { AbortedError, StoppedError, TransferError } from './failure.js';
 import { Gate } from './gate.js';
 import { sha256, type Hasher } from './hashing.js';
@@ -14,7 +13,7 @@ import { Retrier } from './retry.js';
 import { rangesThere } from './resume.js';
 import { steadyExtents } from './steady-extents.js';
 import type { StateStore } from './transfer-state.js';
-import { verifyTransfer, type Verification } from './verification.js';
+import { verifyTransfer } from './verification.js';
 import { WriteAccount } from './write-account.js';
 import { zeroRuns, type DataRun } from './zero-runs.js';
 
@@ -102,8 +101,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   readonly #retrier: Retrier;
   readonly #rateLimit: RateLimit;
   readonly #digests: BlockDigests | undefined;
-  /** While blocks are moved that are to be verified. */
-  #early: EarlyVerification | undefined;
   readonly #account = new WriteAccount();
   /** The account of the target has nothing that this transfer has not written. */
   #ownsAccount = false;
@@ -197,9 +194,8 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   async #run(): Promise<TransferProgress> {
     try {
       if (this.options.preflight) await this.#lookFirst();
-      const there = await this.#resumed();
-      if (this.#digests === undefined) await this.#moveAll(there);
-      else await this.#moveAndVerify(there, this.#digests);
+      await this.#moveAll(await this.#resumed());
+      if (this.#digests !== undefined) await this.#verify(this.#digests);
       await this.options.state?.remove();
       this.#setPhase('done');
       return this.progress;
@@ -218,25 +214,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       this.options.onFinding(finding);
   }
 
-  async #moveAndVerify(there: RangeSet, seen: BlockDigests): Promise<void> {
-    const { source, target } = this;
-    const [hashing, other] = isHashing(target) ? [target, source] : [source, target];
-    if (!isHashing(hashing)) throw new Error('Neither side can hash itself, so nothing can be verified');
-    const abandoned = new AbortController();
-    const signal = AbortSignal.any([this.#untilStopped, abandoned.signal]);
-    const flush = isHashing(target) ? target.flush.bind(target) : undefined;
-    const early = new EarlyVerification({ seen, hashing, flush, signal });
-    this.#early = early;
-    try {
-      await this.#moveAll(there);
-      this.#setPhase('verifying');
-      await this.#verify({ seen, hashing, other, equal: await early.end() });
-    } finally {
-      abandoned.abort();
-      await early.end();
-    }
-  }
-
   /** Moves what is not there, again where a crash of the other side has lost something that it had taken. */
   async #moveAll(there: RangeSet): Promise<void> {
     let done = there;
@@ -249,7 +226,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       }
       if (this.#account.losses === lossesBefore) return;
       done = RangeSet.of(this.#account.durable);
-      this.#early?.forget();
       this.#meter.restart();
     }
     throw new TransferError('The service has lost again and again what it had taken', { retryable: false });
@@ -376,7 +352,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       if (piece.targetIsZero) this.#account.found(piece);
       else await this.#zero(piece, signal);
       this.#digests?.setZero(piece);
-      this.#early?.moved(piece);
       this.#meter.zeroBytes += lengthBytes;
     } else {
       const data = buffer.subarray(0, lengthBytes);
@@ -394,7 +369,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
       if (written.status === 'rejected') throw written.reason;
       if (digest.status === 'rejected') throw digest.reason;
       if (digest.value !== undefined) this.#digests?.set(offsetBytes, digest.value);
-      this.#early?.moved(piece);
     }
   }
 
@@ -462,7 +436,12 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     });
   }
 
-  async #verify(disks: Pick<Verification, 'seen' | 'hashing' | 'other' | 'equal'>): Promise<void> {
+  async #verify(seen: BlockDigests): Promise<void> {
+    this.#setPhase('verifying');
+    const { source, target } = this;
+    const [hashing, other] = isHashing(target) ? [target, source] : [source, target];
+    if (!isHashing(hashing)) throw new Error('Neither side can hash itself, so nothing can be verified');
+    const equal = new RangeSet();
     const signal = this.#untilStopped;
     const onVerified = (bytes: number): void => {
       this.#meter.verifiedBytes += bytes;
@@ -470,7 +449,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     };
     await this.#retrier.run(signal, async () => {
       this.#meter.verifiedBytes = 0;
-      await verifyTransfer({ ...disks, signal, onVerified });
+      await verifyTransfer({ seen, hashing, other, equal, signal, onVerified });
     });
   }
 
