@@ -3,13 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { projectRoot } from '../support/project.js';
+import { shellBlocksOf } from '../docs/shell-blocks.js';
+import { pinnedNode, projectRoot } from '../support/project.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 import { askInstalledDaemon } from './installed-service.js';
 import { nodeEnvironment, shell } from './npm.js';
 
 describe('the npm package, installed into an empty folder', () => {
   let folder: TemporaryFolder;
+  let tarball: string;
   let packed: readonly string[];
   const program = (name = 'ovirt-imageio'): string => folder.file(`empty/node_modules/.bin/${name}`);
   const run = (...args: readonly string[]): string =>
@@ -17,13 +19,16 @@ describe('the npm package, installed into an empty folder', () => {
 
   before(async () => {
     folder = await TemporaryFolder.create();
-    const [description] = JSON.parse(
-      shell(`npm pack --json --ignore-scripts --pack-destination '${folder.path}'`, projectRoot),
-    ) as { filename: string; files: { path: string }[] }[];
-    assert.ok(description);
-    packed = description.files.map(({ path }) => path);
+    const script = join(projectRoot, 'scripts', 'npm-package.mjs');
+    shell(`'${pinnedNode}' '${script}' --out '${folder.path}'`, projectRoot);
+    const version = (await readLock(projectRoot)).version;
+    tarball = folder.file(`ovirt-imageio-${version}.tgz`);
+    packed = shell(`tar --list --file '${tarball}'`, folder.path)
+      .trim()
+      .split('\n')
+      .map((path) => path.replace(/^package\//, ''));
     await mkdir(folder.file('empty'));
-    shell(`npm install --omit=dev '${folder.file(description.filename)}'`, folder.file('empty'));
+    shell(`npm install --omit=dev '${tarball}'`, folder.file('empty'));
   });
   after(async () => folder[Symbol.asyncDispose]());
 
@@ -81,6 +86,49 @@ describe('the npm package, installed into an empty folder', () => {
     );
   });
 
+  test('has a lockfile without development and without hosts of registries', () => {
+    const read = (path: string): Lock =>
+      JSON.parse(shell(`tar --extract --to-stdout --file '${tarball}' package/${path}`, folder.path)) as Lock;
+    const { packages } = read('npm-shrinkwrap.json');
+    assert.ok('node_modules/fastify' in packages);
+    for (const [path, { dev, resolved, devDependencies }] of Object.entries(packages))
+      assert.deepEqual([path, dev, resolved, devDependencies], [path, undefined, undefined, undefined]);
+    assert.equal(read('package.json').devDependencies, undefined);
+  });
+
+  test('gets the versions of the lockfile when it is unpacked as docs/operations.md says', async () => {
+    const [unpack = '', ...others] = shellBlocksOf(
+      'docs/operations.md',
+      await readFile(join(projectRoot, 'docs', 'operations.md'), 'utf8'),
+    )
+      .filter(({ trial }) => trial?.kind === 'run by')
+      .map(({ commands }) => commands);
+    assert.deepEqual(others, []);
+    shell(
+      unpack
+        .replaceAll('ovirt-imageio-VERSION.tgz', tarball)
+        .replaceAll('/usr/local', folder.file('local'))
+        .replace('npm install --global', `npm install --global --prefix '${folder.file('local')}'`),
+      folder.path,
+    );
+    const installed = await readLock(
+      folder.file('local/lib/ovirt-imageio/node_modules'),
+      '.package-lock.json',
+    );
+    const wanted = Object.entries((await readLock(projectRoot)).packages).filter(
+      ([path, { dev, devOptional, optional }]) => path !== '' && !dev && !devOptional && !optional,
+    );
+    assert.deepEqual(
+      wanted.map(([path]) => [path, installed.packages[path]?.version]),
+      wanted.map(([path, { version }]) => [path, version]),
+    );
+    const command = folder.file('local/bin/ovirt-imageio');
+    assert.equal(
+      execFileSync(command, ['--version'], { env: nodeEnvironment, encoding: 'utf8' }),
+      run('--version'),
+    );
+  });
+
   test('serves as a daemon', async () => {
     await using own = await TemporaryFolder.create();
     const { answer, exitCode } = await askInstalledDaemon(
@@ -92,3 +140,22 @@ describe('the npm package, installed into an empty folder', () => {
     assert.equal(exitCode, 0);
   });
 });
+
+interface Lock {
+  readonly version: string;
+  readonly devDependencies?: unknown;
+  readonly packages: Readonly<Record<string, LockedPackage>>;
+}
+
+interface LockedPackage {
+  readonly version: string;
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
+  readonly optional?: boolean;
+  readonly resolved?: string;
+  readonly devDependencies?: unknown;
+}
+
+async function readLock(folder: string, name = 'package-lock.json'): Promise<Lock> {
+  return JSON.parse(await readFile(join(folder, name), 'utf8')) as Lock;
+}
