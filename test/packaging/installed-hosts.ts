@@ -72,11 +72,7 @@ export async function transferAsVdsmAndEngine(root: ThrowAwayRoot, folder: Tempo
     ]),
   ]);
 
-  const vdsmIdentity = await pki.issueHost('vdsm');
-  putKey(root.file('etc/pki/vdsm/keys/vdsmkey.pem'), vdsmIdentity.keyPem, 0o440, 36);
-  put(root.file('etc/pki/vdsm/certs/vdsmcert.pem'), vdsmIdentity.certPem);
-  put(root.file('etc/pki/vdsm/certs/cacert.pem'), pki.caPem);
-  put(root.file('etc/ovirt-imageio/conf.d/50-vdsm.conf'), vdsmConfiguration);
+  await prepareHost(root, pki);
   network.run('chroot', root.path, 'ovirt-imageio-switch', '--no-start', 'host');
   await using host = await InstalledUnit.start(network, root, service);
   assertUnprivileged(host.pid, idsOf(root, 'ovirtimg').user);
@@ -136,6 +132,47 @@ export async function transferAsVdsmAndEngine(root: ThrowAwayRoot, folder: Tempo
   python('upload', 54323, source);
 }
 
+/**
+ * The service of a host while `upgrade` puts another release into its place: the old one goes on serving, and
+ * the unit starts the new one. Restarting it is systemd's part.
+ */
+export async function serveThroughUpgrade(
+  root: ThrowAwayRoot,
+  folder: TemporaryFolder,
+  releases: { readonly before: string; readonly after: string },
+  upgrade: () => void,
+): Promise<void> {
+  await prepareHost(root, await Pki.create(folder.file('upgrade-pki')));
+  root.bringLibraries(root.file('usr/lib/ovirt-imageio-ts/bin/node'));
+  chmodSync(folder.path, 0o755);
+  await using network = await OwnNetwork.create([
+    `mount --rbind /proc ${root.path}/proc`,
+    `mount --rbind /dev ${root.path}/dev`,
+  ]);
+  const statusOfTicket = (): string => {
+    const socket = ['--unix-socket', root.file('run/ovirt-imageio/sock')];
+    const status = ['--silent', '--output', '/dev/null', '--write-out', '%{http_code}'];
+    return network.run('curl', ...status, ...socket, 'http://localhost/tickets/none');
+  };
+  {
+    await using old = await InstalledUnit.start(network, root, service);
+    await old.waitFor(`"version":"${releases.before}"`);
+    upgrade();
+    assert.equal(statusOfTicket(), '404');
+  }
+  await using young = await InstalledUnit.start(network, root, service);
+  await young.waitFor(`"version":"${releases.after}"`);
+  assert.equal(statusOfTicket(), '404');
+}
+
+async function prepareHost(root: ThrowAwayRoot, pki: Pki): Promise<void> {
+  const { keyPem, certPem } = await pki.issueHost('vdsm');
+  putKey(root.file('etc/pki/vdsm/keys/vdsmkey.pem'), keyPem, 0o440, 36);
+  put(root.file('etc/pki/vdsm/certs/vdsmcert.pem'), certPem);
+  put(root.file('etc/pki/vdsm/certs/cacert.pem'), pki.caPem);
+  put(root.file('etc/ovirt-imageio/conf.d/50-vdsm.conf'), vdsmConfiguration);
+}
+
 /** Another machine with the same programs, and accounts, configuration and services of its own. */
 function secondMachine(root: ThrowAwayRoot, path: string): Pick<ThrowAwayRoot, 'path' | 'file'> {
   const file = (name: string): string => join(path, name);
@@ -143,8 +180,9 @@ function secondMachine(root: ThrowAwayRoot, path: string): Pick<ThrowAwayRoot, '
     mkdirSync(file(folder), { recursive: true });
   for (const folder of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${folder}`, file(folder));
   cpSync(root.file('etc'), file('etc'), { recursive: true, verbatimSymlinks: true });
-  // Which program runs is chosen for each machine.
-  rmSync(file('etc/systemd/system'), { recursive: true });
+  // Which program runs, and how, is chosen for each machine.
+  for (const folder of ['etc/systemd/system', 'etc/ovirt-imageio/conf.d'])
+    rmSync(file(folder), { recursive: true });
   return { path, file };
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Pki } from '../support/pki.js';
 import { pinnedNode, projectRoot } from '../support/project.js';
 import { PythonService } from '../support/python-service.js';
@@ -11,12 +12,18 @@ import { needs } from '../support/requirements.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 import { shellBlocksOf } from '../docs/shell-blocks.js';
 import { needsOwnMachine } from '../docs/own-machine.js';
-import { transferAsVdsmAndEngine } from './installed-hosts.js';
+import { serveThroughUpgrade, transferAsVdsmAndEngine } from './installed-hosts.js';
+import { lineOfOlderUnit, makeOlderTree, moduleOfOlder, olderVersion } from './older-release.js';
 import { buildPythonPackages, pythonLibrary, pythonPackageNames } from './python-packages.js';
 import { packageTools, ThrowAwayRoot, type PackageFormat } from './throw-away-root.js';
 
+const execute = promisify(execFile);
 const ownName = 'ovirt-imageio-ts';
 const needsRoot = process.geteuid?.() === 0 ? false : 'needs root';
+
+const { version: ownVersion } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+  version: string;
+};
 
 /** The commands of docs/migration.md, in their order. */
 const [look = '', change = '', back = ''] = shellBlocksOf(
@@ -38,14 +45,19 @@ const skip =
   ) ||
   needsPythonTool('ovirt-imageio', 'ovirt-img');
 
+/** What running the service of an installed unit takes. */
+const skipServices = needsOwnMachine() || needs('curl', 'openssl', 'nsenter', 'setpriv');
+
 describe('npm run package', { skip }, () => {
   let folder: TemporaryFolder;
   before(async () => {
     folder = await TemporaryFolder.create('imageio-packages-');
-    const script = join(projectRoot, 'scripts', 'package.mjs');
-    execFileSync(pinnedNode, [script, '--out', folder.file('own'), '--compression-level', '1'], {
-      stdio: 'pipe',
-    });
+    makeOlderTree(folder.file('older-tree'));
+    const build = (tree: string, out: string): Promise<unknown> => {
+      const script = join(tree, 'scripts', 'package.mjs');
+      return execute(pinnedNode, [script, '--out', folder.file(out), '--compression-level', '1']);
+    };
+    await Promise.all([build(projectRoot, 'own'), build(folder.file('older-tree'), 'older')]);
   });
   after(() => folder[Symbol.asyncDispose]());
 
@@ -56,13 +68,16 @@ function testPackage(format: PackageFormat, place: () => TemporaryFolder): void 
   describe(`its ${format}`, () => {
     let folder: TemporaryFolder;
     let own: string;
+    let older: string;
     let python: readonly string[];
     let installed: ThrowAwayRoot;
     before(() => {
       folder = place();
       python = buildPythonPackages(format, folder.path);
-      const file = readdirSync(folder.file('own')).find((name) => name.endsWith(`.${format}`)) ?? 'none';
-      own = folder.file(join('own', file));
+      const built = (place: string): string =>
+        join(place, readdirSync(place).find((name) => name.endsWith(`.${format}`)) ?? 'none');
+      own = built(folder.file('own'));
+      older = built(folder.file('older'));
       installed = new ThrowAwayRoot(folder.file(`installed-${format}`), format);
       installed.install(own);
     });
@@ -87,11 +102,7 @@ function testPackage(format: PackageFormat, place: () => TemporaryFolder): void 
       assert.equal(root.run('systemctl', 'is-enabled', 'ovirt-imageio.service'), 'enabled\n');
       assert.equal(root.run('systemctl', 'is-enabled', 'ovirt-imageio.socket'), 'enabled\n');
 
-      const unit = root.file('etc/systemd/system/ovirt-imageio.service');
-      const text = readFileSync(unit, 'utf8');
-      writeFileSync(unit, 'of an older release');
       root.install(own);
-      assert.equal(readFileSync(unit, 'utf8'), text);
       root.run('sh', '-c', back);
       assertKept(root, pythonFiles);
       assert.equal(root.run('sh', '-c', look), 'python\n');
@@ -127,10 +138,45 @@ function testPackage(format: PackageFormat, place: () => TemporaryFolder): void 
       assert.equal(root.changedFiles(ownName), '');
     });
 
+    test('keeps choice and configuration when it is downgraded and upgraded', async () => {
+      const root = installed;
+      const unit = 'etc/systemd/system/ovirt-imageio.service';
+      root.run('ovirt-imageio-switch', 'host');
+      writeFileSync(root.file('etc/ovirt-imageio/conf.d/99-own.conf'), '[limits]\nconnections = 100\n');
+      writeFileSync(root.file(`${unit}.d/override.conf`), '[Service]\nReadWritePaths=/srv\n');
+      const ownFiles = root.files();
+      const changeTo = (version: string, install: () => string): void => {
+        const said = install();
+        const home = root.file(`usr/lib/${ownName}`);
+        const { stdout } = spawnSync(join(home, 'bin/ovirt-imageio'), ['--version'], { encoding: 'utf8' });
+        assert.equal(stdout, `${version}\n`);
+        assert.equal(existsSync(join(home, moduleOfOlder)), version === olderVersion);
+        assert.equal(
+          readFileSync(root.file(unit), 'utf8').includes(lineOfOlderUnit),
+          version === olderVersion,
+        );
+        assert.equal(root.run('ovirt-imageio-switch', 'status'), 'host\n');
+        assert.equal(root.changedFiles(ownName), '');
+        assert.match(said, new RegExp(`^ovirt-imageio.service has the units of ${version}, `, 'm'));
+      };
+
+      if (format === 'rpm') assert.throws(() => root.install(older), /which is newer than/);
+      changeTo(olderVersion, () => root.downgrade(older));
+      assertKept(root, ownFiles, [unit]);
+      const upgrade = (): void => {
+        changeTo(ownVersion, () => root.install(own));
+      };
+      if (format === 'deb' && !skipServices) {
+        const releases = { before: olderVersion, after: ownVersion };
+        await serveThroughUpgrade(root, folder, releases, upgrade);
+      } else upgrade();
+      assertKept(root, ownFiles);
+    });
+
     if (format === 'deb')
       test(
         'runs as on a host and as beside an engine: 1 GiB of the Python client goes there and back',
-        { skip: needsOwnMachine() || needs('curl', 'openssl', 'nsenter', 'setpriv') },
+        { skip: skipServices },
         () => transferAsVdsmAndEngine(installed, folder),
       );
   });

@@ -70,10 +70,16 @@ export class ThrowAwayRoot {
     return join(this.path, path);
   }
 
-  /** Installs packages, or upgrades to them. @throws with what the tool said */
-  install(...files: readonly string[]): void {
-    if (this.format === 'rpm') this.#rpm('-U', '--replacepkgs', '--nodeps', ...files);
-    else this.#dpkg('--force-depends', '-i', ...files);
+  /** Installs packages, or upgrades to them. @returns what the tool said @throws with it */
+  install(...files: readonly string[]): string {
+    return this.format === 'rpm'
+      ? this.#rpm('-U', '--replacepkgs', '--nodeps', ...files)
+      : this.#dpkg('--force-depends', '-i', ...files);
+  }
+
+  /** Goes back to an older release of a package. @returns what the tool said @throws with it */
+  downgrade(file: string): string {
+    return this.format === 'rpm' ? this.#rpm('-U', '--oldpackage', '--nodeps', file) : this.install(file);
   }
 
   remove(...names: readonly string[]): void {
@@ -146,12 +152,12 @@ export class ThrowAwayRoot {
     return ['--root', this.path, '--dbpath', '/var/lib/rpm'];
   }
 
-  #rpm(...args: readonly string[]): void {
-    this.#output('rpm', [...this.#rpmPlace(), ...args], true);
+  #rpm(...args: readonly string[]): string {
+    return this.#output('rpm', [...this.#rpmPlace(), ...args], true);
   }
 
-  #dpkg(...args: readonly string[]): void {
-    this.#output('dpkg', [`--root=${this.path}`, '--force-unsafe-io', ...args], true);
+  #dpkg(...args: readonly string[]): string {
+    return this.#output('dpkg', [`--root=${this.path}`, '--force-unsafe-io', ...args], true);
   }
 
   #output(command: string, args: readonly string[], mustSucceed = false): string {
