@@ -2,6 +2,7 @@
 // modules. Prints as JSON where they are: {"helm", "kubeconform", "schemas", "kubernetesApi"}, or {"missing":
 // "why"}.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
@@ -24,6 +25,8 @@ const kubernetes = {
     'HorizontalPodAutoscaler',
     'Ingress',
     'NetworkPolicy',
+    'PersistentVolumeClaim',
+    'Pod',
     'PodDisruptionBudget',
     'Service',
     'ServiceAccount',
@@ -37,7 +40,9 @@ const customResources = [
   },
   {
     module: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
-    files: ['example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml'],
+    files: ['prometheusrules', 'servicemonitors'].map(
+      (kind) => `example/prometheus-operator-crd/monitoring.coreos.com_${kind}.yaml`,
+    ),
   },
   {
     module: 'github.com/cert-manager/cert-manager@v1.21.2',
@@ -78,7 +83,11 @@ function installProgram(name, source) {
 
 function installSchemas() {
   const modules = [kubernetes, ...customResources].map(({ module }) => module);
-  const name = `schemas-${modules.map((module) => module.split('@')[1]).join('-')}`;
+  const kinds = createHash('sha256')
+    .update(JSON.stringify([kubernetes, customResources]))
+    .digest('hex');
+  const versions = modules.map((module) => module.split('@')[1]).join('-');
+  const name = `schemas-${versions}-${kinds.slice(0, 8)}`;
   const schemas = join(toolsFolder, name);
   const kubernetesApi = join(schemas, 'kubernetes-api.json');
   if (existsSync(kubernetesApi)) return { schemas, kubernetesApi };

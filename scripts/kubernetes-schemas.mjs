@@ -53,8 +53,9 @@ export function closedSchema(schema) {
   return closed;
 }
 
-/** Where swagger.json says string and the API takes numbers as well. */
+/** Where swagger.json says string and the API takes numbers as well, and what only the API server writes. */
 const overrides = {
+  'io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1': { type: 'object', additionalProperties: false },
   'io.k8s.apimachinery.pkg.util.intstr.IntOrString': { type: ['integer', 'string'] },
   'io.k8s.apimachinery.pkg.api.resource.Quantity': { type: ['number', 'string'] },
 };

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { projectRoot } from '../support/project.js';
+import { TemporaryFolder } from '../support/temporary-folder.js';
 import {
   chartFolder,
   helm,
+  kubernetesVersion,
   readYaml,
   refusal,
   render,
@@ -122,7 +124,11 @@ describe('the chart', { skip }, () => {
   });
 
   test('has Prometheus ask each component at one port, through one service', () => {
-    const manifests = render('both-components', 'metrics.serviceMonitor.enabled=true');
+    const manifests = render(
+      'both-components',
+      'metrics.serviceMonitor.enabled=true',
+      'daemon.networkPolicy.metricsFrom[0].podSelector.matchLabels.app=prometheus',
+    );
     for (const monitor of manifests.all('ServiceMonitor')) {
       const wanted = Object.entries(monitor.spec.selector.matchLabels);
       const services = manifests
@@ -135,6 +141,75 @@ describe('the chart', { skip }, () => {
       assert.equal(services[0]?.spec.ports[0]?.name, monitor.spec.endpoints[0]?.port);
     }
     assert.equal(manifests.all('ServiceMonitor').length, 2);
+  });
+
+  test('tells of each pod that is down and of those that are missing', () => {
+    const manifests = render('daemon-block-devices');
+    const { spec } = manifests.one('PrometheusRule');
+    const expressions = spec.groups.flatMap(({ rules }) => rules.map(({ expr }) => expr));
+    const [down = '', missing = ''] = expressions;
+    const service = manifests.named('Service', 'release-ovirt-imageio-daemon-metrics').metadata.name;
+    assert.equal(down, `up{namespace="storage", job="${service}"} == 0`);
+    const { name } = manifests.one('DaemonSet').metadata;
+    const labels = `{namespace="storage", daemonset="${name}"}`;
+    assert.equal(missing, `kube_daemonset_status_number_unavailable${labels} > 0`);
+    assert.ok(expressions.every((expression) => !expression.includes('absent')));
+  });
+
+  test('tells metrics at the address of the pod alone', () => {
+    const manifests = render('both-components');
+    for (const { spec } of [...manifests.all('Deployment'), ...manifests.all('DaemonSet')])
+      assert.deepEqual(spec.template.spec.containers[0]?.env?.[0], {
+        name: 'IMAGEIO_METRICS__HOST',
+        valueFrom: { fieldRef: { fieldPath: 'status.podIP' } },
+      });
+    for (const { data } of manifests.all('ConfigMap')) {
+      const [, metrics = ''] = (data?.['50-chart.conf'] ?? '').split('[metrics]');
+      assert.doesNotMatch(metrics.split('[')[0] ?? '', /^host =/m);
+    }
+  });
+
+  test('says that the image must be built and pushed, until one is named', async () => {
+    // helm shows notes of what it installs into a cluster alone.
+    await using folder = await TemporaryFolder.create();
+    cpSync(chartFolder, folder.file('chart'), { recursive: true });
+    const notes = '{{ include (print .Template.BasePath "/NOTES.txt") . | nindent 4 }}';
+    const shown = `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: notes }\ndata:\n  notes: |\n${notes}\n`;
+    writeFileSync(folder.file('chart/templates/notes.yaml'), shown);
+    const render = (...sets: string[]): string =>
+      helm(
+        ...['template', 'release', folder.file('chart'), '--kube-version', kubernetesVersion],
+        ...['--values', join(chartFolder, 'ci', 'proxy-existing-secrets-values.yaml')],
+        ...['--show-only', 'templates/notes.yaml', ...sets.flatMap((set) => ['--set', set])],
+      );
+    assert.match(render(), /podman build --file packaging\/Containerfile .*\n +podman push /);
+    assert.doesNotMatch(render('image.repository=registry.example.com/ovirt-imageio'), /podman/);
+  });
+
+  test('is switched by a chart that has it among theirs', async () => {
+    await using folder = await TemporaryFolder.create();
+    cpSync(chartFolder, folder.file('umbrella/charts/ovirt-imageio'), { recursive: true });
+    const chart = [
+      'apiVersion: v2',
+      'name: umbrella',
+      'version: 1.0.0',
+      'dependencies: [{ name: ovirt-imageio, version: 0.x, condition: ovirt-imageio.enabled }]',
+    ];
+    writeFileSync(folder.file('umbrella/Chart.yaml'), `${chart.join('\n')}\n`);
+    const rendered = (enabled: boolean): string =>
+      helm(
+        ...['template', 'release', folder.file('umbrella'), '--kube-version', kubernetesVersion],
+        ...['--set', `ovirt-imageio.enabled=${enabled}`, '--set', 'ovirt-imageio.proxy.enabled=false'],
+        ...['--set', 'ovirt-imageio.daemon.tls.existingSecret=daemon-tls'],
+      );
+    assert.match(rendered(true), /^kind: DaemonSet$/m);
+    assert.equal(rendered(false).trim(), '');
+  });
+
+  test('has a test that asks every component', () => {
+    const [test] = render('both-components').one('Pod').spec.containers;
+    assert.deepEqual(test?.command, ['node', '/opt/ovirt-imageio/answers.mjs']);
+    assert.deepEqual(test.args, ['imageio-daemon-metrics:54322', 'imageio-proxy-metrics:54323']);
   });
 
   const impossible: readonly (readonly [string, string, RegExp])[] = [
@@ -150,6 +225,12 @@ describe('the chart', { skip }, () => {
       'daemon.tls.certManager.issuerRef.name=',
       /daemon\.tls\.certManager\.issuerRef\.name/,
     ],
+    [
+      'daemon-block-devices',
+      'daemon.networkPolicy.metricsFrom=null',
+      /say who asks in daemon\.networkPolicy\.metricsFrom/,
+    ],
+    ['daemon-block-devices', 'metrics.serviceMonitor.enabled=false', /set metrics\.serviceMonitor\.enabled/],
     ['proxy-existing-secrets', 'proxy.replicas=2', /several proxies need a session store that they share/],
     ['proxy-existing-secrets', 'proxy.autoscaling.enabled=true', /several proxies need a session store/],
     ['proxies-ingress-redis', 'proxy.autoscaling.minReplicas=9', /minReplicas is more than maxReplicas/],

@@ -79,6 +79,41 @@ describe('the daemon in the chart', { skip }, () => {
     );
   });
 
+  test('has images in claims, as files and as a device, and what else is mounted', () => {
+    const { containers, volumes, securityContext } = podSpec('daemon-kubevirt-claims');
+    const [container] = containers;
+    assert.deepEqual(
+      container?.volumeMounts.filter(({ mountPath }) => mountPath.startsWith('/images')),
+      [
+        { name: 'claim-disk', mountPath: '/images/vm-disk', readOnly: false },
+        { name: 'scratch', mountPath: '/images/scratch' },
+      ],
+    );
+    assert.deepEqual(container.volumeDevices, [{ name: 'claim-block', devicePath: '/images/vm-block' }]);
+    assert.deepEqual(
+      ['claim-disk', 'claim-block'].map((name) => volume({ volumes }, name)?.persistentVolumeClaim),
+      [
+        { claimName: 'vm-disk', readOnly: false },
+        { claimName: 'vm-block', readOnly: true },
+      ],
+    );
+    assert.deepEqual(securityContext, {
+      runAsNonRoot: true,
+      runAsUser: 107,
+      runAsGroup: 107,
+      fsGroup: 107,
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seccompProfile: { type: 'RuntimeDefault' },
+      seLinuxOptions: { type: 'spc_t' },
+    });
+  });
+
+  test('is closed but for its HTTPS port unless said otherwise', () => {
+    const { spec } = render('both-components').named('NetworkPolicy', 'imageio-daemon');
+    assert.deepEqual(spec.ingress, [{ ports: [{ port: 'https', protocol: 'TCP' }] }]);
+    assert.deepEqual(spec.egress, []);
+  });
+
   test('is at a port of its host', () => {
     const manifests = render('daemon-block-devices', 'daemon.hostPort=8443');
     assert.deepEqual(manifests.pod.containers[0]?.ports[0], {

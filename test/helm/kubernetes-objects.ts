@@ -24,7 +24,12 @@ export interface Specs {
     readonly egress: unknown;
     readonly policyTypes: unknown;
   };
+  readonly Pod: PodSpec;
   readonly PodDisruptionBudget: { readonly maxUnavailable: unknown };
+  readonly PrometheusRule: {
+    readonly groups: readonly { readonly rules: readonly AlertRule[] }[];
+  };
+  readonly Route: unknown;
   readonly Service: {
     readonly type?: string;
     readonly externalTrafficPolicy?: string;
@@ -60,6 +65,16 @@ export interface KubernetesObject<K extends Kind = Kind> {
   readonly automountServiceAccountToken?: boolean;
 }
 
+/** A claim as people write it. */
+export interface PersistentVolumeClaim {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}
+
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+}
+
 interface Workload {
   readonly selector: { readonly matchLabels: Labels };
   readonly template: { readonly metadata: Metadata; readonly spec: PodSpec };
@@ -78,6 +93,7 @@ export interface PodSpec {
 export interface Container {
   readonly image: string;
   readonly command?: unknown;
+  readonly args?: readonly string[];
   readonly env?: readonly unknown[];
   readonly ports: readonly { readonly containerPort: number; readonly hostPort?: number }[];
   readonly lifecycle?: unknown;
@@ -85,6 +101,7 @@ export interface Container {
   readonly livenessProbe: { readonly httpGet: unknown };
   readonly readinessProbe: { readonly httpGet: unknown };
   readonly securityContext: { readonly capabilities?: unknown };
+  readonly volumeDevices?: unknown;
   readonly volumeMounts: readonly {
     readonly name: string;
     readonly mountPath: string;
@@ -97,4 +114,5 @@ export interface Volume {
   readonly hostPath?: { readonly path: string; readonly type: string };
   readonly secret?: unknown;
   readonly configMap?: unknown;
+  readonly persistentVolumeClaim?: unknown;
 }

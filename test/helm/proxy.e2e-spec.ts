@@ -26,7 +26,7 @@ describe('the proxy in the chart', { skip }, () => {
 
   test('keeps sessions in the Redis whose URL is in a secret', () => {
     const spec = render('proxies-ingress-redis').pod;
-    assert.deepEqual(spec.containers[0]?.env?.[0], {
+    assert.deepEqual(spec.containers[0]?.env?.[1], {
       name: 'IMAGEIO_PROXY__SESSION_STORE',
       valueFrom: { secretKeyRef: { name: 'imageio-redis', key: 'url' } },
     });
@@ -54,6 +54,18 @@ describe('the proxy in the chart', { skip }, () => {
     const { spec } = render('proxy-existing-secrets').one('PodDisruptionBudget');
     assert.equal(spec.maxUnavailable, 1);
     assert.deepEqual(render('both-components').all('PodDisruptionBudget'), []);
+  });
+
+  test('gets TLS connections through a route of OpenShift as clients make them', () => {
+    const manifests = render('proxy-existing-secrets', 'proxy.route.enabled=true');
+    const { metadata, spec } = manifests.one('Route');
+    assert.deepEqual(spec, {
+      to: { kind: 'Service', name: metadata.name, weight: 100 },
+      port: { targetPort: 'https' },
+      tls: { termination: 'passthrough', insecureEdgeTerminationPolicy: 'None' },
+    });
+    assert.equal(manifests.named('Service', metadata.name).spec.ports[0]?.name, 'https');
+    assert.equal(metadata.annotations?.['haproxy.router.openshift.io/timeout-tunnel'], '3600s');
   });
 
   test('gets TLS connections through ingress-nginx as clients make them', () => {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { DaemonUnderTest } from '../e2e/daemon-under-test.js';
+import { connectOptions } from '../support/address.js';
 import { pinnedNode, projectRoot } from '../support/project.js';
 import { Program } from '../support/program.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
@@ -57,9 +59,9 @@ describe('the container image', () => {
   });
 
   test('serves after the same steps in a clean folder', async () => {
-    // Replayed are the commands of npm; the one other makes the user, which is the base image's business.
+    // Replayed are the commands of npm; of the others one makes the user, as only the base image can.
     const others = instructionsNamed(stages, 'RUN').filter((text) => !text.startsWith('npm '));
-    assert.equal(others.length, 1);
+    assert.equal(others.length, 2);
     assert.match(
       others[0] ?? '',
       /^groupadd .* && useradd .* && install --directory .* \/run\/ovirt-imageio$/,
@@ -100,6 +102,40 @@ describe('the container image', () => {
       assert.equal(status, 0);
       assert.match(stdout, usage);
     }
+  });
+
+  test('has no program by which one becomes another user or group', async () => {
+    const [command = '', ...others] = instructionsNamed(image, 'RUN').filter((text) =>
+      text.startsWith('find /'),
+    );
+    assert.deepEqual(others, []);
+    await using folder = await TemporaryFolder.create();
+    for (const [name, mode] of [
+      ['setuid', 0o4755],
+      ['set gid', 0o2755],
+      ['neither', 0o755],
+    ] as const) {
+      writeFileSync(folder.file(name), '');
+      chmodSync(folder.file(name), mode);
+    }
+    execFileSync('sh', ['-c', command.replace('find /', `find '${folder.path}'`)]);
+    for (const name of ['setuid', 'set gid', 'neither'])
+      assert.equal((statSync(folder.file(name)).mode & 0o7777).toString(8), '755', name);
+  });
+
+  test('has the test of the chart, which fails unless all that it asks answer', async () => {
+    const script = join(packaging, 'container', 'answers.mjs');
+    const copied = instructionsNamed(image, 'COPY').flatMap((text) => parseCopy(text).sources);
+    assert.ok(copied.includes('packaging/container/answers.mjs'));
+    await using running = await DaemonUnderTest.start({ remote: { host: '127.0.0.1' } });
+    const { port } = connectOptions(running.daemon.address('remote'));
+    const ask = async (...targets: string[]): Promise<number | null> => {
+      const program = await Program.start(pinnedNode, [script, ...targets]);
+      return (await program.waitForExit()).code;
+    };
+    assert.equal(await ask(`127.0.0.1:${String(port)}`), 0);
+    assert.equal(await ask(`127.0.0.1:${String(port)}`, '127.0.0.1:1'), 1);
+    assert.equal(await ask(), 1);
   });
 
   test('is healthy only when the service says that it lives', async () => {

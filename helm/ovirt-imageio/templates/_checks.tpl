@@ -7,6 +7,11 @@
   "set exactly one of daemon.tls.existingSecret, daemon.tls.certManager.enabled and daemon.tls.hostPath.path") -}}
 {{- include "imageio.checkCertManager" (dict "certManager" .certManager "path" "daemon.tls.certManager") -}}
 {{- end -}}
+{{- $policy := .Values.daemon.networkPolicy -}}
+{{- $isClosed := and $policy.enabled (ne .Values.daemon.exposure "HostNetwork") (empty $policy.metricsFrom) -}}
+{{- if and .Values.metrics.serviceMonitor.enabled $isClosed -}}
+{{- fail "metrics.serviceMonitor has Prometheus ask daemons that daemon.networkPolicy closes: say who asks in daemon.networkPolicy.metricsFrom" -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "imageio.checkProxy" -}}

@@ -29,7 +29,6 @@ daemon:
   systemd_enable: false
 metrics:
   enable: true
-  host: {{ $values.listenAddress | quote }}
   port: {{ $values.metricsPort }}
   allowed_hosts: {{ printf "%s, %s.%s, %s.%s.svc, %s.%s.svc.cluster.local" $service $service $namespace $service $namespace $service $namespace | quote }}
 remote:

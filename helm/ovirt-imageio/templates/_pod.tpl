@@ -9,6 +9,13 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/* Metrics and health are told at the address of the pod alone: with the network of a host it has others too. */}}
+{{- define "imageio.metricsAddress" -}}
+- name: IMAGEIO_METRICS__HOST
+  valueFrom:
+    fieldRef: { fieldPath: status.podIP }
+{{- end -}}
+
 {{/* By the name of the metrics port. A start may take long where images are on slow storage. */}}
 {{- define "imageio.probes" -}}
 startupProbe:
