@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import {
+  RangeSet,
   PreflightError,
   sha256,
   VerificationError,
@@ -181,17 +182,25 @@ export async function verify(
 ): Promise<CommandResult> {
   await using remote = await RemoteImage.open(imageLocation(image), options, never);
   await using local = await LocalDisk.openSource(file, options.format);
-  await remote.retrier.run(never, () => compare(local.disk, remote.image, options.blockSize));
+  const equal = new RangeSet();
+  await remote.retrier.run(never, () => compare(local.disk, remote.image, options.blockSize, equal));
   return { text: `${file} and the image are the same`, json: { equal: true } };
 }
 
-async function compare(disk: ReadableDisk, image: HashingDisk, blockBytes: number): Promise<void> {
+/** @param equal gets the blocks that are, so that whoever tries again goes on there */
+async function compare(
+  disk: ReadableDisk,
+  image: HashingDisk,
+  blockBytes: number,
+  equal: RangeSet,
+): Promise<void> {
   if (disk.sizeBytes !== image.sizeBytes)
     throw new VerificationError(`The file has ${disk.sizeBytes} bytes, the image ${image.sizeBytes}`, []);
   await verifyTransfer({
     seen: await digestsOf(disk, blockBytes),
     hashing: image,
     other: disk,
+    equal,
     signal: never,
     onVerified: () => undefined,
   });
