@@ -3,7 +3,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from './console.mjs';
-import { manualOfHelp } from './help-manual.mjs';
 
 const load = (module) => import(join(projectRoot, 'dist', module));
 const write = (page, text) => writeFileSync(join(projectRoot, 'dist', page), text);
@@ -12,7 +11,7 @@ const { imageio } = await load('client/program.js');
 const { manualPage } = await load('client/manual.js');
 write('client/imageio.1', manualPage(imageio()));
 
-const { version } = await load('base/version.js');
+const { manualOfHelp } = await load('client/help-manual.js');
 const daemon = await load('process/command-line.js');
 write(
   'process/ovirt-imageio-ts.8',
@@ -20,7 +19,6 @@ write(
     name: 'ovirt-imageio-ts',
     command: 'ovirt-imageio',
     help: daemon.helpText,
-    version,
     sections: [
       [
         'SIGNALS',
@@ -41,7 +39,6 @@ write(
     name: 'ovirt-imageioctl-ts',
     command: 'ovirt-imageioctl',
     help: ctl.helpText,
-    version,
     seeAlso: ['ovirt-imageio-ts(8)', 'ovirt-imageio-switch(8)', 'imageio(1)'],
   }),
 );

@@ -11,7 +11,7 @@ export interface BareUpload {
   readonly bodies: 'bytes' | 'blobs';
 }
 
-/** As the page has for one writer. */
+/** As many as the page has at most. */
 const workers = 4;
 const partBytes = 4 * MiB;
 

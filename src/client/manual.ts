@@ -2,6 +2,7 @@ import type { Command, Help, Option } from 'commander';
 import { version } from '../base/version.js';
 import { examples, type Example } from './examples.js';
 import { exitCodeWords } from './exit-code.js';
+import { asClause, asSentence, tagged, text } from './roff.js';
 
 /**
  * The manual page of the program in man(7) macros, made of the same definitions as its help.
@@ -65,28 +66,8 @@ function aboutExample({ words, command }: Example): readonly string[] {
   return ['.PP', `${text(words)}:`, '.PP', '.RS 4', '.EX', text(command), '.EE', '.RE'];
 }
 
-function tagged(tag: string, words: string): readonly string[] {
-  return ['.TP', tag, text(words)];
-}
-
 function paragraphs(words: string): readonly string[] {
   return words
     .split('\n\n')
     .flatMap((paragraph, index) => [...(index === 0 ? [] : ['.PP']), text(paragraph.replaceAll('\n', ' '))]);
-}
-
-/** In what roff reads: no request at the start of a line, hyphens and backslashes as they are typed. */
-function text(words: string): string {
-  return words
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replace(/^(?=[.'])/, '\\&');
-}
-
-function asSentence(words: string): string {
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${words.endsWith('.') ? '' : '.'}`;
-}
-
-function asClause(words: string): string {
-  return `${words.charAt(0).toLowerCase()}${words.slice(1).replace(/\.$/, '')}`;
 }
