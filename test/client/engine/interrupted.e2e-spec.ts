@@ -212,6 +212,11 @@ describe(
       const program = await started(...upload, original, '--verify');
       {
         await using disk = await open(under.engine.disks.all[0]!.stored.path, 'r+');
+        // What is changed before it was written would be mended by the upload.
+        await eventually(async () => {
+          const { buffer } = await disk.read(Buffer.alloc(4096), 0, 4096, 0);
+          return buffer.some((byte) => byte !== 0) || undefined;
+        }, 'the first block is written');
         await disk.write(Buffer.alloc(4096), 0, 4096, 0);
       }
       assert.deepEqual(await program.waitForExit(), { code: 3, signal: null });
