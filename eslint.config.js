@@ -44,6 +44,23 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.spec.ts', '**/*.conformance.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          // V8 takes it for a method that lasts.
+          selector:
+            "AssignmentExpression[left.type='MemberExpression'] > :matches(ArrowFunctionExpression, FunctionExpression).right",
+          message:
+            'V8 makes a function that is written here among its old objects, and all that it leads to stays ' +
+            'in memory until a collection of the whole heap: give it a name first.',
+        },
+      ],
+    },
+  },
+  {
     files: ['src/**/*.ts', 'test/**/*.ts'],
     ignores: ['**/*.module.ts', '**/*.spec.ts', '**/*.conformance.ts'],
     plugins: { imageio: { rules: { 'no-new-injectable': noNewInjectable } } },

@@ -32,8 +32,9 @@ export const downloadingPastParser = new Trick({
     daemon.on('connection', (socket) => connected.push(socket));
     await using server = await CanaryServer.open(daemon);
     const agent = new Agent({ keepAlive: true });
-    agent.createConnection = () =>
+    const createConnection = () =>
       server.connect((options) => SocketReceiver.connect(options, (receiving) => connect(receiving)));
+    agent.createConnection = createConnection;
     for (const body of bodies) {
       const request = startRequest({ agent }).end();
       const [answer] = (await server.during(once(request, 'response'))) as [IncomingMessage];

@@ -42,7 +42,7 @@ export const pushingDirectly = new Trick({
 export function pushDirectly(request: IncomingMessage): void {
   if (!pushingDirectly.inUse) return;
   const push = request.push.bind(request);
-  request.push = (piece: Buffer | null): boolean => {
+  const pushPast = (piece: Buffer | null): boolean => {
     const flows = request.readableFlowing === true && request.readableLength === 0 && !request.destroyed;
     if (piece === null || !flows) return push(piece);
     request.emit('data', piece);
@@ -52,4 +52,5 @@ export function pushDirectly(request: IncomingMessage): void {
     push(nothing);
     return false;
   };
+  request.push = pushPast;
 }

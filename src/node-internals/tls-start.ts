@@ -51,11 +51,12 @@ export const startingTlsLate = new Trick({
 function piecesRead(socket: Socket): readonly number[] {
   const pieces: number[] = [];
   const read = socket.read.bind(socket);
-  socket.read = (lengthBytes?: number): unknown => {
+  const readAndCount = (lengthBytes?: number): unknown => {
     const piece: unknown = read(lengthBytes);
     if (piece instanceof Buffer) pieces.push(piece.length);
     return piece;
   };
+  socket.read = readAndCount;
   return pieces;
 }
 
@@ -82,9 +83,10 @@ export function takeTlsStart(server: Server): ((socket: Socket) => void) | undef
  */
 function readInPieces(socket: Socket): void {
   const read = socket.read.bind(socket);
-  socket.read = (lengthBytes?: number): unknown => {
+  const readPiece = (lengthBytes?: number): unknown => {
     const { readableLength } = socket;
     if (lengthBytes !== undefined || readableLength === 0) return read(lengthBytes);
     return read(Math.min(readableLength, pieceBytesMax));
   };
+  socket.read = readPiece;
 }

@@ -136,10 +136,11 @@ export class EventStream {
     if (this.#taken || this.#response.closed) return;
     await new Promise<void>((resolve) => {
       const before = this.#onTaken;
-      this.#onTaken = () => {
+      const onTaken = (): void => {
         before?.();
         resolve();
       };
+      this.#onTaken = onTaken;
     });
   }
 

@@ -42,9 +42,10 @@ export class Upload {
     this.#isChunked = exchange.request.headers['content-length'] === undefined;
     this.#offsetBytes = offsetBytes;
     // A client that pauses, or waits to hear of what it sent, is told now and not when it sends more.
-    buffers.onFailure = (error) => {
+    const giveUp = (error: unknown): void => {
       this.#body.giveUp(error);
     };
+    buffers.onFailure = giveUp;
   }
 
   /**
@@ -135,7 +136,7 @@ export class Upload {
       filledBytes += await this.#body.fill(target.subarray(filledBytes));
       lease.moved();
     }
-    buffers.onStall = () => false;
+    buffers.onStall = neverStalled;
     return target.subarray(0, filledBytes);
   }
 
@@ -184,6 +185,10 @@ export class Upload {
     if (this.#body.broken !== undefined) throw this.#body.broken;
     if (!isFull && !this.#isChunked) throw new DamagedBodyError('Request body is shorter than promised');
   }
+}
+
+function neverStalled(): boolean {
+  return false;
 }
 
 /** Settles when neither storage nor threads use the memory any more. @throws what one of them failed with */

@@ -76,7 +76,8 @@ class BodyDownload {
     const writer = new CoalescingWriter(new SteppedSink(sink, buffers), buffers, this.#onRoom);
     this.#writer = writer;
     const unread = new UnreadDownload(exchange, writer, buffers);
-    buffers.onStall = () => unread.giveWay();
+    const giveWay = (): boolean => unread.giveWay();
+    buffers.onStall = giveWay;
     if (rewrite !== undefined) return;
     this.#direct = DirectDownload.of(source, {
       target: () => writer.target(),

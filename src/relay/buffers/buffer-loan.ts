@@ -47,7 +47,7 @@ export class BufferLoan {
   #waiter: BufferWaiter | undefined;
   #ended = false;
   /** Called every second while others wait. @returns whether the transfer ends for them */
-  onStall: () => boolean = () => false;
+  onStall: () => boolean = neverStalled;
 
   /** Borrows nothing yet. */
   constructor(
@@ -148,7 +148,7 @@ export class BufferLoan {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.onStall = () => false;
+    this.onStall = neverStalled;
     this.pool.leave(this.#place);
     if (this.#waiter !== undefined) this.pool.cancel(this.#waiter);
     this.#waiter = undefined;
@@ -166,4 +166,8 @@ export class BufferLoan {
     this.#heldBytes -= buffer.length;
     this.pool.giveBack(this.ticket, buffer, isTouched);
   }
+}
+
+function neverStalled(): boolean {
+  return false;
 }
