@@ -14,7 +14,11 @@ export function hijack(
   work: (exchange: Exchange) => Promise<void>,
 ): void {
   reply.hijack();
-  const exchange = Exchange.of(request.raw);
+  answerItself(Exchange.of(request.raw), work);
+}
+
+/** Has `work` answer a request that the framework does not answer. What it throws is the answer then. */
+export function answerItself(exchange: Exchange, work: (exchange: Exchange) => Promise<void>): void {
   void exchange.do(async () => {
     try {
       await work(exchange);

@@ -18,6 +18,7 @@ import { routableUrl } from './ticket-path.js';
 import type { Logger } from '../log/logger.js';
 import { audienceConstraint } from './audience.js';
 import { RouteTables } from './route-tables.js';
+import { Shortcuts } from './shortcuts.js';
 
 /** `type/subtype` of RFC 9110 section 8.3.1, before any parameter. */
 const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
@@ -33,10 +34,16 @@ export type ApplicationLimits = Pick<
  */
 export class ServiceAdapter extends FastifyAdapter {
   readonly routes: RouteTables;
+  readonly shortcuts = new Shortcuts((exchange, route) => {
+    this.#begin(exchange, route);
+    const refusal = headBeyondBounds(exchange.request, {});
+    if (refusal !== undefined) throw refusal;
+  });
   /**
    * Kept for speed: every request needs it, and the application gives it out only through a proxy object.
    */
   readonly #fastify: FastifyInstance;
+  readonly #corsMaxAgeSeconds: number;
 
   constructor(limits: ApplicationLimits) {
     const routes = new RouteTables();
@@ -62,32 +69,37 @@ export class ServiceAdapter extends FastifyAdapter {
     });
     this.routes = routes;
     this.#fastify = this.getInstance<FastifyInstance>();
+    this.#corsMaxAgeSeconds = limits.corsMaxAgeSeconds;
     this.#hook(limits);
   }
 
   /** Answers a request that a listener made an `Exchange` of. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#fastify.routing(request, response);
+    if (!this.shortcuts.take(Exchange.of(request))) this.#fastify.routing(request, response);
   };
 
-  #hook({ corsMaxAgeSeconds: maxAgeSeconds, jsonBodyBytesMax }: ApplicationLimits): void {
+  /** What is due for every request that has a route, before anything else happens to it. */
+  #begin(exchange: Exchange, route: string | undefined): void {
+    const { request, response, audience } = exchange;
+    // Fastify refuses a type it cannot parse with 415; no body of ours is read by its type.
+    if (!mediaType.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
+    exchange.route = route;
+    if (isImagesPath(request.url)) isolateContent(response);
+    // No browser talks to the control service.
+    if (audience === 'control') return;
+    const allowedMethods = this.routes.of(audience).methods;
+    setCorsHeaders(request, response, { allowedMethods, maxAgeSeconds: this.#corsMaxAgeSeconds });
+  }
+
+  #hook({ jsonBodyBytesMax }: ApplicationLimits): void {
     const fastify = this.#fastify;
     fastify.addHook('onRoute', ({ method, url, constraints }) => {
       this.routes.add(method, url, constraints);
     });
-    fastify.addHook('onRequest', (request, reply, done) => {
+    fastify.addHook('onRequest', (request, _reply, done) => {
       const exchange = Exchange.of(request.raw);
-      // Fastify refuses a type it cannot parse with 415; no body of ours is read by its type.
-      if (!mediaType.test(request.raw.headers['content-type'] ?? ''))
-        delete request.raw.headers['content-type'];
-      exchange.route = request.routeOptions.url;
+      this.#begin(exchange, request.routeOptions.url);
       exchange.polled = (request.routeOptions.config as PolledRoute).polled === true;
-      if (isImagesPath(request.raw.url)) isolateContent(reply.raw);
-      // No browser talks to the control service.
-      if (exchange.audience !== 'control') {
-        const allowedMethods = this.routes.of(exchange.audience).methods;
-        setCorsHeaders(request.raw, reply.raw, { allowedMethods, maxAgeSeconds });
-      }
       done(headBeyondBounds(request.raw, request.params as PathParameters));
     });
     fastify.addHook('onSend', (request, _reply, payload, done) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { routableUrl } from './ticket-path.js';
+import { plainImagePath, routableUrl, ticketIdOfImage } from './ticket-path.js';
 
 const cases: readonly (readonly [string, string])[] = [
   ['/images/x', '/images/x'],
@@ -37,5 +37,41 @@ const cases: readonly (readonly [string, string])[] = [
 for (const [url, routed] of cases) {
   test(`${JSON.stringify(url)} is routed as ${JSON.stringify(routed)}`, () => {
     assert.equal(routableUrl(url), routed);
+  });
+}
+
+const plain: readonly (readonly [string, Record<string, string>])[] = [
+  ['/images/4c1b-x_Y', {}],
+  ['/images/4c1b?flush=n', { flush: 'n' }],
+  ['/images/4c1b?flush=&close=y', { flush: '', close: 'y' }],
+];
+for (const [url, query] of plain) {
+  test(`${url} is plain`, () => {
+    const ticketId = ticketIdOfImage(url);
+    assert.deepEqual(plainImagePath(url), { ticketId, query });
+    assert.equal(routableUrl(url), url);
+  });
+}
+
+const notPlain = [
+  '/images/',
+  '/images/a/extents',
+  '/images/a%2Fb',
+  '/images/a.b',
+  '/images/a?',
+  '/images/a?flush',
+  '/images/a?=n',
+  '/images/a?flush=n&',
+  '/images/a?flush=n&flush=y',
+  '/images/a?flush=n+',
+  '/images/a?__proto__=x',
+  '/images/a#',
+  `/images/${'a'.repeat(65)}`,
+  '/tickets/a',
+  '/images/a\n',
+];
+for (const url of notPlain) {
+  test(`${JSON.stringify(url)} is left to the router`, () => {
+    assert.equal(plainImagePath(url), undefined);
   });
 }

@@ -45,11 +45,40 @@ export function routableUrl(url: string): string {
   return `/${collection}/${id.replaceAll('/', '%2F')}${subResource}${query}`;
 }
 
+/** An image in a path that needs no rewriting and no decoding. */
+export interface PlainImagePath {
+  readonly ticketId: string;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** As clients write nearly all of their requests: a UUID, and flags such as `flush=n`. */
+const plainPath = /^\/images\/([\w-]{1,64})(?:\?([a-z]+=[\w-]*(?:&[a-z]+=[\w-]*){0,7}))?$/;
+
+/**
+ * What the router would find in the path of a request for an image itself.
+ * @returns undefined where that takes more than a look
+ */
+export function plainImagePath(url: string): PlainImagePath | undefined {
+  const [, ticketId, parameters] = plainPath.exec(url) ?? [];
+  if (ticketId === undefined) return undefined;
+  const query: Record<string, string> = {};
+  for (const parameter of parameters?.split('&') ?? []) {
+    const at = parameter.indexOf('=');
+    const name = parameter.slice(0, at);
+    // A router makes a list of a repeated one.
+    if (Object.hasOwn(query, name)) return undefined;
+    query[name] = parameter.slice(at + 1);
+  }
+  return { ticketId, query };
+}
+
 /**
  * The id of the ticket in the path of an image request, decoded; undefined when there is none or it cannot be
  * decoded.
  */
 export function ticketIdOfImage(url: string): string | undefined {
+  const plain = plainPath.exec(url);
+  if (plain !== null) return plain[1];
   return decoded(/^\/images\/([^/?]+)/.exec(routableUrl(url))?.[1]);
 }
 

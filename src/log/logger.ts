@@ -31,23 +31,28 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
     {
       level: options.level,
       base: { pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: {
-        level: (label) => ({ level: label }),
-        log: withoutStacks,
-      },
+      timestamp,
+      // The stack of an error would be most of the record, and says where in the service, not what to do.
+      serializers: { err: (error: unknown) => (error instanceof Error ? describeError(error) : error) },
+      formatters: { level: (label) => ({ level: label }) },
     },
     stream,
   );
 }
 
-/**
- * The stack of an error would be most of the record, and says where in the service, not what to do about it.
- */
-function withoutStacks(record: Record<string, unknown>): Record<string, unknown> {
-  const errors = Object.entries(record).filter(([, value]) => value instanceof Error);
-  if (errors.length === 0) return record;
-  return { ...record, ...Object.fromEntries(errors.map(([name, error]) => [name, describeError(error)])) };
+let second = -1;
+/** The second in ISO 8601, up to its fraction. */
+let secondText = '';
+
+/** The member of a record that says when. Its second is made once: it was a sixth of the time of a record. */
+function timestamp(): string {
+  const now = Date.now();
+  const milliseconds = now % 1000;
+  if (now - milliseconds !== second) {
+    second = now - milliseconds;
+    secondText = new Date(second).toISOString().slice(0, -'000Z'.length);
+  }
+  return `,"time":"${secondText}${String(milliseconds).padStart(3, '0')}Z"`;
 }
 
 /** An error and its causes on one line. */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { CanaryServer, expectThat } from './canary-server.js';
+import { StandingHeadersResponse } from '../base/standing-headers.js';
 import { Trick } from './trick.js';
 
 /**
@@ -43,7 +44,7 @@ class SurplusRequest extends IncomingMessage {
   }
 }
 
-class SurplusResponse extends ServerResponse {
+class SurplusResponse extends StandingHeadersResponse {
   override on(): this {
     return this;
   }
@@ -65,7 +66,7 @@ export class ListenerRequest extends IncomingMessage {
 }
 
 /** What Node makes for the answers of a listener. */
-export class ListenerResponse extends ServerResponse {
+export class ListenerResponse extends StandingHeadersResponse {
   // Node passes options as a second argument, which its types do not mention.
   constructor(...received: [request: IncomingMessage]) {
     if (isSurplus(received[0])) return surplusResponse;

@@ -8,6 +8,7 @@ import { clientAddressOf } from './client-network.js';
 import { errorResponse, isRetryable } from './error-response.js';
 import type { RecordSink } from './record-sink.js';
 import { requestIdHeader, requestIdOf } from './headers/request-id.js';
+import { addStandingHeader } from '../base/standing-headers.js';
 import { asksForReceived } from './headers/upload-parallel.js';
 import { showSignsOfLife } from './signs-of-life.js';
 
@@ -96,7 +97,7 @@ export class Exchange implements RunningExchange, RequestLog {
     this.#retryAfterSeconds = options.retryAfterSeconds;
     this.clientAddress = clientAddressOf(request.socket);
     this.requestId = requestIdOf(request);
-    response.setHeader(requestIdHeader, this.requestId);
+    addStandingHeader(response, requestIdHeader, this.requestId);
     (request as ReceivedRequest)[exchangeOf] = this;
     connection.begin(this);
     response.once('close', () => {

@@ -13,7 +13,9 @@ import { DIGESTED_RANGES } from '../buffers/digested-ranges.js';
 import { digestOf } from '../checksum/body-proof.js';
 import { HashWorkers } from '../checksum/hash-workers.js';
 import { contentDisposition } from './content-disposition.js';
-import { Download, type ResponseHead } from '../transfer/download.js';
+import { Download } from '../transfer/download.js';
+import { isShort, ShortDownload } from '../transfer/short-download.js';
+import type { ResponseHead } from '../transfer/first-data.js';
 import type { AskedImage, ImageHandler } from './image-handler.js';
 import { ImageOperations, type OperationContext } from '../transfer/image-operations.js';
 import { resolveRange } from '../../tickets/range-check.js';
@@ -77,6 +79,10 @@ export class ReadHandler implements ImageHandler {
     const describe = algorithm === undefined ? undefined : digestHeader(this.workers, algorithm);
     if (part.lengthBytes === 0) {
       exchange.send(head.status, { ...head.headers, ...(await describe?.(new Uint8Array())) });
+      return;
+    }
+    if (describe === undefined && isShort(part)) {
+      await new ShortDownload(exchange, context, this.pool).run(part, head);
       return;
     }
     const isWhole = describe === undefined || part.lengthBytes <= this.pool.bufferBytes;

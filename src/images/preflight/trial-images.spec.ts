@@ -4,6 +4,7 @@ import { MemoryBackend } from '../../../test/support/memory-backend.js';
 import { ManualClock, ticketDefinition } from '../../../test/support/tickets.js';
 import { Ticket } from '../../tickets/ticket.js';
 import type { Backend, ImageSource } from '../backends/backend.js';
+import { KeptDigests } from '../checksum/kept-digests.js';
 import { OpenImages } from '../transfer/open-images.js';
 import { TrialImages } from './trial-images.js';
 
@@ -27,7 +28,7 @@ class HangingSource implements ImageSource {
 function trial(): { source: HangingSource; ticket: Ticket; trials: TrialImages } {
   const source = new HangingSource();
   const ticket = new Ticket(ticketDefinition({ url: 'memory:image' }), new ManualClock(), { rangesMax: 16 });
-  return { source, ticket, trials: new TrialImages(new OpenImages([source])) };
+  return { source, ticket, trials: new TrialImages(new OpenImages([source], new KeptDigests(1))) };
 }
 
 const never = new AbortController().signal;

@@ -1,4 +1,3 @@
-import { ClientTimeoutError } from '../../base/errors.js';
 import type { Exchange } from '../../wire/exchange.js';
 import type { ByteRange } from '../../base/units.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
@@ -6,11 +5,8 @@ import { BufferSet } from './buffer-set.js';
 import { DataSender } from './data-sender.js';
 import type { OperationContext } from './image-operations.js';
 import { type Piece, ReadAhead } from './read-ahead.js';
-
-export interface ResponseHead {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-}
+import { firstData, type ResponseHead } from './first-data.js';
+import { StalledClient } from './stalled-client.js';
 
 interface DownloadOptions {
   readonly pool: BufferPool;
@@ -22,16 +18,11 @@ interface DownloadOptions {
   readonly describe?: ((data: Uint8Array) => Promise<Record<string, string>>) | undefined;
 }
 
-/** Storage that answers does so in less, and a client that has gone is noticed within a second or two. */
-const slowStorageMilliseconds = 1000;
-
 /** A client that takes longer for one buffer is slow: while others wait small buffers do as well for it. */
 const slowClientMilliseconds = 1000;
 
 /** The body of one response: storage is read ahead while what was read drains to the client. */
 export class Download {
-  /** When the client was first found not to read, in a time in which others wait for its buffers. */
-  #stalledAt: number | undefined;
   /** What the socket is given from. */
   #sending: Uint8Array | undefined;
 
@@ -57,7 +48,9 @@ export class Download {
     });
     const ahead = new ReadAhead(backend, buffers, part);
     const sender = new DataSender(exchange, { signal: lease.signal, company: buffers.company });
-    buffers.onStall = () => this.#giveWay(ahead, sender);
+    const client = new StalledClient(this.options.pool, sender);
+    const giveWay = (): boolean => this.#giveWay(ahead, client);
+    buffers.onStall = giveWay;
     try {
       for (let sentBytes = 0; sentBytes < part.lengthBytes;) {
         const { buffer, data } = await (sentBytes === 0 ? this.#firstPiece(ahead, head) : ahead.next());
@@ -85,8 +78,8 @@ export class Download {
     }
   }
 
-  async #writeHead({ status, headers }: ResponseHead, firstData: Uint8Array): Promise<void> {
-    const described = await this.options.describe?.(firstData);
+  async #writeHead({ status, headers }: ResponseHead, data: Uint8Array): Promise<void> {
+    const described = await this.options.describe?.(data);
     this.context.lease.signal.throwIfAborted();
     this.exchange.response.writeHead(status, { ...headers, ...described });
   }
@@ -96,40 +89,19 @@ export class Download {
    * read again later. The socket holds on to the buffer that is being sent; so in the end the client is cut
    * off, and has to go on from where it is with another request.
    */
-  #giveWay(ahead: ReadAhead, sender: DataSender): boolean {
+  #giveWay(ahead: ReadAhead, client: StalledClient): boolean {
     const { pool } = this.options;
     const sending = this.#sending;
-    if (sending === undefined || sender.hasMoved()) {
-      this.#stalledAt = undefined;
-      return false;
-    }
-    this.#stalledAt ??= performance.now();
+    if (!client.isStalled() || sending === undefined) return false;
     ahead.drop((buffer) => pool.isWanted(buffer));
-    const isOver = performance.now() - this.#stalledAt >= pool.stallSeconds * 1000;
-    if (!isOver || !pool.isWanted(sending)) return false;
-    const text = `Client read nothing for ${pool.stallSeconds} seconds while others waited for its buffer`;
-    this.exchange.abort(new ClientTimeoutError(text));
-    return true;
+    const reason = client.reasonToEnd(sending);
+    if (reason !== undefined) this.exchange.abort(reason);
+    return reason !== undefined;
   }
 
-  /**
-   * Until the first data is there a failure of storage still gets its own status, so the head goes out with
-   * that. A client that has closed its side meanwhile may have gone: it gets the head as soon as storage is
-   * slow, since over TCP only what is sent to it shows whether it is there. A head that describes the data
-   * cannot go before it.
-   */
-  async #firstPiece(ahead: ReadAhead, head: ResponseHead): Promise<Piece> {
-    const { request, response, clientAddress } = this.exchange;
-    if (this.options.describe !== undefined) return ahead.next();
-    const probe = setInterval(() => {
-      if (!request.socket.readableEnded || response.headersSent || clientAddress === undefined) return;
-      response.writeHead(head.status, head.headers);
-      response.flushHeaders();
-    }, slowStorageMilliseconds);
-    try {
-      return await ahead.next();
-    } finally {
-      clearInterval(probe);
-    }
+  /** A head that describes the data cannot go before it. */
+  #firstPiece(ahead: ReadAhead, head: ResponseHead): Promise<Piece> {
+    const reading = ahead.next();
+    return this.options.describe === undefined ? firstData(this.exchange, head, reading) : reading;
   }
 }

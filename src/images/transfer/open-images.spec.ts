@@ -7,6 +7,7 @@ import { ClientGoneError, StorageError } from '../../base/errors.js';
 import { ClientConnection } from '../../wire/client-connection.js';
 import { Ticket } from '../../tickets/ticket.js';
 import type { Backend, ImageRequest, ImageSource } from '../backends/backend.js';
+import { KeptDigests } from '../checksum/kept-digests.js';
 import { OpenImages } from './open-images.js';
 
 /** Opens images in memory and remembers them. */
@@ -59,7 +60,7 @@ function closed(socket: Socket): Promise<void> {
 describe('the image of a ticket', () => {
   test('is opened once for each connection, as the ticket says', async () => {
     const source = new MemorySource();
-    const images = new OpenImages([source]);
+    const images = new OpenImages([source], new KeptDigests(1));
     const ticket = makeTicket();
     const [one, other] = [connect(), connect()];
     const [first, second] = await Promise.all([
@@ -78,7 +79,7 @@ describe('the image of a ticket', () => {
     const source = new MemorySource();
     const ticket = makeTicket();
     const { connection, socket } = connect();
-    await new OpenImages([source]).open(connection, ticket, running);
+    await new OpenImages([source], new KeptDigests(1)).open(connection, ticket, running);
     await closed(socket);
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(source.opened[0]!.closeCount, 1);
@@ -87,7 +88,7 @@ describe('the image of a ticket', () => {
 
   test('is closed with the ticket, while the connection goes on', async () => {
     const source = new MemorySource();
-    const images = new OpenImages([source]);
+    const images = new OpenImages([source], new KeptDigests(1));
     const ticket = makeTicket();
     const { connection } = connect();
     await images.open(connection, ticket, running);
@@ -100,7 +101,7 @@ describe('the image of a ticket', () => {
 
   test('that cannot be opened is tried again by the next request', async () => {
     const source = new MemorySource();
-    const images = new OpenImages([source]);
+    const images = new OpenImages([source], new KeptDigests(1));
     const ticket = makeTicket();
     const { connection } = connect();
     source.failure = new StorageError('away');
@@ -117,7 +118,7 @@ describe('the image of a ticket', () => {
     const { connection, socket } = connect();
     const gate = Promise.withResolvers<undefined>();
     source.gate = gate.promise;
-    const opening = new OpenImages([source]).open(connection, ticket, running);
+    const opening = new OpenImages([source], new KeptDigests(1)).open(connection, ticket, running);
     await closed(socket);
     gate.resolve(undefined);
     await assert.rejects(opening, ClientGoneError);
@@ -129,12 +130,12 @@ describe('the image of a ticket', () => {
   test('is opened for as long as the operation that needs it wants it', async () => {
     const source = new MemorySource();
     const { signal } = new AbortController();
-    await new OpenImages([source]).open(connect().connection, makeTicket(), signal);
+    await new OpenImages([source], new KeptDigests(1)).open(connect().connection, makeTicket(), signal);
     assert.deepEqual(source.signals, [signal]);
   });
 
   test('of a kind that is unknown is a failure of storage', async () => {
-    const images = new OpenImages([new MemorySource()]);
+    const images = new OpenImages([new MemorySource()], new KeptDigests(1));
     for (const url of ['ftp://x', 'nothing', '', '__proto__:x']) {
       await assert.rejects(images.open(connect().connection, makeTicket(url), running), StorageError);
     }

@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ClientGoneError, StorageError } from '../../base/errors.js';
 import type { ClientConnection, ConnectionResource } from '../../wire/client-connection.js';
 import type { TicketConnection, TicketPermit } from '../../tickets/ticket-permit.js';
+import type { ImageDigests } from '../checksum/image-digests.js';
+import { KeptDigests } from '../checksum/kept-digests.js';
 import { IMAGE_SOURCES, type Backend, type ImageRequest, type ImageSource } from '../backends/backend.js';
 
 /**
@@ -13,7 +15,10 @@ import { IMAGE_SOURCES, type Backend, type ImageRequest, type ImageSource } from
 export class OpenImages {
   readonly #sources = new Map<string, ImageSource>();
 
-  constructor(@Inject(IMAGE_SOURCES) sources: readonly ImageSource[]) {
+  constructor(
+    @Inject(IMAGE_SOURCES) sources: readonly ImageSource[],
+    private readonly keptDigests: KeptDigests,
+  ) {
     for (const source of sources) {
       for (const scheme of source.schemes) this.#sources.set(scheme, source);
     }
@@ -28,7 +33,8 @@ export class OpenImages {
   open(connection: ClientConnection, permit: TicketPermit, signal: AbortSignal): Promise<Backend> {
     const kept = connection.resource(permit);
     if (kept instanceof OpenImage) return kept.backend;
-    const image = new OpenImage(connection, permit, this.#open(permit, signal));
+    const { keptDigests } = this;
+    const image = new OpenImage({ connection, permit, keptDigests }, this.#open(permit, signal));
     connection.keep(permit, image);
     permit.attach(image);
     return image.backend;
@@ -68,17 +74,28 @@ export function unflushedWrites(permit: TicketPermit): Pick<ImageRequest, 'unflu
   };
 }
 
+interface OpenImageOptions {
+  readonly connection: ClientConnection;
+  readonly permit: TicketPermit;
+  readonly keptDigests: KeptDigests;
+}
+
 class OpenImage implements ConnectionResource, TicketConnection {
   readonly backend: Promise<Backend>;
+  /** Held for as long as the image is open, or each request would make them anew. */
+  #digests: ImageDigests | undefined;
 
   constructor(
-    private readonly connection: ClientConnection,
-    private readonly permit: TicketPermit,
+    private readonly options: OpenImageOptions,
     opening: Promise<Backend>,
   ) {
+    const { connection, keptDigests } = options;
     this.backend = opening.then(
       async (backend) => {
-        if (!connection.closed) return backend;
+        if (!connection.closed) {
+          this.#digests = keptDigests.image(backend);
+          return backend;
+        }
         // The client left while storage was still opening, so nobody will ever close it but us.
         await backend.close();
         throw new ClientGoneError();
@@ -99,12 +116,15 @@ class OpenImage implements ConnectionResource, TicketConnection {
     } catch {
       // It was never opened, or is gone already: nothing of it is left to close.
     } finally {
+      this.#digests?.release();
+      this.#digests = undefined;
       this.#forget();
     }
   }
 
   #forget(): void {
-    this.connection.forget(this.permit);
-    this.permit.detach(this);
+    const { connection, permit } = this.options;
+    connection.forget(permit);
+    permit.detach(this);
   }
 }

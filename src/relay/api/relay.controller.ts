@@ -1,9 +1,11 @@
-import { Controller, HttpCode, Options, Res, type Type } from '@nestjs/common';
+import { Controller, HttpCode, type OnModuleInit, Options, Res, type Type } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '../../contract/decorators.js';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
 import { imagesTag } from '../../contract/image-operations.js';
 import { addRoute } from '../../framework/add-route.js';
 import { ServedTo } from '../../framework/audience.js';
+import type { ServiceAdapter } from '../../framework/http-application.js';
 import { hijack } from '../../framework/hijack.js';
 import type { Audience } from '../../wire/audience.js';
 import { missingTicketId } from '../../framework/ticket-path.js';
@@ -19,8 +21,23 @@ import { proxyAccess } from './relay.contract.js';
 export function relayController(audience: Audience): Type {
   @ApiTags(imagesTag)
   @Controller('images')
-  class RelayController {
-    constructor(readonly images: RelayedImages) {}
+  class RelayController implements OnModuleInit {
+    constructor(
+      readonly images: RelayedImages,
+      private readonly adapterHost: HttpAdapterHost<ServiceAdapter>,
+    ) {}
+
+    onModuleInit(): void {
+      const { images } = this;
+      const { shortcuts } = this.adapterHost.httpAdapter;
+      for (const route of relayedRoutes().filter(({ path }) => path === '')) {
+        const { method } = route;
+        if (method !== 'GET' && method !== 'PUT') continue;
+        shortcuts.add(audience, method, (exchange, { ticketId }) =>
+          images.answer(exchange, { ticketId, parameters: {} }, route),
+        );
+      }
+    }
 
     /** 1.x clients ask the collection what it can do, before they have a ticket. */
     @Options()

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { addStandingHeader } from '../../base/standing-headers.js';
 
 /** Whether a request asks for what somebody else has made: an image, or something about it. */
 export function isImagesPath(url: string | undefined): boolean {
@@ -11,6 +12,6 @@ export function isImagesPath(url: string | undefined): boolean {
  * there, whatever it looks like.
  */
 export function isolateContent(response: ServerResponse): void {
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Content-Security-Policy', 'sandbox');
+  addStandingHeader(response, 'X-Content-Type-Options', 'nosniff');
+  addStandingHeader(response, 'Content-Security-Policy', 'sandbox');
 }
