@@ -27,7 +27,7 @@ export class RangeLock {
     const claim = { startBytes, endBytes, exclusive, released };
     const conflicting = [...this.#claims].filter((earlier) => conflict(earlier, claim));
     this.#claims.add(claim);
-    await Promise.all(conflicting.map((earlier) => earlier.released));
+    for (const earlier of conflicting) await earlier.released;
     return () => {
       this.#claims.delete(claim);
       setReleased();

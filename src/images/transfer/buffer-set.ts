@@ -20,9 +20,9 @@ export type Company = 'few' | 'many' | 'crowd';
  * From so many buffers in use by others on. Among many a transfer takes no more than two, so that 16
  * downloads take 12 MiB less; a crowd is more than those 16.
  */
-const othersInUse: readonly (readonly [Company, number])[] = [
-  ['crowd', 48],
-  ['many', 4],
+const othersInUse: readonly { readonly company: Company; readonly least: number }[] = [
+  { company: 'crowd', least: 48 },
+  { company: 'many', least: 4 },
 ];
 
 export interface BufferSetOptions {
@@ -167,7 +167,7 @@ export class BufferSet implements BufferHolder {
 
   /** No step is running any more, however they ended. */
   async idle(): Promise<void> {
-    await Promise.all(this.#running);
+    if (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   /** Gives all buffers back; only when no step is running. */
@@ -217,5 +217,5 @@ export class BufferSet implements BufferHolder {
 }
 
 function companyOf(inUse: number): Company {
-  return othersInUse.find(([, least]) => inUse >= least)?.[0] ?? 'few';
+  return othersInUse.find(({ least }) => inUse >= least)?.company ?? 'few';
 }

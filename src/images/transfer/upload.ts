@@ -169,13 +169,16 @@ export class Upload {
       writtenBytes += part.lengthBytes;
       return backend.write(data.subarray(at, at + part.lengthBytes), part.offsetBytes);
     });
-    const isWhole = written.then(
-      () => writtenBytes === data.length,
-      () => false,
-    );
-    const nothing = Promise.resolve();
-    const hashed = recorder?.add(data, startBytes, isWhole) ?? nothing;
-    buffers.use(buffer, allSettled([written, hashed, proof?.update(data) ?? nothing]));
+    const uses: Promise<unknown>[] = [written];
+    if (recorder !== undefined) {
+      const isWhole = written.then(
+        () => writtenBytes === data.length,
+        () => false,
+      );
+      uses.push(recorder.add(data, startBytes, isWhole));
+    }
+    if (proof !== undefined) uses.push(proof.update(data));
+    buffers.use(buffer, uses.length === 1 ? written : allSettled(uses));
     this.#offsetBytes += data.length;
   }
 
