@@ -52,10 +52,11 @@ export default tseslint.config(
         {
           // V8 takes it for a method that lasts.
           selector:
-            "AssignmentExpression[left.type='MemberExpression'] > :matches(ArrowFunctionExpression, FunctionExpression).right",
+            "AssignmentExpression[left.type='MemberExpression'] > " +
+            ':matches(ArrowFunctionExpression, FunctionExpression).right',
           message:
-            'V8 makes a function that is written here among its old objects, and all that it leads to stays ' +
-            'in memory until a collection of the whole heap: give it a name first.',
+            'V8 makes a function that is written here among its old objects, and all that it leads to ' +
+            'stays in memory until a collection of the whole heap: give it a name first.',
         },
       ],
     },
