@@ -29,15 +29,13 @@ try {
     case 'start': {
       const { role, confDir, ticketFiles } = commandLine;
       const { refuseNewPrivileges } = await import('./node-internals/new-privileges.js');
+      const { restartWithRuntimeOptions } = await import('./node-internals/runtime-options.js');
       const activation = await import('./process/socket-activation.js');
       const sockets = activation.inheritedSockets(process.env, process.pid);
-      if (refuseNewPrivileges()) {
-        const { replaceProcessImage } = await import('./process/process-image.js');
-        activation.keepForNextImage(sockets);
-        replaceProcessImage();
-      }
+      activation.keepForNextImage(sockets);
+      restartWithRuntimeOptions(role, process.env, process.argv, refuseNewPrivileges());
       activation.takeInheritedSockets(sockets, process.env);
-      // Loaded only here: the framework takes most of the start, which neither a process image before needs
+      // Loaded only here: the framework takes most of the start, which neither the process image before needs
       // nor an installer that only asks for the configuration.
       const { start } = await import('./process/start.js');
       await start(role, { confDir, ticketFiles, sockets });

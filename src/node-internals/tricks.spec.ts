@@ -3,10 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { restartingWithOptions } from './runtime-options.js';
 import { plainNodeVariable } from './trick.js';
 import { tricks } from './tricks.js';
 
+// Its canary tells whether the process was restarted, which that of a test was not.
+const beforeStart = new Set([restartingWithOptions]);
+
 for (const trick of tricks) {
+  if (beforeStart.has(trick)) continue;
   test(`this Node does what is needed for ${trick.name}`, async () => {
     await trick.check();
     assert.equal(trick.fallback, undefined);

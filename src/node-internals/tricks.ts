@@ -4,6 +4,7 @@ import { servingHalfOpen } from './half-open.js';
 import { closingOurWay } from './lingering-close.js';
 import { detachingParsers } from './parser-detachment.js';
 import { releasingMemory } from './release-memory.js';
+import { restartingWithOptions } from './runtime-options.js';
 import { usingDescriptors } from './socket-descriptor.js';
 import { receivingIntoOurs } from './socket-receiver.js';
 import { collectingAtStart } from './start-memory.js';
@@ -18,6 +19,7 @@ export const tricks: readonly Trick[] = [
   closingOurWay,
   detachingParsers,
   releasingMemory,
+  restartingWithOptions,
   usingDescriptors,
   receivingIntoOurs,
   collectingAtStart,

@@ -14,7 +14,7 @@ export interface StartOptions {
 }
 
 /**
- * Starts a role with the configuration of a folder.
+ * Starts a role with the configuration of a folder, in a process image that is as the role needs it.
  * @throws ConfigError
  */
 export async function start(role: Role, { confDir, ticketFiles, sockets }: StartOptions): Promise<void> {
