@@ -38,6 +38,7 @@ const folders = {
     'tickets',
     'wire',
   ],
+  workers: ['base', 'images', 'log', 'native', 'node-internals', 'wire'],
   roles: [
     'base',
     'config',
@@ -51,6 +52,7 @@ const folders = {
     'sessions',
     'tickets',
     'wire',
+    'workers',
   ],
   process: ['base', 'config', 'log', 'native', 'node-internals', 'roles', 'wire'],
   qemu: ['base'],

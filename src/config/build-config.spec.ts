@@ -21,6 +21,7 @@ describe('defaults', () => {
       dropPrivileges: true,
       userName: 'ovirtimg',
       groupName: 'ovirtimg',
+      workers: 0,
       keepTickets: 'never',
       systemdEnable: true,
     });

@@ -9,7 +9,8 @@ import {
 } from '@nestjs/common';
 import type { LimitsConfig } from '../config/sections/limits.js';
 import { imageRoutes, type ImageRouteName } from '../contract/image-routes.js';
-import { section } from '../framework/settings.module.js';
+import type { Config } from '../config/config.js';
+import { CONFIG, section } from '../framework/settings.module.js';
 import { BufferPool } from './buffers/buffer-pool.js';
 import { DIGESTED_RANGES } from './buffers/digested-ranges.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
@@ -37,6 +38,7 @@ import {
   JobHandler,
   ListJobsHandler,
 } from './operations/jobs.handlers.js';
+import { LentImages } from './transfer/lent-images.js';
 import { OpenImages } from './transfer/open-images.js';
 import { OptionsHandler } from './operations/options.handler.js';
 import { PatchHandler } from './operations/patch.handler.js';
@@ -101,6 +103,7 @@ export class ImagesModule implements OnModuleDestroy {
       controllers: [imagesController()],
       providers: [
         OpenImages,
+        LentImages,
         ImageOperations,
         TrialImages,
         ImageInspection,
@@ -128,9 +131,13 @@ export class ImagesModule implements OnModuleDestroy {
         allHandlers,
         {
           provide: BufferPool,
-          inject: [section('limits')],
-          useFactory: (limits: LimitsConfig) =>
-            bufferPool(limits, { poolBytes: limits.bufferPoolBytes, bufferBytes: limits.bufferBytes }),
+          inject: [section('limits'), CONFIG],
+          useFactory: (limits: LimitsConfig, { daemon, tls }: Config) =>
+            bufferPool(limits, {
+              // Data workers have the other half.
+              poolBytes: limits.bufferPoolBytes / (tls.enable && daemon.workers > 0 ? 2 : 1),
+              bufferBytes: limits.bufferBytes,
+            }),
         },
         {
           provide: DIGESTED_RANGES,
@@ -155,6 +162,7 @@ export class ImagesModule implements OnModuleDestroy {
         JobDigests,
         DIGESTED_RANGES,
         ImageOperations,
+        LentImages,
         HashWorkers,
         KeptDigests,
         CHECKSUM_TURNS,

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { boundedRecord, escapeControls } from './log-record.js';
 import { LogWriter, type LogDestination } from './log-writer.js';
+import { timestamp } from './timestamp.js';
 
 /** The service's log: pino, one JSON line a record on stderr. */
 export type Logger = pino.Logger;
@@ -19,7 +20,8 @@ export interface LoggerOptions {
  * and session ids, signed tickets, keys) are never passed to it.
  */
 export function createLogger(options: LoggerOptions, destination: LogDestination = new LogWriter()): Logger {
-  const format = options.format === 'json' ? (line: string) => line : prettyLine;
+  const isJson = options.format === 'json';
+  const format = isJson ? (line: string) => line : prettyLine;
   const stream = {
     // With this property pino sets `lastLevel` to the level of a record before it writes it.
     [Symbol.for('pino.metadata')]: true,
@@ -27,7 +29,7 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
     write: (line: string) =>
       destination.write(format(boundedRecord(line, options.recordBytesMax)), stream.lastLevel),
   };
-  return pino(
+  const logger = pino(
     {
       level: options.level,
       base: { pid: process.pid },
@@ -38,21 +40,22 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
     },
     stream,
   );
+  lineWriters.set(logger, (lines) => {
+    const text = isJson ? lines : lines.replaceAll(/.+\n/g, prettyLine);
+    destination.write(text, pino.levels.values['info'] ?? 0);
+  });
+  return logger;
 }
 
-let second = -1;
-/** The second in ISO 8601, up to its fraction. */
-let secondText = '';
+const lineWriters = new WeakMap<Logger, (lines: string) => void>();
 
-/** The member of a record that says when. Its second is made once: it was a sixth of the time of a record. */
-function timestamp(): string {
-  const now = Date.now();
-  const milliseconds = now % 1000;
-  if (now - milliseconds !== second) {
-    second = now - milliseconds;
-    secondText = new Date(second).toISOString().slice(0, -'000Z'.length);
-  }
-  return `,"time":"${secondText}${String(milliseconds).padStart(3, '0')}Z"`;
+/**
+ * Writes records that another thread has made.
+ * @param logger one that `createLogger` has made
+ * @param lines whole lines as the logger would write them as JSON, of the level `info`
+ */
+export function writeLogLines(logger: Logger, lines: string): void {
+  lineWriters.get(logger)?.(lines);
 }
 
 /** An error and its causes on one line. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import {
+  duplicateDescriptor,
   hasHungUp,
   resetWhenClosed,
   setSendBufferBytes,
@@ -72,6 +73,17 @@ export function isPeerGone(socket: Socket): boolean {
   if (!usingDescriptors.inUse) return socket.destroyed;
   const fd = descriptor(socket);
   return fd < 0 || hasHungUp(fd);
+}
+
+/**
+ * Takes the connection out of a socket, which is destroyed; the other side does not notice.
+ * @returns its descriptor, the caller's from now on
+ * @throws Error when the socket is closed, or descriptors are not to be used
+ */
+export function takeDescriptor(socket: Socket): number {
+  const taken = duplicateDescriptor(descriptor(socket));
+  socket.destroy();
+  return taken;
 }
 
 /** -1 when the socket is closed, or descriptors are not to be used. */

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Inject, Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { NotAllowedError } from '../base/errors.js';
 import { SettingsModule } from '../framework/settings.module.js';
@@ -26,6 +26,9 @@ import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { EventStreams } from '../wire/event-stream.js';
 import type { EntranceOptions } from './entrance.js';
+import { DataWorkers } from '../workers/data-workers.js';
+import { LentImages } from '../images/transfer/lent-images.js';
+import { DATA_WORKERS } from './data-workers.js';
 import { ListenersModule } from './listeners.module.js';
 import { MetricsModule } from './metrics.module.js';
 import type { RoleInputs } from './role-inputs.js';
@@ -44,6 +47,10 @@ const ticketsOnly: SessionCredentials = {
  */
 @Module({})
 export class DaemonModule {
+  constructor(@Inject(DATA_WORKERS) workers: DataWorkers | undefined, images: LentImages) {
+    if (workers?.canRead === true) workers.lender = images;
+  }
+
   static of({ config, logger, ticketFiles, trust, inherited }: RoleInputs): DynamicModule {
     const tickets = TicketsModule.register({
       imports: [ImageSourcesModule],
@@ -65,7 +72,7 @@ export class DaemonModule {
       return (ticket) =>
         prefixes.some((prefix) => ticket?.url.startsWith(prefix) === true) ? 'relayed' : 'network';
     };
-    const listeners = ListenersModule.of(tickets, audienceOf, inherited);
+    const listeners = ListenersModule.of(tickets, audienceOf, 'daemon', inherited);
     return {
       module: DaemonModule,
       imports: [

@@ -47,7 +47,7 @@ export class ProxyModule {
       imports: [tickets, sessions],
       credentials: { useExisting: Credentials },
     });
-    const listeners = ListenersModule.of(tickets, () => () => 'network', inherited);
+    const listeners = ListenersModule.of(tickets, () => () => 'network', 'proxy', inherited);
     return {
       module: ProxyModule,
       imports: [

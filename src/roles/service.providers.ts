@@ -10,6 +10,8 @@ import type { HealthCheck } from '../observability/health.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { SampledGaugeOptions } from '../observability/sampled-gauge.js';
 import { authoritiesReload, DaemonAgents } from '../daemons/daemon-agents.js';
+import type { DataWorkers } from '../workers/data-workers.js';
+import { DATA_WORKERS, loggingReload } from './data-workers.js';
 import { LISTENERS } from './listeners.module.js';
 import { METRICS } from './metrics.module.js';
 import { allOf, type ServiceListeners } from './service-listeners.js';
@@ -44,7 +46,7 @@ export const serviceProviders: readonly Provider[] = [
   },
   {
     provide: Service,
-    inject: [LISTENERS, MONITORING, DaemonAgents, BACKGROUND_WORK, CONFIG, LOGGER],
+    inject: [LISTENERS, MONITORING, DaemonAgents, BACKGROUND_WORK, CONFIG, LOGGER, DATA_WORKERS],
     useFactory: (
       listeners: ServiceListeners,
       monitoring: ReturnType<typeof createMonitoring> | undefined,
@@ -52,15 +54,17 @@ export const serviceProviders: readonly Provider[] = [
       background: BackgroundWork | undefined,
       { limits, tls }: Config,
       logger: Logger,
+      workers: DataWorkers | undefined,
     ) =>
       new Service(
         {
           listeners: allOf(listeners),
           monitoring,
           background,
-          reloadables: tls.enable
-            ? [certificateReload(listeners.remote, logger), authoritiesReload(agents)]
-            : [],
+          reloadables: [
+            ...(tls.enable ? [certificateReload(listeners.remote, logger), authoritiesReload(agents)] : []),
+            ...(workers === undefined ? [] : [loggingReload(workers, logger)]),
+          ],
           graceSeconds: limits.graceSeconds,
         },
         logger,

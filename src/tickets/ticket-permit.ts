@@ -1,4 +1,5 @@
 import type { AbortRoot, Permit } from '../base/lease.js';
+import type { ByteRange } from '../base/units.js';
 import type { OperationKind } from '../contract/operation-kind.js';
 import type { TicketDefinition } from './ticket-definition.js';
 import type { ReceivedRanges } from './received-ranges.js';
@@ -8,6 +9,18 @@ import type { TicketLease, TicketLeaseOptions } from './ticket-lease.js';
 export interface TicketConnection {
   /** Closes the image; resolves when it is closed. */
   close(): Promise<void>;
+  /** What another thread does by it; undefined where there is none. */
+  readonly elsewhere?: ReadsElsewhere | undefined;
+}
+
+/** Downloads of a ticket that another thread answers by itself. */
+export interface ReadsElsewhere {
+  /** One is running. */
+  readonly running: boolean;
+  /** Has the ticket told of all that was sent until now, by {@link TicketPermit.readElsewhere}. */
+  settle(): void;
+  /** None begins any more, and one that runs is ended; resolves when none runs. */
+  revoke(): Promise<void>;
 }
 
 /**
@@ -48,4 +61,10 @@ export interface TicketPermit extends Permit {
   attach(connection: TicketConnection): void;
 
   detach(connection: TicketConnection): void;
+
+  /** From now on another thread may answer downloads of one of its connections. */
+  lent(): void;
+
+  /** Another thread has sent a part of the image. @param atSeconds when, of CLOCK_MONOTONIC */
+  readElsewhere(part: ByteRange, atSeconds: number): void;
 }

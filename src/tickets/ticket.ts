@@ -9,7 +9,7 @@ import { ReceivedRanges } from './received-ranges.js';
 import type { SavedTicket, TicketState } from './saved-ticket.js';
 import type { TicketAccess, TicketDefinition } from './ticket-definition.js';
 import { type LeaseOwner, TicketLease, type TicketLeaseOptions } from './ticket-lease.js';
-import type { TicketConnection, TicketPermit } from './ticket-permit.js';
+import type { ReadsElsewhere, TicketConnection, TicketPermit } from './ticket-permit.js';
 import { TicketWatchers, type TicketEventKind } from './ticket-watch.js';
 import { WriteOrder } from './write-order.js';
 
@@ -105,6 +105,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
 
   /** What the process that comes next has to know, beside the definition and what was received. */
   get state(): TicketState {
+    this.#settle();
     return {
       expiresSeconds: this.#expiresSeconds,
       activeAtSeconds: this.#activeAtSeconds,
@@ -131,7 +132,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
   }
 
   get active(): boolean {
-    return this.#leases.size > 0;
+    return this.#leases.size > 0 || this.#elsewhere.some(({ running }) => running);
   }
 
   get writable(): boolean {
@@ -144,7 +145,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
    */
   authorize(access: TicketAccess): void {
     if (this.#canceled) throw new NotAllowedError('Ticket was canceled');
-    if (this.#clock.monotonicSeconds() >= this.#expiresSeconds) throw new NotAllowedError('Ticket expired');
+    if (this.#isExpired) throw new NotAllowedError('Ticket expired');
     if (access === 'write' && !this.writable) throw new NotAllowedError('Ticket does not allow write');
   }
 
@@ -166,6 +167,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
 
   /** Sets the expiry to `timeoutSeconds` from now, also of an expired ticket; its own timeout stays. */
   extend(timeoutSeconds: number): void {
+    this.#settle();
     this.#expiresSeconds = this.#clock.monotonicSeconds() + timeoutSeconds;
     this.#scheduleExpiry();
     this.#tell('extended');
@@ -184,6 +186,20 @@ export class Ticket implements TicketPermit, LeaseOwner {
 
   detach(connection: TicketConnection): void {
     if (this.#connections.delete(connection)) this.#tell('changed');
+  }
+
+  lent(): void {
+    this.#scheduleExpiry();
+  }
+
+  readElsewhere({ offsetBytes, lengthBytes }: ByteRange, atSeconds: number): void {
+    if (this.#counts('read')) this.#transferred.add(offsetBytes, offsetBytes + lengthBytes);
+    if (atSeconds > this.#activeAtSeconds) {
+      this.#activeAtSeconds = atSeconds;
+      this.#expiresSeconds = atSeconds + this.definition.timeoutSeconds;
+    }
+    this.#movedBytes += lengthBytes;
+    this.#tell('changed');
   }
 
   /** New requests are refused and running operations stop after the I/O in flight. */
@@ -209,6 +225,7 @@ export class Ticket implements TicketPermit, LeaseOwner {
   }
 
   info(): TicketInfo {
+    this.#settle();
     return {
       ...this.definition,
       expiresSeconds: Math.ceil(this.#expiresSeconds),
@@ -269,6 +286,26 @@ export class Ticket implements TicketPermit, LeaseOwner {
 
   #stop(reason: Error): void {
     for (const root of this.#leases.values()) root.abort(reason);
+    for (const reads of this.#elsewhere) void reads.revoke();
+  }
+
+  /** What other threads do by its connections. */
+  get #elsewhere(): readonly ReadsElsewhere[] {
+    const all: ReadsElsewhere[] = [];
+    for (const { elsewhere } of this.#connections) if (elsewhere !== undefined) all.push(elsewhere);
+    return all;
+  }
+
+  /** Takes account of what other threads have sent until now. */
+  #settle(): void {
+    for (const reads of this.#elsewhere) reads.settle();
+  }
+
+  get #isExpired(): boolean {
+    if (this.#clock.monotonicSeconds() < this.#expiresSeconds) return false;
+    // What another thread has sent may have renewed it.
+    this.#settle();
+    return this.#clock.monotonicSeconds() >= this.#expiresSeconds;
   }
 
   /**
@@ -289,15 +326,15 @@ export class Ticket implements TicketPermit, LeaseOwner {
     if (this.#canceled || this.#timerSeconds <= this.#expiresSeconds) return;
     const nowSeconds = this.#clock.monotonicSeconds();
     const remainingSeconds = this.#expiresSeconds - nowSeconds;
-    if (this.#leases.size === 0 && (remainingSeconds <= 0 || !this.#watchers.isWatched(this.definition.id)))
-      return;
+    const mayRun = this.#leases.size > 0 || this.#elsewhere.length > 0;
+    if (!mayRun && (remainingSeconds <= 0 || !this.#watchers.isWatched(this.definition.id))) return;
     clearTimeout(this.#expiryTimer);
     const remainingMilliseconds = Math.max(0, Math.ceil(remainingSeconds * 1000));
     const delayMilliseconds = Math.min(remainingMilliseconds, timerMillisecondsMax);
     this.#timerSeconds = nowSeconds + delayMilliseconds / 1000;
     this.#expiryTimer = setTimeout(() => {
       this.#timerSeconds = Infinity;
-      if (this.#clock.monotonicSeconds() < this.#expiresSeconds) {
+      if (!this.#isExpired) {
         this.#scheduleExpiry();
         return;
       }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { consumeOurselves, replaceClose } from '../node-internals/lingering-close.js';
 import { isPeerGone } from '../node-internals/socket-descriptor.js';
 import { ClientGoneError, ClientTimeoutError } from '../base/errors.js';
+import type { ClientThread } from './client-thread.js';
 
 /** What a connection needs to know of a request that is being answered on it. */
 export interface RunningExchange {
@@ -57,12 +58,15 @@ export class ClientConnection {
   #authorized = false;
   #hasAsked = false;
   #lingering = false;
+  /** The timeout is what was left of the silence that is allowed. */
+  #isArmedShort = false;
   #halfClosed = false;
 
   private constructor(
     socket: Socket,
     limits: ConnectionLimits,
     private readonly onAuthorized: () => void,
+    readonly thread: ClientThread | undefined,
   ) {
     this.#socket = socket;
     this.#limits = limits;
@@ -79,13 +83,15 @@ export class ClientConnection {
   /**
    * Takes charge of a socket that a listener accepted.
    * @param onAuthorized called once, when the client has shown a valid ticket
+   * @param thread that has the client's side of the connection, if another has
    */
   static accept(
     socket: Socket,
     limits: ConnectionLimits,
     onAuthorized: () => void = () => undefined,
+    thread?: ClientThread,
   ): ClientConnection {
-    const connection = new ClientConnection(socket, limits, onAuthorized);
+    const connection = new ClientConnection(socket, limits, onAuthorized, thread);
     connections.set(socket, connection);
     return connection;
   }
@@ -166,12 +172,19 @@ export class ClientConnection {
 
   begin(exchange: RunningExchange): void {
     this.#hasAsked = true;
+    if (this.#isArmedShort) this.#arm();
     this.#exchanges.push(exchange);
   }
 
   end(exchange: RunningExchange): void {
     const index = this.#exchanges.indexOf(exchange);
     if (index >= 0) this.#exchanges.splice(index, 1);
+    if (this.#exchanges.length === 0 && !this.#lingering) this.thread?.answered();
+  }
+
+  /** Nothing is being answered on it. */
+  get isIdle(): boolean {
+    return this.#exchanges.length === 0 && this.thread?.isRunning !== true;
   }
 
   resource(key: object): ConnectionResource | undefined {
@@ -235,12 +248,19 @@ export class ClientConnection {
   }
 
   #arm(): void {
+    this.#isArmedShort = false;
     this.#socket.setTimeout(this.#silenceSeconds * 1000);
   }
 
   #silent(): void {
     // The socket may be silent because the service is busy: with a flush, a checksum or slow storage. Then
     // the connection stays, and the expiry of the ticket bounds the work.
+    const idleSeconds = this.#exchanges.length === 0 ? this.thread?.idleSeconds : undefined;
+    if (idleSeconds !== undefined && idleSeconds < this.#silenceSeconds) {
+      this.#socket.setTimeout((this.#silenceSeconds - idleSeconds) * 1000);
+      this.#isArmedShort = true;
+      return;
+    }
     if (!this.#giveUp(`Client was silent for ${this.#silenceSeconds} seconds`)) this.#arm();
   }
 

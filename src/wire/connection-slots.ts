@@ -60,6 +60,15 @@ export class ConnectionSlots<Holder extends SlotHolder> {
     return true;
   }
 
+  /** Somebody else has the connection from now on, which has shown no ticket yet. */
+  replace(holder: Holder, successor: Holder): void {
+    const network = this.#networks.get(holder);
+    this.release(holder);
+    this.#networks.set(successor, network);
+    this.#strangers.add(successor);
+    if (network !== undefined) this.#ofNetwork(network).add(successor);
+  }
+
   /** The connection has shown a valid ticket. */
   keep(holder: Holder): void {
     if (!this.#strangers.delete(holder)) return;

@@ -15,7 +15,9 @@ import { answerPlainHttp, answerUnparsable } from './unparsable.js';
 import type { Logger } from '../log/logger.js';
 import { headRefusal } from './head-check.js';
 import { ListenerConnections, type ListenerConnectionsLimits } from './listener-connections.js';
-import { createNodeServer, secureContextOf, type ServerTls } from './node-server.js';
+import { createNodeServer } from './node-server.js';
+import { secureContextOf, type ServerTls } from './server-tls.js';
+import type { TlsThreads } from './tls-threads.js';
 import { RequestReports, type RequestReportOptions } from './request-reports.js';
 import { StrangerRecords } from './stranger-records.js';
 import { describeInherited, type InheritedSocket } from './inherited-sockets.js';
@@ -52,6 +54,8 @@ export interface HttpListenerOptions extends RequestReportOptions {
   readonly inherited?: InheritedSocket | undefined;
   /** Absent: plain HTTP. */
   readonly tls?: ServerTls | undefined;
+  /** Who speaks TLS with clients; absent: this thread. */
+  readonly threads?: TlsThreads | undefined;
   /** Engine's control client sends no `Host`; on TLS listeners HTTP/1.1 requires one. */
   readonly requireHostHeader: boolean;
   /**
@@ -118,6 +122,10 @@ export class HttpListener {
           options.observer?.handshakeFailed(this.name);
           this.#refusePlainHttp(socket);
         },
+        onHandshakeFailure: (client, reason) => {
+          this.#handshakeFailed(client, reason);
+        },
+        threads: options.threads,
       },
       this.#strangerRecords,
     );
@@ -142,9 +150,7 @@ export class HttpListener {
       void this.#refuse(error, socket);
     });
     this.#server.on('tlsClientError', ({ message }: Error, socket: Socket) => {
-      options.observer?.handshakeFailed(this.name);
-      const record = { listener: this.name, client: clientAddressOf(socket), err: message };
-      this.#strangerRecords.write('debug', record, 'TLS handshake failed');
+      this.#handshakeFailed(clientAddressOf(socket), message);
       socket.destroy();
     });
   }
@@ -176,6 +182,7 @@ export class HttpListener {
       throw new Error(`Cannot open the ${this.name} listener`, { cause: error });
     }
     this.#connections.open();
+    if (this.#tls !== undefined) this.#options.threads?.start(this.#tls);
     server.on('error', (error) => {
       this.logger.error({ listener: this.name, err: error.message }, 'Listener failed');
     });
@@ -228,6 +235,7 @@ export class HttpListener {
     createSecureContext(context);
     this.#certificate = new X509Certificate(tls.cert);
     this.#server.setSecureContext(context);
+    this.#options.threads?.setTls(tls);
     this.#tls = tls;
   }
 
@@ -248,6 +256,7 @@ export class HttpListener {
   drain(): void {
     this.#draining = true;
     this.#stopListening();
+    this.#options.threads?.drain();
     this.#connections.closeIdle(!this.isLastToStop);
     for (const exchange of this.#connections.exchanges) exchange.drain();
   }
@@ -260,12 +269,13 @@ export class HttpListener {
   /** How many requests are being answered, or for a listener that stops last, may still come. */
   get running(): number {
     const waiting = this.#draining && this.isLastToStop ? this.#connections.newCount : 0;
-    return this.#connections.exchanges.length + waiting;
+    return this.#connections.exchanges.length + waiting + (this.#options.threads?.running ?? 0);
   }
 
   /** Cancels every running request. */
   abort(reason: Error): void {
     for (const exchange of this.#connections.exchanges) exchange.abort(reason);
+    this.#options.threads?.abort();
   }
 
   /** Cuts what is left. */
@@ -318,8 +328,10 @@ export class HttpListener {
     // starts may replace the file at any moment, and then it would be the other's file that is removed.
     this.#unixSocket?.removeFile();
     this.#unixSocket = undefined;
-    // Node's HTTP server would close connections on which nothing was asked yet as well.
-    if (this.isLastToStop) NetServer.prototype.close.call(this.#server);
+    // Node's HTTP server would close connections on which nothing was asked yet as well, and those on which
+    // only a thread is asked.
+    const keepsConnections = this.isLastToStop || this.#options.threads !== undefined;
+    if (keepsConnections) NetServer.prototype.close.call(this.#server);
     else this.#server.close();
   }
 
@@ -381,6 +393,12 @@ export class HttpListener {
     const client = clientAddressOf(socket);
     const status = await answerUnparsable(error, socket, this.#options.allowedMethods());
     if (status !== undefined) this.#reports.refused({ client, status, code: error.code });
+  }
+
+  #handshakeFailed(client: string | undefined, reason: string): void {
+    this.#options.observer?.handshakeFailed(this.name);
+    const record = { listener: this.name, client, err: reason };
+    this.#strangerRecords.write('debug', record, 'TLS handshake failed');
   }
 
   #refusePlainHttp(socket: Socket): void {

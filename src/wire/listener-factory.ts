@@ -6,6 +6,7 @@ import { HttpListener, type HttpListenerOptions, type RequestHandler } from './h
 import { InheritedSockets } from './inherited-sockets.js';
 import type { ListenerObserver } from './listener-observer.js';
 import { readServerTls } from './tls-files.js';
+import type { TlsThreads } from './tls-threads.js';
 import { unixAddress } from './unix-socket.js';
 
 /** What stands behind a listener: an application, or what chooses between several. */
@@ -24,6 +25,8 @@ export class ListenerFactory {
     private readonly logger: Logger,
     private readonly observer?: ListenerObserver,
     private readonly inherited = new InheritedSockets(),
+    /** Who speaks TLS with the clients of the remote listener; absent: the main thread. */
+    private readonly threads?: TlsThreads,
   ) {}
 
   /** The service for the network: HTTPS, unless TLS is off. */
@@ -36,6 +39,7 @@ export class ListenerFactory {
       tls: readServerTls(tls, (message) => {
         this.logger.warn(message);
       }),
+      threads: this.threads,
     });
   }
 
@@ -100,6 +104,7 @@ export class ListenerFactory {
       | 'isDispensable'
       | 'isLastToStop'
       | 'tls'
+      | 'threads'
       | 'requestLogLevel'
       | 'trustsClients'
     >,

@@ -1,18 +1,8 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { SecureContextOptions, SecureVersion } from 'node:tls';
-import { forwardSecrecy } from '../base/forward-secrecy.js';
 import { serveHalfOpen } from '../node-internals/half-open.js';
 import { ListenerRequest, ListenerResponse } from '../node-internals/surplus-requests.js';
-
-/** What a TLS server shows and accepts. */
-export interface ServerTls {
-  /** PEM. */
-  readonly key: Buffer | string;
-  /** PEM, the server's own certificate first. */
-  readonly cert: Buffer | string;
-  readonly minVersion: SecureVersion;
-}
+import { secureContextOf, type ServerTls } from './server-tls.js';
 
 export interface NodeServerOptions {
   readonly requestHeadBytes: number;
@@ -61,9 +51,4 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
   // busy. ClientConnection decides what happens instead.
   server.on('timeout', () => undefined);
   return server;
-}
-
-/** What OpenSSL makes of it, also when a server takes another certificate. */
-export function secureContextOf({ key, cert, minVersion }: ServerTls): SecureContextOptions {
-  return { key, cert, ...forwardSecrecy(minVersion) };
 }

@@ -9,7 +9,7 @@ import {
   type PemFile,
 } from '../base/pem-files.js';
 import { certificateDateProblem } from './certificate-dates.js';
-import { secureContextOf, type ServerTls } from './node-server.js';
+import { secureContextOf, type ServerTls } from './server-tls.js';
 
 /**
  * Reads what the remote listener shows to its clients; undefined when TLS is off.

@@ -59,7 +59,10 @@ function closeAll(sockets: readonly RawSocket[]): void {
 
 const routes = ['straight to the daemon', 'through the proxy with a session'] as const;
 
-describeWire('one ticket that takes all it can get', { configuration: monitored, routes }, (wire) => {
+/** Its buffers are counted, and data workers have some of their own. */
+const oneThread = { ...monitored, daemon: { workers: 0 } };
+
+describeWire('one ticket that takes all it can get', { configuration: oneThread, routes }, (wire) => {
   test('with 112 downloads that are never read leaves others their share', async () => {
     const greedy = await wire.addImage(neverReadBytes, { ops: ['read'] });
     const sockets = await sendMany(wire, 112, () => wire.request('GET', greedy.path));
@@ -110,7 +113,7 @@ describeWire('one ticket that takes all it can get', { configuration: monitored,
 /** With room for twelve buffers. */
 const fewBuffers = {
   configuration: {
-    ...monitored,
+    ...oneThread,
     limits: { buffer_bytes: 64 * KiB, buffer_pool_bytes: MiB, buffer_stall_sec: 2 },
   },
   routes,

@@ -7,6 +7,9 @@ import { describeExit, Program } from './program.js';
 import { pinnedNode, serviceProgram } from './project.js';
 import { Vdsm } from './vdsm.js';
 
+/** Data workers of services whose tests say nothing of them: all tests pass with and without. */
+const workers = Number(process.env['IMAGEIO_TEST_WORKERS'] ?? '0');
+
 export type Role = 'daemon' | 'proxy';
 
 export type ListenerName = 'remote' | 'local' | 'control' | 'metrics';
@@ -128,14 +131,10 @@ function testDefaults(role: Role, options: StartOptions, identity: Identity): Co
   const engine =
     options.engine === undefined
       ? {}
-      : {
-          proxy: {
-            engine_cert_file: options.engine.certFile,
-            engine_ca_cert_file: options.pki.caFile,
-          },
-        };
+      : { engine_cert_file: options.engine.certFile, engine_ca_cert_file: options.pki.caFile };
   return {
-    daemon: { run_dir: options.folder, drop_privileges: false, systemd_enable: false },
+    daemon: { run_dir: options.folder, drop_privileges: false, systemd_enable: false, workers },
+    proxy: { workers, ...engine },
     tls: { key_file: identity.keyFile, cert_file: identity.certFile, ca_file: options.pki.caFile },
     remote: { host: '127.0.0.1', port: 0 },
     local:
@@ -143,7 +142,6 @@ function testDefaults(role: Role, options: StartOptions, identity: Identity): Co
         ? { enable: true, socket: `\\u0000/ovirt-imageio-test/${randomUUID()}` }
         : { enable: false },
     control: { enable: true, transport: 'unix', socket: join(options.folder, `${role}.sock`) },
-    ...engine,
   };
 }
 

@@ -1,6 +1,7 @@
 import { boolean, integer, oneOf, string, timeoutSecondsMax } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
 import { refuseEmpty } from '../string-checks.js';
+import { workersOption } from '../workers-option.js';
 
 export const daemonSection = defineSection({
   name: 'daemon',
@@ -41,6 +42,7 @@ export const daemonSection = defineSection({
       check: refuseEmpty,
       description: 'The group to run as after privileges are dropped.',
     }),
+    workers: workersOption,
     keepTickets: oneOf('keep_tickets', {
       choices: ['never', 'restart'],
       default: 'never',

@@ -1,5 +1,6 @@
 import { boolean, float, integer, string, timeoutSecondsMax } from '../option.js';
 import { defineSection, type SectionValues } from '../section.js';
+import { workersOption } from '../workers-option.js';
 import { checkSessionStore, maskSessionStore } from '../session-store-url.js';
 
 export const proxySection = defineSection({
@@ -61,6 +62,7 @@ export const proxySection = defineSection({
         'checksums. Other daemons than ours give no signs of life. Never less than ' +
         'imaged_read_timeout_sec.',
     }),
+    workers: workersOption,
     sessionStore: string('session_store', {
       default: 'memory',
       check: checkSessionStore,

@@ -132,6 +132,12 @@ export interface Backend {
   blockDigests(request: BlockDigestsRequest): AsyncIterable<BlockDigest> | undefined;
 
   /**
+   * The file behind it, which another thread may read from for as long as the backend is open; undefined
+   * where there is none, or its size is not known yet.
+   */
+  readonly directReads?: DirectReads | undefined;
+
+  /**
    * Nobody wants the outcome of the calls in flight any more. Those that only read, or have not reached the
    * storage yet, fail at once where the storage can be kept from answering them into their buffers later.
    * All others go on to their end.
@@ -155,6 +161,15 @@ export interface UnflushedWrites {
    * @throws what `flush` throws
    */
   closing(flush: () => Promise<void>): Promise<void>;
+}
+
+/** A file to read from. */
+export interface DirectReads {
+  readonly fd: number;
+  /** What offsets, lengths and memory are to be multiples of; 1 for a file that takes any. */
+  readonly blockSizeBytes: number;
+  /** It is at least so long. A read comes short when somebody has cut it meanwhile. */
+  readonly sizeBytes: number;
 }
 
 /** What a backend needs to know of a ticket to open its image. */

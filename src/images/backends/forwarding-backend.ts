@@ -3,6 +3,7 @@ import type {
   Backend,
   BlockDigest,
   BlockDigestsRequest,
+  DirectReads,
   Extent,
   ExtentContext,
   StorageRoom,
@@ -49,6 +50,10 @@ export class ForwardingBackend implements Backend {
 
   get canDirtyExtents(): boolean {
     return this.backend.canDirtyExtents;
+  }
+
+  get directReads(): DirectReads | undefined {
+    return this.backend.directReads;
   }
 
   get blockSizeBytes(): number {

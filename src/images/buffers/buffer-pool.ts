@@ -8,6 +8,12 @@ import { AlignedMemory, blockSlackBytes, pageBytes } from './aligned-memory.js';
 /** `large` for bodies and checksums, `small` for what is known to be short or slow. */
 export type BufferSize = 'large' | 'small';
 
+/** What there is, and how it is divided. */
+export interface PoolSize {
+  readonly poolBytes: number;
+  readonly bufferBytes: number;
+}
+
 export interface BufferPoolOptions {
   /** The most memory that all buffers together take (`buffer_pool_bytes`). */
   readonly poolBytes: number;
@@ -86,6 +92,15 @@ export class BufferPool {
   #stallCheck: NodeJS.Timeout | undefined;
   readonly bufferBytes: number;
   readonly stallSeconds: number;
+
+  /** Whether there is room for at least one buffer of each size. */
+  static hasRoom({ poolBytes, bufferBytes }: PoolSize): boolean {
+    const smallBytes = poolBytes * smallShare;
+    return (
+      buffersIn(smallBytes, smallBufferBytes + 2 * blockSlackBytes) > 0 &&
+      buffersIn(poolBytes - smallBytes, bufferBytes + 2 * blockSlackBytes) > 0
+    );
+  }
 
   constructor(options: BufferPoolOptions) {
     this.bufferBytes = options.bufferBytes ?? MiB;
@@ -238,7 +253,7 @@ class BufferClass {
   constructor(memory: AlignedMemory, dataBytes: number, shareBytes: number) {
     this.#memory = memory;
     this.#lengthBytes = dataBytes + 2 * blockSlackBytes;
-    const count = Math.floor(shareBytes / (Math.ceil(this.#lengthBytes / pageBytes) * pageBytes));
+    const count = buffersIn(shareBytes, this.#lengthBytes);
     assert.ok(count >= 1, `a share of ${shareBytes} bytes has no room for one buffer of ${dataBytes} bytes`);
     this.shares = new FairShares(count);
   }
@@ -267,4 +282,9 @@ class BufferClass {
       waiting: this.shares.waiting,
     };
   }
+}
+
+/** Each takes whole pages. */
+function buffersIn(shareBytes: number, lengthBytes: number): number {
+  return Math.floor(shareBytes / (Math.ceil(lengthBytes / pageBytes) * pageBytes));
 }

@@ -1,4 +1,4 @@
-import type { ServerTls } from '../../wire/node-server.js';
+import type { ServerTls } from '../../wire/server-tls.js';
 
 /** By what the service shows its clients who it is. */
 export interface ServiceKey {

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { certificateBlocks } from '../../base/pem-files.js';
-import type { ServerTls } from '../../wire/node-server.js';
+import type { ServerTls } from '../../wire/server-tls.js';
 
 /** A private key, and what signatures made by it need to be verified. */
 export interface SigningKey {

@@ -1,6 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ClientGoneError, StorageError } from '../../base/errors.js';
 import type { ClientConnection, ConnectionResource } from '../../wire/client-connection.js';
+import type { ClientThread, ReadGrant } from '../../wire/client-thread.js';
+import type { Lending } from '../../wire/tls-threads.js';
+import { contentDisposition } from '../operations/content-disposition.js';
 import type { TicketConnection, TicketPermit } from '../../tickets/ticket-permit.js';
 import type { ImageDigests } from '../checksum/image-digests.js';
 import { KeptDigests } from '../checksum/kept-digests.js';
@@ -38,6 +41,16 @@ export class OpenImages {
     connection.keep(permit, image);
     permit.attach(image);
     return image.backend;
+  }
+
+  /**
+   * Lets the thread that has the client's side of a connection answer plain downloads of an image that is
+   * open on it, as far as the image has been looked at.
+   */
+  lend(connection: ClientConnection, permit: TicketPermit): Lending {
+    const kept = connection.resource(permit);
+    if (connection.thread === undefined || !(kept instanceof OpenImage)) return 'not now';
+    return kept.lend(connection.thread);
   }
 
   /**
@@ -84,6 +97,9 @@ class OpenImage implements ConnectionResource, TicketConnection {
   readonly backend: Promise<Backend>;
   /** Held for as long as the image is open, or each request would make them anew. */
   #digests: ImageDigests | undefined;
+  #opened: Backend | undefined;
+  #grant: ReadGrant | undefined;
+  #closing = false;
 
   constructor(
     private readonly options: OpenImageOptions,
@@ -94,6 +110,7 @@ class OpenImage implements ConnectionResource, TicketConnection {
       async (backend) => {
         if (!connection.closed) {
           this.#digests = keptDigests.image(backend);
+          this.#opened = backend;
           return backend;
         }
         // The client left while storage was still opening, so nobody will ever close it but us.
@@ -108,10 +125,44 @@ class OpenImage implements ConnectionResource, TicketConnection {
     );
   }
 
+  get elsewhere(): ReadGrant | undefined {
+    return this.#grant;
+  }
+
+  lend(thread: ClientThread): Lending {
+    const { permit } = this.options;
+    const reads = this.#opened?.directReads;
+    if (reads === undefined) return 'never';
+    if (permit.canceled || this.#closing) return 'not now';
+    const sizeBytes = Math.min(reads.sizeBytes, permit.sizeBytes);
+    const hasAll = this.#grant?.revoked === false && this.#grant.sizeBytes >= sizeBytes;
+    if (hasAll) return 'lent';
+    void this.#grant?.revoke();
+    const { definition, transferId, imageUrl, inactivityTimeoutSeconds } = permit;
+    this.#grant = thread.offer({
+      ticketId: definition.id,
+      transferId,
+      imageUrl,
+      ...reads,
+      sizeBytes,
+      totalBytes: String(definition.size),
+      contentDisposition: contentDisposition(definition.filename),
+      silenceSeconds: inactivityTimeoutSeconds,
+      onRead: (part, atSeconds) => {
+        permit.readElsewhere(part, atSeconds);
+      },
+    });
+    permit.lent();
+    return this.#grant === undefined ? 'not now' : 'lent';
+  }
+
   /** Idempotent, as both the ticket and the connection may ask for it. */
   async close(): Promise<void> {
     try {
+      this.#closing = true;
       const backend = await this.backend;
+      // What another thread has sent until now it tells before the file goes.
+      await this.#grant?.revoke();
       await backend.close();
     } catch {
       // It was never opened, or is gone already: nothing of it is left to close.

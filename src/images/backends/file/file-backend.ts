@@ -1,7 +1,7 @@
 import { StorageError } from '../../../base/errors.js';
 import type { ByteRange } from '../../../base/units.js';
 import { pageBytes } from '../../buffers/aligned-memory.js';
-import type { Backend, Extent, ExtentContext, StorageRoom } from '../backend.js';
+import type { Backend, DirectReads, Extent, ExtentContext, StorageRoom } from '../backend.js';
 import type { RangeLock, Release } from '../range-lock.js';
 import { BlockIo } from './block-io.js';
 import type { BounceBuffers } from './bounce-buffers.js';
@@ -99,6 +99,11 @@ export class FileBackend implements Backend {
     this.growable = !file.isBlockDevice;
     this.blockSizeBytes = file.blockSizeBytes;
     this.writersMax = file.isBlockDevice ? 8 : 1;
+  }
+
+  get directReads(): DirectReads | undefined {
+    const { fd, blockSizeBytes } = this.#file;
+    return this.#seenSizeBytes === 0 ? undefined : { fd, blockSizeBytes, sizeBytes: this.#seenSizeBytes };
   }
 
   async sizeBytes(enoughBytes = Infinity): Promise<number> {

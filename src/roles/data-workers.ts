@@ -1,0 +1,74 @@
+import type { Config } from '../config/config.js';
+import type { Reloadable } from '../config/reloadable.js';
+import type { Role } from '../config/role.js';
+import { describeError, writeLogLines, type Logger } from '../log/logger.js';
+import type { Metrics } from '../observability/metrics.js';
+import { DataWorkers } from '../workers/data-workers.js';
+
+/** The threads that speak TLS with the clients of a listener; undefined where there are none. */
+export const DATA_WORKERS = Symbol('DATA_WORKERS');
+
+/** A connection rarely uses more than one or two images. */
+const grantsPerConnection = 2;
+
+export interface DataWorkersParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics | undefined;
+  /** Of the listener whose clients they have. */
+  readonly listener: string;
+}
+
+/** How many threads the configuration asks for. Without TLS there is nothing for them to do. */
+export function dataWorkerCount({ daemon, proxy, tls }: Config, role: Role): number {
+  return tls.enable ? { daemon, proxy }[role].workers : 0;
+}
+
+/** The threads, which the listener starts. */
+export function dataWorkers(count: number, parts: DataWorkersParts): DataWorkers {
+  const { config, logger, metrics, listener } = parts;
+  const { limits } = config;
+  return new DataWorkers({
+    count,
+    worker: {
+      listener,
+      handshakeSeconds: limits.handshakeTimeoutSeconds,
+      lingerSeconds: limits.lingerSeconds,
+      silenceSeconds: config.daemon.inactivityTimeoutSeconds,
+      bufferPoolBytes: workerBufferBytes(limits.bufferPoolBytes, count),
+      bufferBytes: limits.bufferBytes,
+      logRecordBytes: limits.logRecordBytesMax,
+      logsRequests: logger.isLevelEnabled('info'),
+    },
+    grantsMax: grantsPerConnection * limits.connectionsMax,
+    writeLines: (lines) => {
+      writeLogLines(logger, lines);
+    },
+    onDownload: ({ lengthBytes, status, ...times }) => {
+      const transfer = metrics?.transfers.begin('read', listener);
+      transfer?.located('file');
+      transfer?.progressed(lengthBytes);
+      transfer?.ended(times);
+      metrics?.listeners.requestEnded({ listener, method: 'GET', route: '/images/:id', status });
+    },
+    onDeath: (error) => {
+      logger.fatal(`The service ends: ${describeError(error)}`);
+      process.exit(1);
+    },
+  });
+}
+
+/** What each may take of `[limits] buffer_pool_bytes`: they have half of it, the main thread the rest. */
+function workerBufferBytes(poolBytes: number, workers: number): number {
+  return Math.floor(poolBytes / 2 / workers);
+}
+
+/** Tells the threads whether to log requests. */
+export function loggingReload(workers: DataWorkers, logger: Logger): Reloadable {
+  return {
+    what: 'the level of the log in data workers',
+    reload: () => {
+      workers.setLogging(logger.isLevelEnabled('info'));
+    },
+  };
+}

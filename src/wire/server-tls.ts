@@ -1,0 +1,16 @@
+import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import { forwardSecrecy } from '../base/forward-secrecy.js';
+
+/** What a TLS server shows and accepts. */
+export interface ServerTls {
+  /** PEM. */
+  readonly key: Buffer | string;
+  /** PEM, the server's own certificate first. */
+  readonly cert: Buffer | string;
+  readonly minVersion: SecureVersion;
+}
+
+/** What OpenSSL makes of it, also when a server takes another certificate. */
+export function secureContextOf({ key, cert, minVersion }: ServerTls): SecureContextOptions {
+  return { key, cert, ...forwardSecrecy(minVersion) };
+}
