@@ -99,6 +99,26 @@ describe('fair shares', () => {
     assert.deepEqual(line.served, ['hog']);
   });
 
+  test('pass on within an image that holds more than its part, where nobody else may have them', async () => {
+    const shares = new FairShares(9);
+    const [early, late] = [createClaimant('file:///early'), createClaimant('file:///late')];
+    assert.equal(takeAll(shares, early), 5);
+    assert.equal(takeAll(shares, late), 2);
+    // There are two free, so neither image may take one more.
+    const line = new Line(shares);
+    const sibling = createClaimant('file:///early');
+    void line.wait('sibling', sibling);
+    assert.equal(shares.nextAfter(late), undefined);
+    assert.equal(shares.nextAfter(early), sibling);
+    await line.give(early);
+    assert.deepEqual(line.served, ['sibling']);
+    assert.equal(shares.free, 2);
+    // Others who hold less go before.
+    void line.wait('other sibling', sibling);
+    void line.wait('late', late);
+    assert.equal(shares.nextAfter(early), late);
+  });
+
   test('are not lost by one who stops waiting', async () => {
     const shares = new FairShares(1);
     const [holder, patient] = [createClaimant(), createClaimant()];

@@ -11,6 +11,13 @@ interface Waiter<C> {
   readonly grant: () => void;
 }
 
+interface Handover<C> {
+  /** Who gives a share back. */
+  readonly giver?: C;
+  /** Only to those of the same image, however much it holds. */
+  readonly sameImage?: boolean;
+}
+
 /**
  * Shares of something limited, such as buffers, that are taken and given back one by one.
  *
@@ -85,17 +92,26 @@ export class FairShares<C extends Claimant = Claimant> {
 
   /** Gives a share back, once for each that was taken. */
   give(claimant: C): void {
+    const heir = this.#waiterAfter(claimant);
     this.#free += 1;
     decrement(this.#heldByClaimant, claimant);
     decrement(this.#heldByImage, claimant.imageUrl);
-    for (let next = this.#next(this.#free); next !== undefined; next = this.#next(this.#free)) {
-      this.#serve(next);
-    }
+    for (let next = heir; next !== undefined; next = this.#next(this.#free)) this.#serve(next);
   }
 
   /** Who would get the share that `claimant` gave back now; undefined when nobody waits who could. */
   nextAfter(claimant: C): C | undefined {
-    return this.#next(this.#free + 1, claimant)?.claimant;
+    return this.#waiterAfter(claimant)?.claimant;
+  }
+
+  /**
+   * An image that holds more than it may by now, as others came after it, may not take another share. What
+   * it gives back and nobody else may have goes to those of its own who wait, or they would wait until it
+   * has come down to its part.
+   */
+  #waiterAfter(giver: C): Waiter<C> | undefined {
+    if (this.#waiting === 0) return undefined;
+    return this.#next(this.#free + 1, { giver }) ?? this.#next(this.#free + 1, { giver, sameImage: true });
   }
 
   #serve(waiter: Waiter<C>): void {
@@ -111,13 +127,14 @@ export class FairShares<C extends Claimant = Claimant> {
     waiter.grant();
   }
 
-  #next(free: number, giver?: C): Waiter<C> | undefined {
+  #next(free: number, { giver, sameImage = false }: Handover<C> = {}): Waiter<C> | undefined {
     let next: Waiter<C> | undefined;
     let fewest = Infinity;
     for (const [claimant, [first]] of this.#queues) {
       const held = this.held(claimant) - (claimant === giver ? 1 : 0);
-      const givenBack = claimant.imageUrl === giver?.imageUrl ? 1 : 0;
-      if (first === undefined || held >= fewest || !this.#allows(claimant, free, givenBack)) continue;
+      const isGivers = claimant.imageUrl === giver?.imageUrl;
+      const mayHave = sameImage ? isGivers : this.#allows(claimant, free, isGivers ? 1 : 0);
+      if (first === undefined || held >= fewest || !mayHave) continue;
       next = first;
       fewest = held;
     }
