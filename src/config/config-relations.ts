@@ -23,7 +23,6 @@ export function checkRelations(config: Config, role: Role, originOf: Origins): C
     ...tlsRelations(config),
     ...socketRelations(config),
     ...limitRelations(config),
-    ...workerRelations(config, role),
     ...engineRelations(config, role),
   ]
     .filter(({ holds }) => !holds)
@@ -98,22 +97,6 @@ function limitRelations({ limits }: Config): Relation[] {
       section,
       option: 'buffer_stall_sec',
       reason: `${bufferStallSeconds} is not less than buffer_wait_sec ${bufferWaitSeconds}`,
-    },
-  ];
-}
-
-/** Data workers have a part of the buffers. */
-function workerRelations({ daemon, limits, tls }: Config, role: Role): Relation[] {
-  const hasWorkers = role === 'daemon' && tls.enable && daemon.workers > 0;
-  const transferBytes = limits.buffersPerTransfer * (limits.bufferBytes + 2 * blockBytesMax);
-  return [
-    {
-      holds: !hasWorkers || 2 * transferBytes <= limits.bufferPoolBytes,
-      section: 'daemon',
-      option: 'workers',
-      reason:
-        `data workers have half of [limits] buffer_pool_bytes, and half of ${limits.bufferPoolBytes} is ` +
-        `less than the ${transferBytes} bytes that buffer_bytes and buffers_per_transfer give one transfer`,
     },
   ];
 }

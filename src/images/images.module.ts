@@ -10,8 +10,10 @@ import {
 import type { LimitsConfig } from '../config/sections/limits.js';
 import { imageRoutes, type ImageRouteName } from '../contract/image-routes.js';
 import type { Config } from '../config/config.js';
+import { dataWorkerCount } from '../config/data-worker-count.js';
 import { CONFIG, section } from '../framework/settings.module.js';
 import { BufferPool } from './buffers/buffer-pool.js';
+import { poolParts } from './buffers/pool-parts.js';
 import { DIGESTED_RANGES } from './buffers/digested-ranges.js';
 import { ImageSourcesModule } from './backends/image-sources.module.js';
 import { ChecksumHandler } from './operations/checksum.handler.js';
@@ -132,10 +134,9 @@ export class ImagesModule implements OnModuleDestroy {
         {
           provide: BufferPool,
           inject: [section('limits'), CONFIG],
-          useFactory: (limits: LimitsConfig, { daemon, tls }: Config) =>
+          useFactory: (limits: LimitsConfig, config: Config) =>
             bufferPool(limits, {
-              // Data workers have the other half.
-              poolBytes: limits.bufferPoolBytes / (tls.enable && daemon.workers > 0 ? 2 : 1),
+              poolBytes: poolParts(config, dataWorkerCount(config, 'daemon')).mainBytes,
               bufferBytes: limits.bufferBytes,
             }),
         },

@@ -98,6 +98,7 @@ export class DaemonModule {
             KeptDigests,
             JobDigests,
             DIGESTED_RANGES,
+            DATA_WORKERS,
           ],
           useFactory: (
             store: TicketStore,
@@ -109,11 +110,12 @@ export class DaemonModule {
             digests: KeptDigests,
             jobDigests: JobDigests,
             digestedRanges: BufferPool,
+            workers: DataWorkers | undefined,
           ) => [
             ticketGauge(store),
             restoredTicketsGauge(journal?.restored ?? 0),
             eventStreamGauge(streams),
-            ...bufferGauges(pool),
+            ...bufferGauges(workers === undefined ? [pool] : [pool, workers.buffers]),
             ...relayBufferGauges(relayPool),
             jobsGauge(jobs),
             ...digestMetrics(digests),

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
 import type { Reloadable } from '../config/reloadable.js';
-import type { Role } from '../config/role.js';
+import { poolParts } from '../images/buffers/pool-parts.js';
 import { describeError, writeLogLines, type Logger } from '../log/logger.js';
 import type { Metrics } from '../observability/metrics.js';
 import { DataWorkers } from '../workers/data-workers.js';
@@ -19,11 +19,6 @@ export interface DataWorkersParts {
   readonly listener: string;
 }
 
-/** How many threads the configuration asks for. Without TLS there is nothing for them to do. */
-export function dataWorkerCount({ daemon, proxy, tls }: Config, role: Role): number {
-  return tls.enable ? { daemon, proxy }[role].workers : 0;
-}
-
 /** The threads, which the listener starts. */
 export function dataWorkers(count: number, parts: DataWorkersParts): DataWorkers {
   const { config, logger, metrics, listener } = parts;
@@ -35,7 +30,7 @@ export function dataWorkers(count: number, parts: DataWorkersParts): DataWorkers
       handshakeSeconds: limits.handshakeTimeoutSeconds,
       lingerSeconds: limits.lingerSeconds,
       silenceSeconds: config.daemon.inactivityTimeoutSeconds,
-      bufferPoolBytes: workerBufferBytes(limits.bufferPoolBytes, count),
+      bufferPoolBytes: poolParts(config, count).workerBytes,
       bufferBytes: limits.bufferBytes,
       logRecordBytes: limits.logRecordBytesMax,
       logsRequests: logger.isLevelEnabled('info'),
@@ -56,11 +51,6 @@ export function dataWorkers(count: number, parts: DataWorkersParts): DataWorkers
       process.exit(1);
     },
   });
-}
-
-/** What each may take of `[limits] buffer_pool_bytes`: they have half of it, the main thread the rest. */
-function workerBufferBytes(poolBytes: number, workers: number): number {
-  return Math.floor(poolBytes / 2 / workers);
 }
 
 /** Tells the threads whether to log requests. */

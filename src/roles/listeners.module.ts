@@ -1,6 +1,7 @@
 import { Global, Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Config } from '../config/config.js';
+import { dataWorkerCount } from '../config/data-worker-count.js';
 import type { Role } from '../config/role.js';
 import type { ServiceAdapter } from '../framework/http-application.js';
 import { CONFIG } from '../framework/settings.module.js';
@@ -12,7 +13,7 @@ import { LOGGER, type Logger } from '../log/logger.js';
 import type { Metrics } from '../observability/metrics.js';
 import { TICKET_STORE, type TicketStore } from '../tickets/ticket.store.js';
 import type { DataWorkers } from '../workers/data-workers.js';
-import { DATA_WORKERS, dataWorkerCount, dataWorkers } from './data-workers.js';
+import { DATA_WORKERS, dataWorkers } from './data-workers.js';
 import type { EntranceOptions } from './entrance.js';
 import { METRICS } from './metrics.module.js';
 import { serviceListeners, type ServiceListeners } from './service-listeners.js';

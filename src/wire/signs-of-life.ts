@@ -47,7 +47,12 @@ export function signsOfLifeInterval({ headers, httpVersion }: IncomingMessage): 
   const { [processingIntervalHeader]: wanted } = headers;
   // HTTP/1.0 has no interim answers.
   if (typeof wanted !== 'string' || !wholeSeconds.test(wanted) || httpVersion !== '1.1') return undefined;
-  return Math.min(Math.max(Number(wanted), intervalSecondsMin), intervalSecondsMax);
+  return signsOfLifeSeconds(Number(wanted));
+}
+
+/** As often as a peer gets them that wants them each `wantedSeconds`. */
+export function signsOfLifeSeconds(wantedSeconds: number): number {
+  return Math.min(Math.max(wantedSeconds, intervalSecondsMin), intervalSecondsMax);
 }
 
 function nothing(): void {

@@ -3,12 +3,15 @@ import { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool } from '../images/buffers/buffer-pool.js';
+import { releasingMemory } from '../node-internals/release-memory.js';
 import { secureContextOf } from '../wire/server-tls.js';
+import { BufferCounts } from './buffer-counts.js';
 import { GrantCells } from './grant-cells.js';
 import type { WorkerCommand, WorkerEvent, WorkerStart } from './messages.js';
 import { ReadLedger } from './read-ledger.js';
 import { ClientLink } from './thread/client-link.js';
 import type { DownloadMeans } from './thread/download-means.js';
+import { EndedClients } from './thread/ended-clients.js';
 import { Reports } from './thread/reports.js';
 
 // A data worker (docs/architecture.md, "Data workers"): it speaks TLS with clients, answers plain downloads
@@ -21,17 +24,22 @@ const start = workerData as WorkerStart;
 const tell = (event: WorkerEvent): void => {
   port.postMessage(event);
 };
+if (!start.releasesMemory) releasingMemory.turnOff('it is off in the main thread');
 const reports = new Reports(start, tell);
+const poolSize = { poolBytes: start.bufferPoolBytes, bufferBytes: start.bufferBytes };
+const counts = new BufferCounts(poolSize, start.counts);
 let pool: BufferPool | undefined;
 const means: DownloadMeans = {
   listener: start.listener,
   get pool() {
     // Without a grant there is no use for it, as in a proxy.
-    return (pool ??= new BufferPool({ poolBytes: start.bufferPoolBytes, bufferBytes: start.bufferBytes }));
+    return (pool ??= new BufferPool(poolSize));
   },
   cells: new GrantCells(start.cells),
   ledger: new ReadLedger(start.ledger),
+  counts,
   reports,
+  ended: new EndedClients(),
   tell,
 };
 /** By the numbers of their connections, while TLS is spoken. */

@@ -1,20 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { BufferPool } from '../images/buffers/buffer-pool.js';
+import type { BufferUse } from '../images/buffers/buffer-gauges.js';
+import { BufferPool, type PoolSize } from '../images/buffers/buffer-pool.js';
 import { settledWithin } from '../base/settled-within.js';
 import { connectedSockets } from '../native/socket-calls.js';
+import { releasingMemory } from '../node-internals/release-memory.js';
 import type { AcceptedClient, ClientEvents, ImageLender, Lending, TlsThreads } from '../wire/tls-threads.js';
 import type { ServerTls } from '../wire/server-tls.js';
+import { BufferCounts } from './buffer-counts.js';
 import { GrantCells } from './grant-cells.js';
 import { type CellFollower, LentClient, type LendingThread } from './lent-client.js';
 import { LentSocket } from './lent-socket.js';
 import type { DownloadReport, WorkerCommand, WorkerEvent, WorkerStart } from './messages.js';
 import { ReadLedger } from './read-ledger.js';
 
+/** What the workers themselves are given by those that start them. */
+type StartedWith = 'tls' | 'ledger' | 'cells' | 'counts' | 'sessionTicketKeys' | 'releasesMemory';
+
 export interface DataWorkersOptions {
   readonly count: number;
-  readonly worker: Omit<WorkerStart, 'tls' | 'ledger' | 'cells' | 'sessionTicketKeys'>;
+  readonly worker: Omit<WorkerStart, StartedWith>;
   /** Grants that there may be at once: one for each connection and image. */
   readonly grantsMax: number;
   /** Lines of the log. */
@@ -58,16 +64,19 @@ export class DataWorkers implements TlsThreads {
     const sessionTicketKeys = randomBytes(ticketKeyBytes);
     for (let number = 1; number <= count; number++) {
       const ledger = new ReadLedger();
+      const counts = new BufferCounts(this.#poolSize);
       const workerData: WorkerStart = {
         ...worker,
         tls,
         sessionTicketKeys,
         ledger: ledger.memory,
         cells: this.#cells.memory,
+        counts: counts.memory,
+        releasesMemory: releasingMemory.inUse,
       };
       const url = new URL('./data-worker.js', import.meta.url);
       const thread = new Worker(url, { name: `data-${number}`, workerData, resourceLimits });
-      this.#threads.push(new DataThread(thread, ledger, this));
+      this.#threads.push(new DataThread(thread, { ledger, counts }, this));
     }
     this.#settling = setInterval(() => {
       this.settle();
@@ -80,8 +89,23 @@ export class DataWorkers implements TlsThreads {
 
   /** Threads have buffers to read into. */
   get canRead(): boolean {
+    const { large, small } = BufferPool.counts(this.#poolSize);
+    return large > 0 && small > 0;
+  }
+
+  /** Those of all threads. */
+  get buffers(): BufferUse {
+    return {
+      statistics: () => {
+        const all = this.#threads.map(({ counts }) => counts.statistics());
+        return { large: sumOf(all.map(({ large }) => large)), small: sumOf(all.map(({ small }) => small)) };
+      },
+    };
+  }
+
+  get #poolSize(): PoolSize {
     const { bufferPoolBytes: poolBytes, bufferBytes } = this.options.worker;
-    return BufferPool.hasRoom({ poolBytes, bufferBytes });
+    return { poolBytes, bufferBytes };
   }
 
   lend(client: AcceptedClient, events: ClientEvents): () => void {
@@ -158,12 +182,16 @@ export class DataWorkers implements TlsThreads {
 /** One worker, and the connections that it has. */
 class DataThread implements LendingThread {
   readonly #clients = new Map<number, LentClient>();
+  readonly ledger: ReadLedger;
+  readonly counts: BufferCounts;
 
   constructor(
     private readonly worker: Worker,
-    readonly ledger: ReadLedger,
+    { ledger, counts }: Pick<DataThread, 'ledger' | 'counts'>,
     private readonly workers: DataWorkers,
   ) {
+    this.ledger = ledger;
+    this.counts = counts;
     worker.on('message', (event: WorkerEvent) => {
       this.#happened(event);
     });
@@ -280,4 +308,15 @@ class DataThread implements LendingThread {
         break;
     }
   }
+}
+
+type Use = ReturnType<BufferUse['statistics']>['large'];
+
+function sumOf(uses: readonly Use[]): Use {
+  const sum = (figure: (use: Use) => number): number => uses.reduce((all, use) => all + figure(use), 0);
+  return {
+    countMax: sum(({ countMax }) => countMax),
+    inUse: sum(({ inUse }) => inUse),
+    waiting: sum(({ waiting }) => waiting),
+  };
 }

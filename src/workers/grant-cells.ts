@@ -5,7 +5,9 @@ const intsPerCell = 16;
  */
 const holder = 0;
 /** How many threads are reading, or about to look whether they may. */
-const running = 1;
+const reading = 1;
+/** How many are answering: after the last read what was read still has to leave. */
+const answering = 2;
 
 /** A grant, as threads know it. */
 export interface Grant {
@@ -61,24 +63,33 @@ export class GrantCells {
     this.#free.push(cell);
   }
 
-  isRunning({ cell }: Grant): boolean {
-    return Atomics.load(this.#ints, placeOf(cell) + running) > 0;
+  isReading({ cell }: Grant): boolean {
+    return Atomics.load(this.#ints, placeOf(cell) + reading) > 0;
+  }
+
+  isAnswering({ cell }: Grant): boolean {
+    return Atomics.load(this.#ints, placeOf(cell) + answering) > 0;
   }
 
   isRevoked({ cell, number }: Grant): boolean {
     return Math.abs(Atomics.load(this.#ints, placeOf(cell) + holder)) !== number;
   }
 
-  /** A thread is about to read; it is to leave whatever the answer is. @returns whether it may */
+  /** A thread is about to read; it is to end both whatever the answer is. @returns whether it may */
   enter({ cell, number }: Grant): boolean {
-    Atomics.add(this.#ints, placeOf(cell) + running, 1);
+    Atomics.add(this.#ints, placeOf(cell) + answering, 1);
+    Atomics.add(this.#ints, placeOf(cell) + reading, 1);
     return Atomics.load(this.#ints, placeOf(cell) + holder) === number;
   }
 
   /** It reads no more. @returns whether somebody may wait for that */
-  leave(grant: Grant): boolean {
-    Atomics.sub(this.#ints, placeOf(grant.cell) + running, 1);
+  endReading(grant: Grant): boolean {
+    Atomics.sub(this.#ints, placeOf(grant.cell) + reading, 1);
     return this.isRevoked(grant);
+  }
+
+  endAnswering({ cell }: Grant): void {
+    Atomics.sub(this.#ints, placeOf(cell) + answering, 1);
   }
 }
 

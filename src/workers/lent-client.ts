@@ -56,7 +56,7 @@ export class LentClient implements ClientThread {
 
   get isRunning(): boolean {
     if (this.#asking > 0) return true;
-    for (const { running } of this.#grants.values()) if (running) return true;
+    for (const { isAnswering } of this.#grants.values()) if (isAnswering) return true;
     return false;
   }
 
@@ -124,7 +124,11 @@ class LentGrant implements ReadGrant {
   ) {}
 
   get running(): boolean {
-    return this.thread.cells.isRunning(this.grant);
+    return this.thread.cells.isReading(this.grant);
+  }
+
+  get isAnswering(): boolean {
+    return this.thread.cells.isAnswering(this.grant);
   }
 
   get revoked(): boolean {

@@ -19,9 +19,12 @@ export interface WorkerStart {
   readonly bufferBytes: number;
   readonly ledger: SharedArrayBuffer;
   readonly cells: SharedArrayBuffer;
+  readonly counts: SharedArrayBuffer;
   /** The most bytes of one record of the log. */
   readonly logRecordBytes: number;
   readonly logsRequests: boolean;
+  /** Node behaves as that needs it. */
+  readonly releasesMemory: boolean;
 }
 
 /** What a worker is told of an image; the rest is the main thread's. */

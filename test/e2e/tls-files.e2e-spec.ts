@@ -247,8 +247,9 @@ function errorsOf({ log }: Service): unknown[] {
   return log.filter(({ level }) => level === 'error').map(({ msg }) => msg);
 }
 
+/** How many files, or sets of them, were read anew. */
 function reloadsOf({ log }: Service): number {
-  return log.filter(({ msg }) => String(msg).startsWith('Reloaded ')).length;
+  return log.filter(({ msg }) => /^Reloaded the (certificate|authorities)/.test(String(msg))).length;
 }
 
 function expiryWarning({ log }: Service): unknown {

@@ -3,7 +3,12 @@ import type { BufferPool, BufferSize, BufferStatistics } from './buffer-pool.js'
 
 const sizes: readonly BufferSize[] = ['large', 'small'];
 
-type Figure = (statistics: BufferStatistics) => number;
+type Figure = (statistics: Pick<BufferStatistics, 'countMax' | 'inUse' | 'waiting'>) => number;
+
+/** What there is of buffers, and how much is used. */
+export interface BufferUse {
+  statistics(): Readonly<Record<BufferSize, Pick<BufferStatistics, 'countMax' | 'inUse' | 'waiting'>>>;
+}
 
 /** Show how much of the pool of answers that tell their digest is used. */
 export function digestPoolGauges(pool: BufferPool): readonly SampledGaugeOptions[] {
@@ -28,15 +33,18 @@ export function digestPoolGauges(pool: BufferPool): readonly SampledGaugeOptions
   ];
 }
 
-/** Show how much of the buffer pool is used. */
-export function bufferGauges(pool: BufferPool): readonly SampledGaugeOptions[] {
+/** Show how much of the buffer pools is used. @param pools those of all threads */
+export function bufferGauges(pools: readonly BufferUse[]): readonly SampledGaugeOptions[] {
   const gauge = (name: string, help: string, figure: Figure): SampledGaugeOptions => ({
     name,
     help,
     labelNames: ['size'],
     read: (): Sample[] => {
-      const statistics = pool.statistics();
-      return sizes.map((size) => ({ labels: { size }, value: figure(statistics[size]) }));
+      const statistics = pools.map((pool) => pool.statistics());
+      return sizes.map((size) => ({
+        labels: { size },
+        value: statistics.reduce((sum, { [size]: one }) => sum + figure(one), 0),
+      }));
     },
   });
   return [

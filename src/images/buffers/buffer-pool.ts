@@ -93,13 +93,13 @@ export class BufferPool {
   readonly bufferBytes: number;
   readonly stallSeconds: number;
 
-  /** Whether there is room for at least one buffer of each size. */
-  static hasRoom({ poolBytes, bufferBytes }: PoolSize): boolean {
+  /** How many buffers of each size there can be. */
+  static counts({ poolBytes, bufferBytes }: PoolSize): Readonly<Record<BufferSize, number>> {
     const smallBytes = poolBytes * smallShare;
-    return (
-      buffersIn(smallBytes, smallBufferBytes + 2 * blockSlackBytes) > 0 &&
-      buffersIn(poolBytes - smallBytes, bufferBytes + 2 * blockSlackBytes) > 0
-    );
+    return {
+      large: buffersIn(poolBytes - smallBytes, bufferBytes + 2 * blockSlackBytes),
+      small: buffersIn(smallBytes, smallBufferBytes + 2 * blockSlackBytes),
+    };
   }
 
   constructor(options: BufferPoolOptions) {

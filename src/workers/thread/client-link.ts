@@ -22,7 +22,9 @@ interface CurrentDownload {
   /** Its request. */
   readonly bytes: Buffer<ArrayBuffer>;
   /** Since it runs. */
-  image?: GrantedImage;
+  download?: GrantedDownload;
+  /** Of signs of life, if its client wants them. */
+  readonly signs: NodeJS.Timeout | undefined;
 }
 
 export interface ClientLinkOptions {
@@ -103,7 +105,7 @@ export class ClientLink implements DownloadClient {
     if (lending === 'never') this.#notLent.add(ticketId);
     const image = this.#images.get(ticketId);
     const { asked } = this.#current ?? {};
-    if (asked === undefined || this.#current?.image !== undefined) return;
+    if (asked === undefined || this.#current?.download !== undefined) return;
     if (image !== undefined && GrantedDownload.isFor(image, asked)) this.#answer(image);
     else this.#passOnCurrent();
   }
@@ -112,8 +114,10 @@ export class ClientLink implements DownloadClient {
   revoked({ number }: Grant): void {
     for (const { ticketId, grant } of this.#images.values())
       if (grant.number === number) this.#images.delete(ticketId);
-    // What waits for storage notices by itself.
-    if (this.#current?.image?.grant.number === number && this.#sending !== undefined) this.destroy();
+    const { download } = this.#current ?? {};
+    // What waits for storage notices by itself, and the last of an answer may leave.
+    const isCut = download?.grantNumber === number && download.isReading && this.#sending !== undefined;
+    if (isCut) this.destroy();
   }
 
   /** Ends the connection if a download is running on it. */
@@ -136,9 +140,10 @@ export class ClientLink implements DownloadClient {
     this.#closeWithin(cutSeconds);
   }
 
-  async send(data: Uint8Array): Promise<void> {
+  async send(data: Uint8Array, beforeLast?: () => void): Promise<void> {
     for (let at = 0; at < data.length; at += encryptedAtOnceBytes) {
       if (this.closed) throw new ClientGoneError();
+      if (at + encryptedAtOnceBytes >= data.length) beforeLast?.();
       const sending = Promise.withResolvers<undefined>();
       this.#sending = sending;
       this.#client.write(data.subarray(at, at + encryptedAtOnceBytes), this.#onSent);
@@ -161,12 +166,14 @@ export class ClientLink implements DownloadClient {
 
   readonly #onClientEnd = (): void => {
     this.#clientEnded = true;
+    this.means.ended.watch(this.#client);
     this.#endPassage();
   };
 
   readonly #onClientClose = (): void => {
     // A write that is queued when the connection closes is not always called back.
     this.#onSent(new ClientGoneError());
+    clearInterval(this.#current?.signs);
     this.#passage.destroy();
   };
 
@@ -202,7 +209,7 @@ export class ClientLink implements DownloadClient {
       this.#passOn(bytes);
       return;
     }
-    this.#current = { asked, bytes };
+    this.#current = { asked, bytes, signs: this.#showSigns(asked) };
     const image = this.#images.get(asked.ticketId);
     if (image !== undefined && GrantedDownload.isFor(image, asked)) {
       this.#answer(image);
@@ -217,20 +224,37 @@ export class ClientLink implements DownloadClient {
   #answer(image: GrantedImage): void {
     const current = this.#current;
     if (current === undefined) return;
-    current.image = image;
-    void new GrantedDownload(this.means, this, image, current.asked).run().then((isAnswered) => {
+    current.download = new GrantedDownload(this.means, this, image, current.asked);
+    void current.download.run().then((isAnswered) => {
       if (isAnswered) {
-        this.#current = undefined;
+        this.#endCurrent();
         this.#next();
       } else this.#passOnCurrent();
     });
   }
 
   #passOnCurrent(): void {
-    const current = this.#current;
-    this.#current = undefined;
+    const current = this.#endCurrent();
     if (current !== undefined) this.#passOn(current.bytes);
   }
+
+  #endCurrent(): CurrentDownload | undefined {
+    const current = this.#current;
+    this.#current = undefined;
+    clearInterval(current?.signs);
+    return current;
+  }
+
+  /** docs/protocol.md, "Signs of life". */
+  #showSigns({ processingSeconds }: PlainGet): NodeJS.Timeout | undefined {
+    if (processingSeconds === undefined) return undefined;
+    return setInterval(this.#onSignDue, processingSeconds * 1000);
+  }
+
+  readonly #onSignDue = (): void => {
+    if (this.#current?.download?.hasBegun === true || this.#client.writableLength > 0) return;
+    this.#client.write('HTTP/1.1 102 Processing\r\n\r\n');
+  };
 
   #passOn(chunk: Buffer<ArrayBuffer>): void {
     if (!this.#hasPassed) this.means.tell({ kind: 'passes', id: this.#id });

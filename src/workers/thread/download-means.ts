@@ -1,7 +1,9 @@
 import type { BufferPool } from '../../images/buffers/buffer-pool.js';
+import type { BufferCounts } from '../buffer-counts.js';
 import type { GrantCells } from '../grant-cells.js';
 import type { WorkerEvent } from '../messages.js';
 import type { ReadLedger } from '../read-ledger.js';
+import type { EndedClients } from './ended-clients.js';
 import type { Reports } from './reports.js';
 
 /** What the downloads of one thread share. */
@@ -11,7 +13,9 @@ export interface DownloadMeans {
   readonly pool: BufferPool;
   readonly cells: GrantCells;
   readonly ledger: ReadLedger;
+  readonly counts: BufferCounts;
   readonly reports: Reports;
+  readonly ended: EndedClients;
   /** To the main thread. */
   readonly tell: (event: WorkerEvent) => void;
 }
@@ -23,9 +27,10 @@ export interface DownloadClient {
   readonly closed: boolean;
   /**
    * Resolves when the kernel has taken all of `data`, so that its memory can be used again.
+   * @param beforeLast called before so much is left that a client may have it before this resolves
    * @throws ClientGoneError when the connection closed before
    */
-  send(data: Uint8Array): Promise<void>;
+  send(data: Uint8Array, beforeLast?: () => void): Promise<void>;
   /** Cuts what is being sent. */
   destroy(): void;
 }

@@ -45,6 +45,7 @@ export class GrantedDownload {
   readonly #backendTime = new BusyTime();
   readonly #clientTime = new BusyTime();
   readonly #startedAt = performance.now();
+  #isReading = false;
   #headSent = false;
   /** There is room for the head before the first piece. */
   #hasHeadRoom = false;
@@ -69,22 +70,48 @@ export class GrantedDownload {
     return range.firstByte <= range.lastByte && range.lastByte < image.sizeBytes;
   }
 
+  /** Of the grant that it reads by. */
+  get grantNumber(): number {
+    return this.image.grant.number;
+  }
+
+  /** Its head has left. */
+  get hasBegun(): boolean {
+    return this.#headSent;
+  }
+
+  /** Once the last of it is read nobody has to wait for it any more. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
   /** @returns false when nothing was done and the main thread is to answer */
   async run(): Promise<boolean> {
-    const { cells, tell } = this.means;
+    const { cells } = this.means;
     const { grant } = this.image;
+    this.#isReading = true;
     try {
       return cells.enter(grant) && (await this.#answer());
     } finally {
-      if (cells.leave(grant)) tell({ kind: 'left', cell: grant.cell });
+      this.#endReading();
+      cells.endAnswering(grant);
     }
   }
+
+  readonly #endReading = (): void => {
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    const { cells, tell } = this.means;
+    const { grant } = this.image;
+    if (cells.endReading(grant)) tell({ kind: 'left', cell: grant.cell });
+  };
 
   async #answer(): Promise<boolean> {
     const buffers = this.#takeBuffers();
     if (buffers.length === 0) return false;
     const complete = await this.#send(buffers).catch(() => false);
     for (const buffer of buffers) this.means.pool.release(buffer);
+    this.means.counts.show(this.means.pool);
     if (!complete && !this.#headSent) return false;
     if (!complete) this.client.destroy();
     this.#report(complete);
@@ -106,6 +133,7 @@ export class GrantedDownload {
       if (buffer === undefined) break;
       buffers.push(buffer);
     }
+    this.means.counts.show(pool);
     return buffers;
   }
 
@@ -121,7 +149,7 @@ export class GrantedDownload {
         if (data.length < piece.lengthBytes || this.means.cells.isRevoked(this.image.grant)) return false;
         if (buffers.length > 1) reading = next();
         await this.#account(piece);
-        await this.#sendPiece(data);
+        await this.#sendPiece(data, this.#isLast(piece));
         if (buffers.length === 1) reading = next();
       }
       return true;
@@ -174,13 +202,18 @@ export class GrantedDownload {
     if (ledger.isHalfFull) tell({ kind: 'ledger' });
   }
 
-  async #sendPiece(data: Uint8Array): Promise<void> {
+  #isLast({ offsetBytes, lengthBytes }: ByteRange): boolean {
+    return offsetBytes + lengthBytes === this.#part.offsetBytes + this.#part.lengthBytes;
+  }
+
+  async #sendPiece(data: Uint8Array, isLast: boolean): Promise<void> {
     const { client } = this;
     if (client.closed) throw new ClientGoneError();
     const bytes = this.#headSent ? data : this.#withHead(data);
     this.#headSent = true;
     await this.#clientTime.during(async () => {
-      await client.send(bytes);
+      // Whoever has all of it may ask for the ticket, and is not to be told that it is in use.
+      await client.send(bytes, isLast ? this.#endReading : undefined);
     });
     this.#sentBytes += data.length;
   }

@@ -1,3 +1,5 @@
+import { processingIntervalHeader, signsOfLifeSeconds } from '../../wire/signs-of-life.js';
+
 /** A download as nearly all clients ask for it. */
 export interface PlainGet {
   readonly ticketId: string;
@@ -5,6 +7,8 @@ export interface PlainGet {
   readonly range: { readonly firstByte: number; readonly lastByte: number } | undefined;
   /** By `X-Request-Id`, if it can be used as it is. */
   readonly requestId: string | undefined;
+  /** How often it wants a sign of life until the answer begins; undefined if not at all. */
+  readonly processingSeconds: number | undefined;
 }
 
 /** A longer head has something in it that is not for here. */
@@ -21,6 +25,7 @@ const meaningful: Readonly<Record<string, RegExp>> = {
   range: plainRange,
   connection: /^keep-alive$/i,
   'x-request-id': /^[\w.-]{1,64}$/,
+  [processingIntervalHeader]: /^\d{1,9}$/,
 };
 
 /** Headers that make no difference to a download of image data, whatever they say. */
@@ -51,7 +56,13 @@ export function plainGet(bytes: Buffer): PlainGet | undefined {
   const [, firstByte, lastByte] = plainRange.exec(headers.get('range') ?? '') ?? [];
   const range =
     firstByte === undefined ? undefined : { firstByte: Number(firstByte), lastByte: Number(lastByte) };
-  return { ticketId, range, requestId: headers.get('x-request-id') };
+  const wanted = headers.get(processingIntervalHeader);
+  return {
+    ticketId,
+    range,
+    requestId: headers.get('x-request-id'),
+    processingSeconds: wanted === undefined ? undefined : signsOfLifeSeconds(Number(wanted)),
+  };
 }
 
 /** @returns those with a meaning, by their names in lower case; undefined where something is not plain */

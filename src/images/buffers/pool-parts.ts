@@ -1,0 +1,25 @@
+import type { Config } from '../../config/config.js';
+import { blockSlackBytes } from './aligned-memory.js';
+
+/** How `[limits] buffer_pool_bytes` is divided between threads, each of which has a pool of its own. */
+export interface PoolParts {
+  readonly mainBytes: number;
+  /** Of each data worker. Where it has no room for a buffer, they read nothing. */
+  readonly workerBytes: number;
+}
+
+/**
+ * Data workers have one half, but leave the main thread what one transfer may take.
+ * @param workers how many there are
+ */
+export function poolParts({ limits }: Pick<Config, 'limits'>, workers: number): PoolParts {
+  const { bufferPoolBytes, bufferBytes, buffersPerTransfer } = limits;
+  const transferBytes = buffersPerTransfer * (bufferBytes + 2 * blockSlackBytes);
+  const halfBytes = Math.floor(bufferPoolBytes / 2);
+  const workersBytes =
+    workers === 0 ? 0 : Math.max(0, Math.min(halfBytes, bufferPoolBytes - 2 * transferBytes));
+  return {
+    mainBytes: bufferPoolBytes - workersBytes,
+    workerBytes: workers === 0 ? 0 : Math.floor(workersBytes / workers),
+  };
+}
