@@ -136,7 +136,7 @@ export class ImagesModule implements OnModuleDestroy {
           inject: [section('limits'), CONFIG],
           useFactory: (limits: LimitsConfig, config: Config) =>
             bufferPool(limits, {
-              poolBytes: poolParts(config, dataWorkerCount(config, 'daemon')).mainBytes,
+              poolBytes: poolParts(limits, dataWorkerCount(config, 'daemon')).mainBytes,
               bufferBytes: limits.bufferBytes,
             }),
         },

@@ -30,7 +30,7 @@ export function dataWorkers(count: number, parts: DataWorkersParts): DataWorkers
       handshakeSeconds: limits.handshakeTimeoutSeconds,
       lingerSeconds: limits.lingerSeconds,
       silenceSeconds: config.daemon.inactivityTimeoutSeconds,
-      bufferPoolBytes: poolParts(config, count).workerBytes,
+      bufferPoolBytes: poolParts(limits, count).workerBytes,
       bufferBytes: limits.bufferBytes,
       logRecordBytes: limits.logRecordBytesMax,
       logsRequests: logger.isLevelEnabled('info'),

@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.js';
+import type { LimitsConfig } from '../../config/sections/limits.js';
 import { blockSlackBytes } from './aligned-memory.js';
 
 /** How `[limits] buffer_pool_bytes` is divided between threads, each of which has a pool of its own. */
@@ -8,11 +8,13 @@ export interface PoolParts {
   readonly workerBytes: number;
 }
 
+type PoolLimits = Pick<LimitsConfig, 'bufferPoolBytes' | 'bufferBytes' | 'buffersPerTransfer'>;
+
 /**
  * Data workers have one half, but leave the main thread what one transfer may take.
  * @param workers how many there are
  */
-export function poolParts({ limits }: Pick<Config, 'limits'>, workers: number): PoolParts {
+export function poolParts(limits: PoolLimits, workers: number): PoolParts {
   const { bufferPoolBytes, bufferBytes, buffersPerTransfer } = limits;
   const transferBytes = buffersPerTransfer * (bufferBytes + 2 * blockSlackBytes);
   const halfBytes = Math.floor(bufferPoolBytes / 2);

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MiB, type ByteRange } from '../../../src/base/units.js';
+import { DaemonUnderTest } from '../../e2e/daemon-under-test.js';
+import type { SeededRandom } from '../../support/random.js';
+import { Downloader, type Outcome } from '../downloader.js';
+import { randomBytes } from '../random-bytes.js';
+import { configuration, type Scene } from '../scene.js';
+
+const imageBytes = 8 * MiB;
+const downloaders = 5;
+const delayMillisecondsMax = 40;
+
+/**
+ * A ticket is removed while downloads of it run in all workers: when that is answered nothing reads the image
+ * any more. Asked before, the ticket tells of exactly what its clients have.
+ */
+export class Removal implements Scene {
+  private constructor(private readonly fixture: DaemonUnderTest) {}
+
+  static async start(): Promise<Removal> {
+    return new Removal(await DaemonUnderTest.start(configuration));
+  }
+
+  async run(random: SeededRandom): Promise<void> {
+    const { fixture } = this;
+    const bytes = randomBytes(random, imageBytes);
+    const image = await fixture.addImage(bytes, { ops: ['read'] });
+    const clients = Array.from(
+      { length: downloaders },
+      () => new Downloader(fixture.daemon.address('remote'), image.path, imageBytes, random),
+    );
+    try {
+      const parts: ByteRange[] = [];
+      const check = (outcome: Outcome): void => {
+        if (outcome.kind !== 'whole') return;
+        const { offsetBytes, lengthBytes } = outcome.part;
+        assert.ok(
+          bytes.subarray(offsetBytes, offsetBytes + lengthBytes).equals(outcome.bytes),
+          'other bytes',
+        );
+        parts.push(outcome.part);
+      };
+      const running = Promise.all(clients.map((client) => client.run(check)));
+      await delay(random.below(delayMillisecondsMax));
+      if (random.next() < 0.5) {
+        for (const client of clients) client.stop();
+        await running;
+        const { active, transferred } = await fixture.vdsm.getTicket(image.id);
+        assert.deepEqual({ active, transferred }, { active: false, transferred: unionOf(parts) });
+      }
+      await fixture.vdsm.removeTicket(image.id);
+      assert.equal(await fixture.openFiles(image.file), 0, 'the image is still open');
+      for (const outcome of await Promise.all(clients.map((client) => client.once()))) {
+        // A connection on which something was cut is closed.
+        if (outcome.kind === 'gone') continue;
+        assert.deepEqual(outcome, { kind: 'refused', status: 403 });
+      }
+      for (const client of clients) client.stop();
+      await running;
+    } finally {
+      for (const client of clients) client.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.fixture[Symbol.asyncDispose]();
+  }
+}
+
+/** How many bytes the parts are, those that more than one has once. */
+function unionOf(parts: readonly ByteRange[]): number {
+  let sum = 0;
+  let end = 0;
+  for (const { offsetBytes, lengthBytes } of parts.toSorted((a, b) => a.offsetBytes - b.offsetBytes)) {
+    const begin = Math.max(offsetBytes, end);
+    end = Math.max(end, offsetBytes + lengthBytes);
+    sum += Math.max(0, end - begin);
+  }
+  return sum;
+}
