@@ -172,6 +172,7 @@ export class ClientConnection {
 
   begin(exchange: RunningExchange): void {
     this.#hasAsked = true;
+    this.thread?.began();
     if (this.#isArmedShort) this.#arm();
     this.#exchanges.push(exchange);
   }

@@ -2,6 +2,8 @@ import type { ByteRange } from '../base/units.js';
 
 /** The thread that speaks TLS with one client, as those see it who answer the client. */
 export interface ClientThread {
+  /** A request that it has passed on is being answered. */
+  began(): void;
   /** All requests that it has passed on are answered. */
   answered(): void;
   /** It is answering a request by itself. */

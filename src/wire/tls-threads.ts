@@ -55,12 +55,19 @@ export type Lending =
   /** The image is of a kind that no thread can read. */
   | 'never';
 
+/** What a thread would read. */
+export interface WantedImage {
+  readonly ticketId: string;
+  /** All that is wanted of the image, Infinity for all of it. */
+  readonly endBytes: number;
+}
+
 /** Lets threads answer plain downloads. */
 export interface ImageLender {
   /**
    * Opens the image of a ticket on a connection, if the ticket allows it to be read, and offers it to the
    * thread that has the connection. Never rejects.
-   * @param endBytes all that is wanted of the image, Infinity for all of it
+   * @param signal gives it up
    */
-  lend(connection: ClientConnection, ticketId: string, endBytes: number): Promise<Lending>;
+  lend(connection: ClientConnection, wanted: WantedImage, signal: AbortSignal): Promise<Lending>;
 }

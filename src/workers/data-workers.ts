@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { BufferUse } from '../images/buffers/buffer-gauges.js';
 import { BufferPool, type PoolSize } from '../images/buffers/buffer-pool.js';
+import { UnavailableError } from '../base/errors.js';
 import { settledWithin } from '../base/settled-within.js';
 import { connectedSockets } from '../native/socket-calls.js';
 import { releasingMemory } from '../node-internals/release-memory.js';
@@ -133,7 +134,7 @@ export class DataWorkers implements TlsThreads {
   }
 
   abort(): void {
-    for (const thread of this.#threads) thread.tell({ kind: 'abort' });
+    for (const thread of this.#threads) thread.abort();
   }
 
   /** Accounts for all that was sent until now. */
@@ -182,6 +183,8 @@ export class DataWorkers implements TlsThreads {
 /** One worker, and the connections that it has. */
 class DataThread implements LendingThread {
   readonly #clients = new Map<number, LentClient>();
+  /** Ends the questions that are open. */
+  readonly #asking = new AbortController();
   readonly ledger: ReadLedger;
   readonly counts: BufferCounts;
 
@@ -233,6 +236,11 @@ class DataThread implements LendingThread {
     for (const client of this.#clients.values()) client.suspend();
   }
 
+  abort(): void {
+    this.#asking.abort(new UnavailableError('The service is stopping'));
+    this.tell({ kind: 'abort' });
+  }
+
   settle(): void {
     this.workers.settle();
   }
@@ -263,8 +271,10 @@ class DataThread implements LendingThread {
     const client = this.#clients.get(id);
     const connection = client?.connection;
     if (lender === undefined) return 'never';
-    if (client === undefined || connection === undefined || draining) return 'not now';
-    return client.ask(() => lender.lend(connection, ticketId, endBytes));
+    if (client === undefined || connection === undefined) return 'not now';
+    return client.ask(async () =>
+      draining ? 'not now' : lender.lend(connection, { ticketId, endBytes }, this.#asking.signal),
+    );
   }
 
   /** @param fd of the client, which is closed when there is none */

@@ -29,6 +29,8 @@ export class LentClient implements ClientThread {
   #lastReadAt = performance.now();
   #closed = false;
   #asking = 0;
+  /** A request that the thread may not answer is on its way here. */
+  #isAwaited = false;
   /** Since TLS is spoken. */
   connection: ClientConnection | undefined;
 
@@ -43,6 +45,10 @@ export class LentClient implements ClientThread {
     });
   }
 
+  began(): void {
+    this.#isAwaited = false;
+  }
+
   answered(): void {
     if (this.#closed) return;
     this.thread.tell({ kind: 'answered', id: this.id, sentBytes: this.socket.bytesWritten });
@@ -55,7 +61,7 @@ export class LentClient implements ClientThread {
   }
 
   get isRunning(): boolean {
-    if (this.#asking > 0) return true;
+    if (this.#asking > 0 || this.#isAwaited) return true;
     for (const { isAnswering } of this.#grants.values()) if (isAnswering) return true;
     return false;
   }
@@ -82,14 +88,13 @@ export class LentClient implements ClientThread {
     return grant;
   }
 
-  /** While `question` is open, its client waits for the service. */
+  /** While `question` is open, its client waits for the service. @param question that never rejects */
   async ask(question: () => Promise<Lending>): Promise<Lending> {
     this.#asking += 1;
-    try {
-      return await question();
-    } finally {
-      this.#asking -= 1;
-    }
+    const lending = await question();
+    this.#asking -= 1;
+    this.#isAwaited = lending !== 'lent';
+    return lending;
   }
 
   /** No download begins any more, and one that runs goes on. */

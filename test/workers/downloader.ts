@@ -7,7 +7,7 @@ import type { SeededRandom } from '../support/random.js';
 
 /** What a download ended as. */
 export type Outcome =
-  | { readonly kind: 'whole'; readonly part: ByteRange; readonly bytes: Buffer }
+  | { readonly kind: 'whole'; readonly part: ByteRange; readonly bytes: Buffer; readonly startedAt: number }
   | { readonly kind: 'refused'; readonly status: number }
   /** The answer had begun. */
   | { readonly kind: 'cut' }
@@ -38,6 +38,7 @@ export class Downloader {
   }
 
   async once(): Promise<Outcome> {
+    const startedAt = performance.now();
     const part = randomPart(this.random, this.sizeBytes);
     const last = part.offsetBytes + part.lengthBytes - 1;
     const headers = { Range: `bytes=${part.offsetBytes}-${last}` };
@@ -52,7 +53,7 @@ export class Downloader {
     if (response.statusCode !== 206) return { kind: 'refused', status: response.statusCode ?? 0 };
     const bytes = Buffer.concat(chunks);
     assert.equal(bytes.length, part.lengthBytes);
-    return { kind: 'whole', part, bytes };
+    return { kind: 'whole', part, bytes, startedAt };
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MiB } from '../../base/units.js';
+import { KiB, MiB } from '../../base/units.js';
 import { BufferPool } from './buffer-pool.js';
 import { poolParts } from './pool-parts.js';
 
@@ -23,5 +23,8 @@ describe('the buffers of several threads', () => {
     const { mainBytes, workerBytes } = partsOf(4 * MiB, 2);
     assert.deepEqual([mainBytes, workerBytes], [4 * MiB, 0]);
     assert.equal(BufferPool.counts({ poolBytes: workerBytes, bufferBytes: MiB }).large, 0);
+    // Half of it has no room for a small buffer.
+    const few = poolParts({ ...limits, bufferPoolBytes: MiB, bufferBytes: 64 * KiB }, 2);
+    assert.deepEqual(few, { mainBytes: MiB, workerBytes: 0 });
   });
 });

@@ -1,5 +1,6 @@
 import type { LimitsConfig } from '../../config/sections/limits.js';
 import { blockSlackBytes } from './aligned-memory.js';
+import { BufferPool } from './buffer-pool.js';
 
 /** How `[limits] buffer_pool_bytes` is divided between threads, each of which has a pool of its own. */
 export interface PoolParts {
@@ -18,10 +19,11 @@ export function poolParts(limits: PoolLimits, workers: number): PoolParts {
   const { bufferPoolBytes, bufferBytes, buffersPerTransfer } = limits;
   const transferBytes = buffersPerTransfer * (bufferBytes + 2 * blockSlackBytes);
   const halfBytes = Math.floor(bufferPoolBytes / 2);
-  const workersBytes =
-    workers === 0 ? 0 : Math.max(0, Math.min(halfBytes, bufferPoolBytes - 2 * transferBytes));
+  const { small } = BufferPool.counts({ poolBytes: halfBytes, bufferBytes });
+  if (workers === 0 || small === 0) return { mainBytes: bufferPoolBytes, workerBytes: 0 };
+  const workersBytes = Math.max(0, Math.min(halfBytes, bufferPoolBytes - 2 * transferBytes));
   return {
     mainBytes: bufferPoolBytes - workersBytes,
-    workerBytes: workers === 0 ? 0 : Math.floor(workersBytes / workers),
+    workerBytes: Math.floor(workersBytes / workers),
   };
 }

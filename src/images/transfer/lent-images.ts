@@ -3,8 +3,15 @@ import { ClientGoneError } from '../../base/errors.js';
 import type { TicketPermit } from '../../tickets/ticket-permit.js';
 import { TICKET_STORE, type TicketStore } from '../../tickets/ticket.store.js';
 import type { ClientConnection } from '../../wire/client-connection.js';
-import type { ImageLender, Lending } from '../../wire/tls-threads.js';
+import type { ImageLender, Lending, WantedImage } from '../../wire/tls-threads.js';
 import { OpenImages } from './open-images.js';
+
+interface LoanRequest {
+  readonly connection: ClientConnection;
+  readonly permit: TicketPermit;
+  /** All that is wanted of the image. */
+  readonly endBytes: number;
+}
 
 /**
  * Lets the threads that speak TLS answer plain downloads (docs/architecture.md, "Data workers"). What a
@@ -18,20 +25,20 @@ export class LentImages implements ImageLender {
     private readonly images: OpenImages,
   ) {}
 
-  async lend(connection: ClientConnection, ticketId: string, endBytes: number): Promise<Lending> {
+  async lend(connection: ClientConnection, wanted: WantedImage, signal: AbortSignal): Promise<Lending> {
     try {
-      const permit = await this.tickets.authorize(ticketId, 'read');
+      const permit = await this.tickets.authorize(wanted.ticketId, 'read');
       connection.authorized(permit.inactivityTimeoutSeconds);
-      return await this.#open(connection, permit, endBytes);
+      return await this.#open({ connection, permit, endBytes: wanted.endBytes }, signal);
     } catch {
       // The request that is asked for meets the same, and is told what it is.
       return 'not now';
     }
   }
 
-  async #open(connection: ClientConnection, permit: TicketPermit, endBytes: number): Promise<Lending> {
+  async #open({ connection, permit, endBytes }: LoanRequest, given: AbortSignal): Promise<Lending> {
     const root = new AbortController();
-    const { signal } = root;
+    const signal = AbortSignal.any([root.signal, given]);
     const abort = (reason: Error): void => {
       root.abort(reason);
     };

@@ -106,7 +106,8 @@ export class ClientLink implements DownloadClient {
     const image = this.#images.get(ticketId);
     const { asked } = this.#current ?? {};
     if (asked === undefined || this.#current?.download !== undefined) return;
-    if (image !== undefined && GrantedDownload.isFor(image, asked)) this.#answer(image);
+    const isLent = lending === 'lent' && image !== undefined && GrantedDownload.isFor(image, asked);
+    if (isLent) this.#answer(image);
     else this.#passOnCurrent();
   }
 
@@ -122,7 +123,7 @@ export class ClientLink implements DownloadClient {
 
   /** Ends the connection if a download is running on it. */
   abort(): void {
-    if (this.#current !== undefined) this.destroy();
+    if (this.#current?.download !== undefined) this.destroy();
   }
 
   /** All that was passed on is answered, in so many bytes since the connection began. */

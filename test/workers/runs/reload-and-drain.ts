@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { once } from 'node:events';
@@ -10,8 +10,8 @@ import { Pki, type Identity } from '../../support/pki.js';
 import { startDaemon, type Service } from '../../support/processes.js';
 import type { SeededRandom } from '../../support/random.js';
 import { TemporaryFolder } from '../../support/temporary-folder.js';
-import { connectOptions } from '../../support/address.js';
-import { writeFile } from 'node:fs/promises';
+import { type Address, connectOptions } from '../../support/address.js';
+import { RawSocket } from '../../support/raw-socket.js';
 import { Downloader, type Outcome } from '../downloader.js';
 import { randomBytes } from '../random-bytes.js';
 import { configuration, type Scene } from '../scene.js';
@@ -86,6 +86,7 @@ export class ReloadAndDrain implements Scene {
       // One whose client takes its time.
       const slow = await reader.open('GET', path);
       const stopping = daemon.stop();
+      const drainingSince = await refusesConnections(address);
       await delay(random.below(delayMillisecondsMax));
       const received: Buffer[] = [];
       for await (const chunk of slow) received.push(chunk as Buffer);
@@ -96,6 +97,7 @@ export class ReloadAndDrain implements Scene {
         assert.notEqual(outcome.kind, 'cut', 'a download was cut');
         if (outcome.kind === 'refused') assert.equal(outcome.status, 503);
         if (outcome.kind !== 'whole') continue;
+        assert.ok(outcome.startedAt <= drainingSince, 'a download began after the service had begun to stop');
         const { offsetBytes, lengthBytes } = outcome.part;
         assert.ok(
           bytes.subarray(offsetBytes, offsetBytes + lengthBytes).equals(outcome.bytes),
@@ -112,6 +114,19 @@ export class ReloadAndDrain implements Scene {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.folder[Symbol.asyncDispose]();
   }
+}
+
+/** @returns when that was seen, by `performance.now` */
+async function refusesConnections(address: Address): Promise<number> {
+  return eventually(
+    async () => {
+      const socket = await RawSocket.connect(address).catch(() => undefined);
+      socket?.close();
+      return socket === undefined ? performance.now() : undefined;
+    },
+    'the service begins to stop',
+    { intervalMs: 1 },
+  );
 }
 
 async function useIdentity(from: Identity, to: Identity): Promise<void> {

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MiB, type ByteRange } from '../../../src/base/units.js';
 import { DaemonUnderTest } from '../../e2e/daemon-under-test.js';
+import { ImagesClient } from '../../support/client.js';
+import { within } from '../../support/deadline.js';
 import type { SeededRandom } from '../../support/random.js';
 import { Downloader, type Outcome } from '../downloader.js';
 import { randomBytes } from '../random-bytes.js';
 import { configuration, type Scene } from '../scene.js';
 
-const imageBytes = 8 * MiB;
+/** More than the sockets of a connection take. */
+const imageBytes = 24 * MiB;
 const downloaders = 5;
 const delayMillisecondsMax = 40;
 
@@ -30,6 +33,7 @@ export class Removal implements Scene {
       { length: downloaders },
       () => new Downloader(fixture.daemon.address('remote'), image.path, imageBytes, random),
     );
+    const sleeper = new ImagesClient(fixture.daemon.address('remote'), { connectionsMax: 1 });
     try {
       const parts: ByteRange[] = [];
       const check = (outcome: Outcome): void => {
@@ -49,7 +53,10 @@ export class Removal implements Scene {
         const { active, transferred } = await fixture.vdsm.getTicket(image.id);
         assert.deepEqual({ active, transferred }, { active: false, transferred: unionOf(parts) });
       }
-      await fixture.vdsm.removeTicket(image.id);
+      // A client that reads nothing does not hold it up.
+      const unread = random.next() < 0.3 ? await sleeper.open('GET', image.path) : undefined;
+      await within(fixture.vdsm.removeTicket(image.id), 'the removal');
+      unread?.destroy();
       assert.equal(await fixture.openFiles(image.file), 0, 'the image is still open');
       for (const outcome of await Promise.all(clients.map((client) => client.once()))) {
         // A connection on which something was cut is closed.
@@ -60,6 +67,7 @@ export class Removal implements Scene {
       await running;
     } finally {
       for (const client of clients) client.close();
+      sleeper.close();
     }
   }
 
