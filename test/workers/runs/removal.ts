@@ -50,8 +50,11 @@ export class Removal implements Scene {
       if (random.next() < 0.5) {
         for (const client of clients) client.stop();
         await running;
-        const { active, transferred } = await fixture.vdsm.getTicket(image.id);
-        assert.deepEqual({ active, transferred }, { active: false, transferred: unionOf(parts) });
+        for (const client of [...clients, ...clients]) {
+          const { active, transferred } = await fixture.vdsm.getTicket(image.id);
+          assert.deepEqual({ active, transferred }, { active: false, transferred: unionOf(parts) });
+          check(await client.once());
+        }
       }
       // A client that reads nothing does not hold it up.
       const unread = random.next() < 0.3 ? await sleeper.open('GET', image.path) : undefined;
