@@ -15,6 +15,11 @@ import { countsLine, parseCountsLine } from './reporter.mjs';
  * time: one more than two cores keeps both busy.
  */
 const e2eConcurrency = 3;
+/** What runs once more with data workers; `TEST_WORKERS=2 npm test -- e2e/` runs everything so. */
+const withWorkers = new RegExp(
+  '/(wire-(framing|pipelining|range|reset|shortcuts|tls|upload-forms)|daemon-ticket.*' +
+    '|observability-(logs|metrics))\\.e2e',
+);
 const npmScripts = {
   lint: 'check:lint',
   format: 'check:format',
@@ -55,7 +60,13 @@ async function testEverything() {
   if (!(await check('types'))) return;
   await runTests('unit tests', unitSpecs());
   await helmTools;
-  await runTests('end-to-end tests', specs('test', '.e2e-spec.ts'), [`--test-concurrency=${e2eConcurrency}`]);
+  const e2e = specs('test', '.e2e-spec.ts');
+  await runTests('end-to-end tests', e2e, { concurrency: e2eConcurrency });
+  await runTests(
+    'end-to-end tests with data workers',
+    e2e.filter((file) => withWorkers.test(file)),
+    { concurrency: e2eConcurrency, env: { TEST_WORKERS: '2' } },
+  );
 }
 
 async function testMatching(text) {
@@ -69,7 +80,7 @@ async function testMatching(text) {
   if (e2e.length > 0 && !(await check('build'))) return;
   if (!(await check('types'))) return;
   await runTests('unit tests', unit);
-  await runTests('end-to-end tests', e2e, [`--test-concurrency=${e2eConcurrency}`]);
+  await runTests('end-to-end tests', e2e, { concurrency: e2eConcurrency });
 }
 
 /** Runs one npm script, whose output is of interest only when it fails; that counts as a failed test. */
@@ -97,7 +108,7 @@ function specs(folder, suffix) {
     .sort();
 }
 
-async function runTests(title, files, options = []) {
+async function runTests(title, files, { concurrency, env = {} } = {}) {
   if (files.length === 0) return;
   console.log(`\n${title}: ${files.length} files`);
   const compiled = files.map((file) => join('.build', file.replace(/\.ts$/, '.js')));
@@ -109,10 +120,10 @@ async function runTests(title, files, options = []) {
       `--import=${pathToFileURL(join(projectRoot, 'scripts', 'file-deadline.mjs')).href}`,
       `--test-reporter=${join(projectRoot, 'scripts', 'reporter.mjs')}`,
       '--test-reporter-destination=stdout',
-      ...options,
+      ...(concurrency === undefined ? [] : [`--test-concurrency=${concurrency}`]),
       ...compiled,
     ],
-    { cwd: projectRoot, stdio: ['ignore', 'pipe', 'inherit'] },
+    { cwd: projectRoot, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } },
   );
   let counts;
   createInterface({ input: child.stdout }).on('line', (line) => {

@@ -8,7 +8,7 @@ import { pinnedNode, serviceProgram } from './project.js';
 import { Vdsm } from './vdsm.js';
 
 /** Data workers of services whose tests say nothing of them: all tests pass with and without. */
-const workers = Number(process.env['IMAGEIO_TEST_WORKERS'] ?? '0');
+const workers = Number(process.env['TEST_WORKERS'] ?? '0');
 
 export type Role = 'daemon' | 'proxy';
 
