@@ -44,7 +44,15 @@ function lentClient() {
     assert.ok(last !== undefined);
     return last.image.grant;
   };
-  return { client, cells, followers, grant, [Symbol.dispose]: () => { client.closed(); } };
+  return {
+    client,
+    cells,
+    followers,
+    grant,
+    [Symbol.dispose]: () => {
+      client.closed();
+    },
+  };
 }
 
 describe('a grant', () => {
