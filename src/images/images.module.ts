@@ -10,7 +10,7 @@ import {
 import type { LimitsConfig } from '../config/sections/limits.js';
 import { imageRoutes, type ImageRouteName } from '../contract/image-routes.js';
 import type { Config } from '../config/config.js';
-import { dataWorkerCount } from '../config/data-worker-count.js';
+import { tlsThreadCount } from '../wire/tls-thread-count.js';
 import { CONFIG, section } from '../framework/settings.module.js';
 import { BufferPool } from './buffers/buffer-pool.js';
 import { poolParts } from './buffers/pool-parts.js';
@@ -136,7 +136,7 @@ export class ImagesModule implements OnModuleDestroy {
           inject: [section('limits'), CONFIG],
           useFactory: (limits: LimitsConfig, config: Config) =>
             bufferPool(limits, {
-              poolBytes: poolParts(limits, dataWorkerCount(config, 'daemon')).mainBytes,
+              poolBytes: poolParts(limits, tlsThreadCount(config, 'daemon')).mainBytes,
               bufferBytes: limits.bufferBytes,
             }),
         },

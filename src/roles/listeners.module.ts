@@ -1,7 +1,7 @@
 import { Global, Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Config } from '../config/config.js';
-import { dataWorkerCount } from '../config/data-worker-count.js';
+import { tlsThreadCount } from '../wire/tls-thread-count.js';
 import type { Role } from '../config/role.js';
 import type { ServiceAdapter } from '../framework/http-application.js';
 import { CONFIG } from '../framework/settings.module.js';
@@ -61,7 +61,7 @@ export class ListenersModule implements OnModuleDestroy {
           provide: DATA_WORKERS,
           inject: [CONFIG, LOGGER, METRICS],
           useFactory: (config: Config, logger: Logger, metrics?: Metrics) => {
-            const count = dataWorkerCount(config, role);
+            const count = tlsThreadCount(config, role);
             const parts = { config, logger, metrics, listener: 'remote' };
             return count === 0 ? undefined : dataWorkers(count, parts);
           },
