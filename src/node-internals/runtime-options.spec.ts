@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { projectRoot } from '../../test/support/project.js';
+import { runtimeOptions } from './runtime-options.js';
 import { plainNodeVariable } from './trick.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'imageio-runtime-options-'));
@@ -56,4 +58,15 @@ test('what an operator has set stays', () => {
 
 test('without it a process goes on as it is', () => {
   assert.deepEqual(run({ [plainNodeVariable]: '1' }), { sameId: true, options: [] });
+});
+
+test('a unit starts its role with the options that it would be replaced for', () => {
+  for (const [unit, role] of [
+    ['ovirt-imageio', 'daemon'],
+    ['ovirt-imageio-proxy', 'proxy'],
+  ] as const) {
+    const text = readFileSync(join(projectRoot, 'packaging', 'systemd', `${unit}.service`), 'utf8');
+    const { youngGeneration, mallocArenas } = runtimeOptions(role);
+    assert.ok(text.includes(`\nEnvironment=NODE_OPTIONS=${youngGeneration} ${mallocArenas}\n`), unit);
+  }
 });

@@ -31,6 +31,18 @@ export const restartingWithOptions = new Trick({
  */
 const mallocArenas = { MALLOC_ARENA_MAX: '2' };
 
+/** What the environment of a role says where it is started with it, as the units do. */
+export function runtimeOptions(role: keyof typeof youngGenerationMiB): {
+  /** In `NODE_OPTIONS`. */
+  readonly youngGeneration: string;
+  readonly mallocArenas: string;
+} {
+  return {
+    youngGeneration: `${youngGeneration}=${youngGenerationMiB[role]}`,
+    mallocArenas: `MALLOC_ARENA_MAX=${mallocArenas.MALLOC_ARENA_MAX}`,
+  };
+}
+
 /**
  * Replaces the process image by one with the options and memory that the role runs best with: same process
  * id, same open sockets. Options that the operator has set stay. Does nothing where this version of Node
@@ -44,7 +56,7 @@ export function restartWithRuntimeOptions(
   isDue: boolean,
 ): void {
   const isOurs = restartingWithOptions.inUse && !givenOptions(environment).includes(youngGeneration);
-  const ours = isOurs ? [`${youngGeneration}=${youngGenerationMiB[role]}`] : [];
+  const ours = isOurs ? [runtimeOptions(role).youngGeneration] : [];
   if ((!isOurs && !isDue) || typeof process.execve !== 'function') return;
   process.execve(process.execPath, [process.execPath, ...process.execArgv, ...ours, ...argv.slice(1)], {
     ...mallocArenas,
