@@ -90,11 +90,18 @@ export interface PodSpec {
   readonly volumes: readonly Volume[];
 }
 
+/** Of the environment. */
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: unknown;
+}
+
 export interface Container {
   readonly image: string;
   readonly command?: unknown;
   readonly args?: readonly string[];
-  readonly env?: readonly unknown[];
+  readonly env?: readonly Variable[];
   readonly ports: readonly { readonly containerPort: number; readonly hostPort?: number }[];
   readonly lifecycle?: unknown;
   readonly startupProbe: { readonly httpGet: unknown };
