@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFile, copyFile, utimes } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import type { Dialog } from 'playwright-core';
 import { GiB, KiB, MiB } from '../../src/base/units.js';
 import { eventually } from '../support/deadline.js';
 import { assertSameImage, writeRandomImage, writeSparseImage } from '../support/images.js';
@@ -84,6 +85,12 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     assert.equal(writtenTwice(there, scene.writesTo(image).slice(there.length)), 0);
   });
 
+  /** The page goes, and then what was held: the upload cannot end before. */
+  const leave = async (dialog: Dialog): Promise<void> => {
+    await dialog.accept();
+    scene.way.release();
+  };
+
   test('after the page was loaded again, and sends nothing twice', async () => {
     const image = await scene.target(imageBytes);
     await using visit = await scene.visit();
@@ -92,9 +99,8 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     let asked = false;
     page.on('dialog', (dialog) => {
       asked = dialog.type() === 'beforeunload';
-      void dialog.accept();
+      void leave(dialog);
     });
-    scene.way.release();
     await page.reload();
     assert.ok(asked, 'the page asks before it is left');
     const there = await settledWrites(image);
@@ -167,8 +173,7 @@ describe('the page for transfers uploads', { skip: needs('chromium') }, () => {
     await using visit = await scene.visit();
     const { page } = visit;
     await scene.startHeldUpload(page, image.link, kept, middleBytes);
-    page.on('dialog', (dialog) => void dialog.accept());
-    scene.way.release();
+    page.on('dialog', (dialog) => void leave(dialog));
     await page.reload();
     await writeRandomImage(kept, imageBytes);
     await utimes(kept, at, at);
