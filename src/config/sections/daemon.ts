@@ -42,7 +42,10 @@ export const daemonSection = defineSection({
       check: refuseEmpty,
       description: 'The group to run as after privileges are dropped.',
     }),
-    workers: workersOption,
+    workers: workersOption(
+      ', and answer plain downloads of files and block devices by themselves; uploads cost more ' +
+        'processor with them',
+    ),
     keepTickets: oneOf('keep_tickets', {
       choices: ['never', 'restart'],
       default: 'never',

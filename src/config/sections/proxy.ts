@@ -62,7 +62,7 @@ export const proxySection = defineSection({
         'checksums. Other daemons than ours give no signs of life. Never less than ' +
         'imaged_read_timeout_sec.',
     }),
-    workers: workersOption,
+    workers: workersOption(''),
     sessionStore: string('session_store', {
       default: 'memory',
       check: checkSessionStore,
