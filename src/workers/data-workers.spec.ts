@@ -95,7 +95,9 @@ describe('data workers', () => {
         passes: () => {
           assert.ok(lent !== undefined);
           const socket = lent;
-          socket.once('data', (bytes) => { passed.resolve([socket, bytes.toString()]); });
+          socket.once('data', (bytes) => {
+            passed.resolve([socket, bytes.toString()]);
+          });
         },
         failed: (reason) => assert.fail(reason),
         closed: () => undefined,
