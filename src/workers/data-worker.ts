@@ -100,7 +100,8 @@ function accept({ id, fd, passageFd, received, address }: Extract<WorkerCommand,
   socket.once('close', () => {
     passage.destroy();
     sockets.delete(id);
-    handshakes.delete(ends);
+    // Another connection may have the same ends by now.
+    if (handshakes.get(ends) === handshake) handshakes.delete(ends);
     if (!links.delete(id)) tell({ kind: 'failed', id, reason: handshake.failure });
     tell({ kind: 'closed', id });
   });
