@@ -92,26 +92,25 @@ export class FairShares<C extends Claimant = Claimant> {
 
   /** Gives a share back, once for each that was taken. */
   give(claimant: C): void {
-    const heir = this.#waiterAfter(claimant);
     this.#free += 1;
     decrement(this.#heldByClaimant, claimant);
     decrement(this.#heldByImage, claimant.imageUrl);
-    for (let next = heir; next !== undefined; next = this.#next(this.#free)) this.#serve(next);
-  }
-
-  /** Who would get the share that `claimant` gave back now; undefined when nobody waits who could. */
-  nextAfter(claimant: C): C | undefined {
-    return this.#waiterAfter(claimant)?.claimant;
+    for (let next = this.#next(this.#free); next !== undefined; next = this.#next(this.#free)) {
+      this.#serve(next);
+    }
   }
 
   /**
-   * An image that holds more than it may by now, as others came after it, may not take another share. What
-   * it gives back and nobody else may have goes to those of its own who wait, or they would wait until it
-   * has come down to its part.
+   * For whom `claimant` should give a share back now; undefined when nobody waits who gains by it. Mostly
+   * that is who would get it. An image that holds more than it may by now, as others came after it, has to
+   * come down before those of its own who wait get any, or they would wait for ever.
    */
-  #waiterAfter(giver: C): Waiter<C> | undefined {
+  nextAfter(claimant: C): C | undefined {
     if (this.#waiting === 0) return undefined;
-    return this.#next(this.#free + 1, { giver }) ?? this.#next(this.#free + 1, { giver, sameImage: true });
+    const giver = claimant;
+    const next =
+      this.#next(this.#free + 1, { giver }) ?? this.#next(this.#free + 1, { giver, sameImage: true });
+    return next?.claimant;
   }
 
   #serve(waiter: Waiter<C>): void {
