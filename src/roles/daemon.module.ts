@@ -115,7 +115,7 @@ export class DaemonModule {
             ticketGauge(store),
             restoredTicketsGauge(journal?.restored ?? 0),
             eventStreamGauge(streams),
-            ...bufferGauges(workers === undefined ? [pool] : [pool, workers.buffers]),
+            ...bufferGauges(() => [pool, ...(workers?.buffers ?? [])]),
             ...relayBufferGauges(relayPool),
             jobsGauge(jobs),
             ...digestMetrics(digests),

@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { serveHalfOpen } from '../node-internals/half-open.js';
 import { ListenerRequest, ListenerResponse } from '../node-internals/surplus-requests.js';
-import { secureContextOf, type ServerTls } from './server-tls.js';
+import { tlsServerOptions, type ServerTls } from './server-tls.js';
 
 export interface NodeServerOptions {
   readonly requestHeadBytes: number;
@@ -39,9 +39,7 @@ export function createNodeServer(options: NodeServerOptions, tls: ServerTls | un
       ? createHttpServer(serverOptions)
       : createHttpsServer({
           ...serverOptions,
-          ...secureContextOf(tls),
-          ALPNProtocols: ['http/1.1'],
-          handshakeTimeout: options.handshakeTimeoutSeconds * 1000,
+          ...tlsServerOptions(tls, options.handshakeTimeoutSeconds),
         });
   // Node would drop headers past the thousandth without a word, a Content-Range among them;
   // `headBeyondBounds` refuses them.

@@ -4,7 +4,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool } from '../images/buffers/buffer-pool.js';
 import { releasingMemory } from '../node-internals/release-memory.js';
-import { secureContextOf } from '../wire/server-tls.js';
+import { secureContextOf, tlsServerOptions } from '../wire/server-tls.js';
 import { BufferCounts } from './buffer-counts.js';
 import { GrantCells } from './grant-cells.js';
 import type { WorkerCommand, WorkerEvent, WorkerStart } from './messages.js';
@@ -31,6 +31,7 @@ const counts = new BufferCounts(poolSize, start.counts);
 let pool: BufferPool | undefined;
 const means: DownloadMeans = {
   listener: start.listener,
+  readsImages: start.readsImages,
   get pool() {
     // Without a grant there is no use for it, as in a proxy.
     return (pool ??= new BufferPool(poolSize));
@@ -48,10 +49,8 @@ const links = new Map<number, ClientLink>();
 const sockets = new Map<number, Socket>();
 /** It never listens: the main thread accepts, and its connections are given to it here. */
 const server = createServer({
-  ...secureContextOf(start.tls),
+  ...tlsServerOptions(start.tls, start.handshakeSeconds),
   ticketKeys: Buffer.from(start.sessionTicketKeys),
-  ALPNProtocols: ['http/1.1'],
-  handshakeTimeout: start.handshakeSeconds * 1000,
 });
 /** By their ends, as Node does not tell on which connection TLS is spoken. */
 const handshakes = new Map<string, Handshake>();

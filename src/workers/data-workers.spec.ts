@@ -32,8 +32,10 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-function start(tls: ServerTls): { workers: DataWorkers; died: Promise<Error> } {
+/** Threads, which end with the test. */
+function start(tls: ServerTls) {
   const died = Promise.withResolvers<Error>();
+  const deaths: Error[] = [];
   const workers = new DataWorkers({
     count: 2,
     worker: {
@@ -49,10 +51,13 @@ function start(tls: ServerTls): { workers: DataWorkers; died: Promise<Error> } {
     grantsMax: 2,
     writeLines: () => undefined,
     onDownload: () => undefined,
-    onDeath: died.resolve,
+    onDeath: (error) => {
+      deaths.push(error);
+      died.resolve(error);
+    },
   });
   workers.start(tls);
-  return { workers, died: died.promise };
+  return { workers, died: died.promise, deaths, [Symbol.asyncDispose]: () => workers.close() };
 }
 
 function goodTls(): ServerTls {
@@ -75,48 +80,62 @@ async function listen(workers: DataWorkers, events: (socket: Socket) => ClientEv
 
 describe('data workers', () => {
   test('that cannot go on are told of, once and with the cause', async () => {
-    const { workers, died } = start({ ...goodTls(), key: 'no key' });
+    await using threads = start({ ...goodTls(), key: 'no key' });
+    const { workers, died, deaths } = threads;
     const { message, cause } = await died;
     assert.equal(message, 'A data worker failed');
     assert.match(String(cause), /PEM|key|DECODER/i);
+    // Its end follows its failure.
     await workers.close();
+    assert.equal(deaths.length, 1);
   });
 
-  test('speak TLS, and pass on what is no download', async () => {
-    const { workers } = start(goodTls());
-    const passed = Promise.withResolvers<[Socket, string]>();
-    await using server = await listen(workers, () => {
-      let lent: Socket | undefined;
-      return {
-        secure: (socket, thread) => {
-          lent = socket;
-          return ClientConnection.accept(socket, limits, undefined, thread);
+  for (const request of ['POST / HTTP/1.1\r\n\r\n', 'GET /images/a HTTP/1.1\r\nHost: a\r\n\r\n'])
+    test(`speak TLS, and pass on what nobody lends an image for: ${request.slice(0, 4)}`, async () => {
+      await using threads = start(goodTls());
+      const { workers } = threads;
+      let asked = 0;
+      // Too late: they have begun to run without.
+      workers.lender = {
+        lend: () => {
+          asked += 1;
+          return Promise.resolve('not now');
         },
-        passes: () => {
-          assert.ok(lent !== undefined);
-          const socket = lent;
-          socket.once('data', (bytes) => {
-            passed.resolve([socket, bytes.toString()]);
-          });
-        },
-        failed: (reason) => assert.fail(reason),
-        closed: () => undefined,
       };
+      const passed = Promise.withResolvers<[Socket, string]>();
+      await using server = await listen(workers, () => {
+        let lent: Socket | undefined;
+        return {
+          secure: (socket, thread) => {
+            lent = socket;
+            return ClientConnection.accept(socket, limits, undefined, thread);
+          },
+          passes: () => {
+            assert.ok(lent !== undefined);
+            const socket = lent;
+            socket.once('data', (bytes) => {
+              passed.resolve([socket, bytes.toString()]);
+            });
+          },
+          failed: (reason) => assert.fail(reason),
+          closed: () => undefined,
+        };
+      });
+      const client = connect({ port: server.port, ca: pki.caPem, servername: 'localhost' });
+      client.write(request);
+      const [socket, text] = await passed.promise;
+      assert.equal(text, request);
+      assert.equal(asked, 0);
+      assert.equal(socket.remoteAddress, '192.0.2.1');
+      socket.end('the answer');
+      const [bytes] = (await once(client, 'data')) as [Buffer];
+      assert.equal(bytes.toString(), 'the answer');
+      client.destroy();
     });
-    const client = connect({ port: server.port, ca: pki.caPem, servername: 'localhost' });
-    client.write('POST / HTTP/1.1\r\n\r\n');
-    const [socket, text] = await passed.promise;
-    assert.equal(text, 'POST / HTTP/1.1\r\n\r\n');
-    assert.equal(socket.remoteAddress, '192.0.2.1');
-    socket.end('the answer');
-    const [bytes] = (await once(client, 'data')) as [Buffer];
-    assert.equal(bytes.toString(), 'the answer');
-    client.destroy();
-    await workers.close();
-  });
 
   test('tell why a handshake has failed, and that the connection is closed', async () => {
-    const { workers } = start(goodTls());
+    await using threads = start(goodTls());
+    const { workers } = threads;
     const failed = Promise.withResolvers<string>();
     const closed = Promise.withResolvers<undefined>();
     await using server = await listen(workers, () => ({
@@ -132,6 +151,5 @@ describe('data workers', () => {
     assert.match(await failed.promise, /wrong version|packet length/i);
     await closed.promise;
     client.destroy();
-    await workers.close();
   });
 });

@@ -17,7 +17,8 @@ import type { DownloadReport, WorkerCommand, WorkerEvent, WorkerStart } from './
 import { ReadLedger } from './read-ledger.js';
 
 /** What the workers themselves are given by those that start them. */
-type StartedWith = 'tls' | 'ledger' | 'cells' | 'counts' | 'sessionTicketKeys' | 'releasesMemory';
+type StartedWith =
+  'tls' | 'readsImages' | 'ledger' | 'cells' | 'counts' | 'sessionTicketKeys' | 'releasesMemory';
 
 export interface DataWorkersOptions {
   readonly count: number;
@@ -54,7 +55,7 @@ export class DataWorkers implements TlsThreads {
   lender: ImageLender | undefined;
   #draining = false;
   #lastId = 0;
-  #closing = false;
+  #ending = false;
 
   constructor(private readonly options: DataWorkersOptions) {
     this.#cells = GrantCells.create(options.grantsMax);
@@ -70,6 +71,7 @@ export class DataWorkers implements TlsThreads {
         ...worker,
         tls,
         sessionTicketKeys,
+        readsImages: this.lender !== undefined,
         ledger: ledger.memory,
         cells: this.#cells.memory,
         counts: counts.memory,
@@ -94,14 +96,9 @@ export class DataWorkers implements TlsThreads {
     return large > 0 && small > 0;
   }
 
-  /** Those of all threads. */
-  get buffers(): BufferUse {
-    return {
-      statistics: () => {
-        const all = this.#threads.map(({ counts }) => counts.statistics());
-        return { large: sumOf(all.map(({ large }) => large)), small: sumOf(all.map(({ small }) => small)) };
-      },
-    };
+  /** Of each thread. */
+  get buffers(): readonly BufferUse[] {
+    return this.#threads.map(({ counts }) => counts);
   }
 
   get #poolSize(): PoolSize {
@@ -168,13 +165,15 @@ export class DataWorkers implements TlsThreads {
     for (const download of downloads) this.options.onDownload(download);
   }
 
+  /** The first end of a thread, and no other, is told of. */
   died(error: Error): void {
-    if (!this.#closing) this.options.onDeath(error);
+    if (!this.#ending) this.options.onDeath(error);
+    this.#ending = true;
   }
 
   /** Ends the threads and all their connections. */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#ending = true;
     clearInterval(this.#settling);
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }
@@ -270,8 +269,7 @@ class DataThread implements LendingThread {
     const { lender, draining } = this.workers;
     const client = this.#clients.get(id);
     const connection = client?.connection;
-    if (lender === undefined) return 'never';
-    if (client === undefined || connection === undefined) return 'not now';
+    if (lender === undefined || client === undefined || connection === undefined) return 'not now';
     return client.ask(async () =>
       draining ? 'not now' : lender.lend(connection, { ticketId, endBytes }, this.#asking.signal),
     );
@@ -318,15 +316,4 @@ class DataThread implements LendingThread {
         break;
     }
   }
-}
-
-type Use = ReturnType<BufferUse['statistics']>['large'];
-
-function sumOf(uses: readonly Use[]): Use {
-  const sum = (figure: (use: Use) => number): number => uses.reduce((all, use) => all + figure(use), 0);
-  return {
-    countMax: sum(({ countMax }) => countMax),
-    inUse: sum(({ inUse }) => inUse),
-    waiting: sum(({ waiting }) => waiting),
-  };
 }

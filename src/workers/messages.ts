@@ -15,6 +15,8 @@ export interface WorkerStart {
   readonly lingerSeconds: number;
   /** How long a client may read nothing while a ticket does not say. */
   readonly silenceSeconds: number;
+  /** Somebody gives it grants. */
+  readonly readsImages: boolean;
   readonly bufferPoolBytes: number;
   readonly bufferBytes: number;
   readonly ledger: SharedArrayBuffer;

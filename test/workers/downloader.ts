@@ -14,6 +14,12 @@ export type Outcome =
   /** No answer came. */
   | { readonly kind: 'gone' };
 
+/** What came of a whole download is what the image has. */
+export function assertBytesOf(image: Buffer, { part, bytes }: Extract<Outcome, { kind: 'whole' }>): void {
+  const { offsetBytes, lengthBytes } = part;
+  assert.ok(image.subarray(offsetBytes, offsetBytes + lengthBytes).equals(bytes), 'other bytes');
+}
+
 /** One client with one connection, which downloads random parts of an image, one after the other. */
 export class Downloader {
   readonly #client: ImagesClient;

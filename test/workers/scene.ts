@@ -1,3 +1,4 @@
+import type { DaemonUnderTest } from '../e2e/daemon-under-test.js';
 import { monitored } from '../e2e/monitoring.js';
 import type { Configuration } from '../support/configuration.js';
 import type { SeededRandom } from '../support/random.js';
@@ -12,3 +13,14 @@ export const workers = 2;
 
 /** Of the daemon of each scene. */
 export const configuration: Configuration = { ...monitored, daemon: { workers } };
+
+/** A scene with one daemon for all of its runs. */
+export abstract class DaemonScene implements Scene {
+  constructor(protected readonly fixture: DaemonUnderTest) {}
+
+  abstract run(random: SeededRandom): Promise<void>;
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.fixture[Symbol.asyncDispose]();
+  }
+}

@@ -33,14 +33,14 @@ export function digestPoolGauges(pool: BufferPool): readonly SampledGaugeOptions
   ];
 }
 
-/** Show how much of the buffer pools is used. @param pools those of all threads */
-export function bufferGauges(pools: readonly BufferUse[]): readonly SampledGaugeOptions[] {
+/** Show how much of the buffer pools is used. @param pools tells those of all threads */
+export function bufferGauges(pools: () => readonly BufferUse[]): readonly SampledGaugeOptions[] {
   const gauge = (name: string, help: string, figure: Figure): SampledGaugeOptions => ({
     name,
     help,
     labelNames: ['size'],
     read: (): Sample[] => {
-      const statistics = pools.map((pool) => pool.statistics());
+      const statistics = pools().map((pool) => pool.statistics());
       return sizes.map((size) => ({
         labels: { size },
         value: statistics.reduce((sum, { [size]: one }) => sum + figure(one), 0),

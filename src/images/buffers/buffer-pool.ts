@@ -95,10 +95,10 @@ export class BufferPool {
 
   /** How many buffers of each size there can be. */
   static counts({ poolBytes, bufferBytes }: PoolSize): Readonly<Record<BufferSize, number>> {
-    const smallBytes = poolBytes * smallShare;
+    const shares = sharesOf(poolBytes);
     return {
-      large: buffersIn(poolBytes - smallBytes, bufferBytes + 2 * blockSlackBytes),
-      small: buffersIn(smallBytes, smallBufferBytes + 2 * blockSlackBytes),
+      large: buffersIn(shares.large, bufferBytes),
+      small: buffersIn(shares.small, smallBufferBytes),
     };
   }
 
@@ -107,10 +107,10 @@ export class BufferPool {
     this.#waitSeconds = options.waitSeconds ?? 10;
     this.stallSeconds = options.stallSeconds ?? 5;
     const memory = new AlignedMemory();
-    const smallBytes = options.poolBytes * smallShare;
+    const shares = sharesOf(options.poolBytes);
     this.#classes = {
-      large: new BufferClass(memory, this.bufferBytes, options.poolBytes - smallBytes),
-      small: new BufferClass(memory, smallBufferBytes, smallBytes),
+      large: new BufferClass(memory, this.bufferBytes, shares.large),
+      small: new BufferClass(memory, smallBufferBytes, shares.small),
     };
   }
 
@@ -252,8 +252,8 @@ class BufferClass {
 
   constructor(memory: AlignedMemory, dataBytes: number, shareBytes: number) {
     this.#memory = memory;
-    this.#lengthBytes = dataBytes + 2 * blockSlackBytes;
-    const count = buffersIn(shareBytes, this.#lengthBytes);
+    this.#lengthBytes = lengthOf(dataBytes);
+    const count = buffersIn(shareBytes, dataBytes);
     assert.ok(count >= 1, `a share of ${shareBytes} bytes has no room for one buffer of ${dataBytes} bytes`);
     this.shares = new FairShares(count);
   }
@@ -284,7 +284,18 @@ class BufferClass {
   }
 }
 
-/** Each takes whole pages. */
-function buffersIn(shareBytes: number, lengthBytes: number): number {
-  return Math.floor(shareBytes / (Math.ceil(lengthBytes / pageBytes) * pageBytes));
+/** The parts of a pool, in bytes. */
+function sharesOf(poolBytes: number): Readonly<Record<BufferSize, number>> {
+  const smallBytes = poolBytes * smallShare;
+  return { large: poolBytes - smallBytes, small: smallBytes };
+}
+
+/** How many buffers of `dataBytes` each are in a share: each takes whole pages. */
+function buffersIn(shareBytes: number, dataBytes: number): number {
+  return Math.floor(shareBytes / (Math.ceil(lengthOf(dataBytes) / pageBytes) * pageBytes));
+}
+
+/** How long a buffer is for so much data. */
+function lengthOf(dataBytes: number): number {
+  return dataBytes + 2 * blockSlackBytes;
 }

@@ -11,13 +11,6 @@ interface Waiter<C> {
   readonly grant: () => void;
 }
 
-interface Handover<C> {
-  /** Who gives a share back. */
-  readonly giver?: C;
-  /** Only to those of the same image, however much it holds. */
-  readonly sameImage?: boolean;
-}
-
 /**
  * Shares of something limited, such as buffers, that are taken and given back one by one.
  *
@@ -107,10 +100,8 @@ export class FairShares<C extends Claimant = Claimant> {
    */
   nextAfter(claimant: C): C | undefined {
     if (this.#waiting === 0) return undefined;
-    const giver = claimant;
-    const next =
-      this.#next(this.#free + 1, { giver }) ?? this.#next(this.#free + 1, { giver, sameImage: true });
-    return next?.claimant;
+    const free = this.#free + 1;
+    return (this.#next(free, claimant) ?? this.#next(free, claimant, true))?.claimant;
   }
 
   #serve(waiter: Waiter<C>): void {
@@ -126,13 +117,18 @@ export class FairShares<C extends Claimant = Claimant> {
     waiter.grant();
   }
 
-  #next(free: number, { giver, sameImage = false }: Handover<C> = {}): Waiter<C> | undefined {
+  /**
+   * Who is served next of those who may have one of `free` shares.
+   * @param giver who gives one of them back
+   * @param ofItsImage instead of those all who have the image of `giver`, however much it holds
+   */
+  #next(free: number, giver?: C, ofItsImage = false): Waiter<C> | undefined {
     let next: Waiter<C> | undefined;
     let fewest = Infinity;
     for (const [claimant, [first]] of this.#queues) {
       const held = this.held(claimant) - (claimant === giver ? 1 : 0);
       const isGivers = claimant.imageUrl === giver?.imageUrl;
-      const mayHave = sameImage ? isGivers : this.#allows(claimant, free, isGivers ? 1 : 0);
+      const mayHave = ofItsImage ? isGivers : this.#allows(claimant, free, isGivers ? 1 : 0);
       if (first === undefined || held >= fewest || !mayHave) continue;
       next = first;
       fewest = held;

@@ -205,7 +205,7 @@ export class ClientLink implements DownloadClient {
 
   /** A request begins with `bytes`. */
   #begin(bytes: Buffer<ArrayBuffer>): void {
-    const asked = plainGet(bytes);
+    const asked = this.means.readsImages ? plainGet(bytes) : undefined;
     if (asked === undefined || this.#notLent.has(asked.ticketId)) {
       this.#passOn(bytes);
       return;

@@ -10,6 +10,8 @@ import type { Reports } from './reports.js';
 export interface DownloadMeans {
   /** The name of the listener. */
   readonly listener: string;
+  /** There are grants to ask for. */
+  readonly readsImages: boolean;
   readonly pool: BufferPool;
   readonly cells: GrantCells;
   readonly ledger: ReadLedger;

@@ -5,9 +5,9 @@ import { DaemonUnderTest } from '../../e2e/daemon-under-test.js';
 import { Scrape } from '../../e2e/monitoring.js';
 import { eventually } from '../../support/deadline.js';
 import type { SeededRandom } from '../../support/random.js';
-import { Downloader, type Outcome } from '../downloader.js';
+import { assertBytesOf, Downloader, type Outcome } from '../downloader.js';
 import { randomBytes } from '../random-bytes.js';
-import { configuration, type Scene } from '../scene.js';
+import { configuration, DaemonScene } from '../scene.js';
 
 const connectionsMax = 16;
 const bufferBytes = 128 * KiB;
@@ -21,9 +21,7 @@ const lifeMillisecondsMax = 80;
  * workers: there are never more than allowed, whoever gets an answer gets the right one, and in the end
  * everything was given back.
  */
-export class Limits implements Scene {
-  private constructor(private readonly fixture: DaemonUnderTest) {}
-
+export class Limits extends DaemonScene {
   static async start(): Promise<Limits> {
     return new Limits(
       await DaemonUnderTest.start({
@@ -47,8 +45,7 @@ export class Limits implements Scene {
       if (outcome.kind === 'refused') assert.equal(outcome.status, 503);
       assert.notEqual(outcome.kind, 'cut');
       if (outcome.kind !== 'whole') return;
-      const { offsetBytes, lengthBytes } = outcome.part;
-      assert.ok(bytes.subarray(offsetBytes, offsetBytes + lengthBytes).equals(outcome.bytes), 'other bytes');
+      assertBytesOf(bytes, outcome);
     };
     const clients = Array.from({ length: 1 + random.below(clientsMax) }, () => {
       const { path } = random.of(images);
@@ -69,10 +66,6 @@ export class Limits implements Scene {
       for (const { id } of images) await fixture.vdsm.removeTicket(id);
     }
     await this.#isGivenBack();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.fixture[Symbol.asyncDispose]();
   }
 
   async #watch(running: Promise<unknown>): Promise<void> {

@@ -4,7 +4,7 @@ import { DaemonUnderTest, type ImageTicket } from '../../e2e/daemon-under-test.j
 import { ImagesClient } from '../../support/client.js';
 import type { SeededRandom } from '../../support/random.js';
 import { randomBytes } from '../random-bytes.js';
-import { configuration, type Scene } from '../scene.js';
+import { configuration, DaemonScene } from '../scene.js';
 
 const imageBytes = 64 * KiB;
 const writers = 4;
@@ -14,9 +14,7 @@ const roundsMax = 6;
  * Neighbouring parts of an image, whose ends share blocks, are written at once on connections of different
  * workers, while others read: no byte of a neighbour is lost, and whoever reads sees old or new bytes.
  */
-export class RaggedEdges implements Scene {
-  private constructor(private readonly fixture: DaemonUnderTest) {}
-
+export class RaggedEdges extends DaemonScene {
   static async start(): Promise<RaggedEdges> {
     return new RaggedEdges(await DaemonUnderTest.start(configuration));
   }
@@ -40,10 +38,6 @@ export class RaggedEdges implements Scene {
       for (const client of clients) client.close();
       await fixture.vdsm.removeTicket(image.id);
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.fixture[Symbol.asyncDispose]();
   }
 
   async #round(

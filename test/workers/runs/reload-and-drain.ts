@@ -12,7 +12,7 @@ import type { SeededRandom } from '../../support/random.js';
 import { TemporaryFolder } from '../../support/temporary-folder.js';
 import { type Address, connectOptions } from '../../support/address.js';
 import { RawSocket } from '../../support/raw-socket.js';
-import { Downloader, type Outcome } from '../downloader.js';
+import { assertBytesOf, Downloader, type Outcome } from '../downloader.js';
 import { randomBytes } from '../random-bytes.js';
 import { configuration, type Scene } from '../scene.js';
 
@@ -57,8 +57,13 @@ export class ReloadAndDrain implements Scene {
       configuration: { ...configuration, tls: { reload_interval_sec: 0 } },
     });
     const address = daemon.address('remote');
-    const ticket = { uuid: ticketId, size: imageBytes, ops: ['read'] as const, timeout: 300 };
-    await daemon.vdsm.addTicket({ ...ticket, ops: ['read'], url: `file://${own}.raw` });
+    await daemon.vdsm.addTicket({
+      uuid: ticketId,
+      size: imageBytes,
+      ops: ['read'],
+      timeout: 300,
+      url: `file://${own}.raw`,
+    });
     const path = imagePath(ticketId);
     const clients = Array.from(
       { length: downloaders },
@@ -98,11 +103,7 @@ export class ReloadAndDrain implements Scene {
         if (outcome.kind === 'refused') assert.equal(outcome.status, 503);
         if (outcome.kind !== 'whole') continue;
         assert.ok(outcome.startedAt <= drainingSince, 'a download began after the service had begun to stop');
-        const { offsetBytes, lengthBytes } = outcome.part;
-        assert.ok(
-          bytes.subarray(offsetBytes, offsetBytes + lengthBytes).equals(outcome.bytes),
-          'other bytes',
-        );
+        assertBytesOf(bytes, outcome);
       }
     } finally {
       for (const client of clients) client.close();

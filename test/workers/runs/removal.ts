@@ -5,9 +5,9 @@ import { DaemonUnderTest } from '../../e2e/daemon-under-test.js';
 import { ImagesClient } from '../../support/client.js';
 import { within } from '../../support/deadline.js';
 import type { SeededRandom } from '../../support/random.js';
-import { Downloader, type Outcome } from '../downloader.js';
+import { assertBytesOf, Downloader, type Outcome } from '../downloader.js';
 import { randomBytes } from '../random-bytes.js';
-import { configuration, type Scene } from '../scene.js';
+import { configuration, DaemonScene } from '../scene.js';
 
 /** More than the sockets of a connection take. */
 const imageBytes = 24 * MiB;
@@ -18,9 +18,7 @@ const delayMillisecondsMax = 40;
  * A ticket is removed while downloads of it run in all workers: when that is answered nothing reads the image
  * any more. Asked before, the ticket tells of exactly what its clients have.
  */
-export class Removal implements Scene {
-  private constructor(private readonly fixture: DaemonUnderTest) {}
-
+export class Removal extends DaemonScene {
   static async start(): Promise<Removal> {
     return new Removal(await DaemonUnderTest.start(configuration));
   }
@@ -38,11 +36,7 @@ export class Removal implements Scene {
       const parts: ByteRange[] = [];
       const check = (outcome: Outcome): void => {
         if (outcome.kind !== 'whole') return;
-        const { offsetBytes, lengthBytes } = outcome.part;
-        assert.ok(
-          bytes.subarray(offsetBytes, offsetBytes + lengthBytes).equals(outcome.bytes),
-          'other bytes',
-        );
+        assertBytesOf(bytes, outcome);
         parts.push(outcome.part);
       };
       const running = Promise.all(clients.map((client) => client.run(check)));
@@ -72,10 +66,6 @@ export class Removal implements Scene {
       for (const client of clients) client.close();
       sleeper.close();
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.fixture[Symbol.asyncDispose]();
   }
 }
 
